@@ -1,0 +1,80 @@
+// Little-endian numbers in byte strings.
+#pragma once
+
+#include <bit>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace xundian {
+
+static_assert(std::endian::native == std::endian::little, "records are little-endian and read in place");
+
+// Reads a number that need not be aligned.
+template <typename T>
+  requires std::is_trivially_copyable_v<T>
+T load(const char* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+template <typename T>
+  requires std::is_trivially_copyable_v<T>
+void store(char* to, const T& value) {
+  std::memcpy(to, &value, sizeof value);
+}
+
+template <typename T>
+  requires std::is_trivially_copyable_v<T>
+void append(std::string& to, const T& value) {
+  to.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+// Takes numbers and texts off a byte string from the front; after any failure `ok()` is false and all reads give zero.
+class ByteReader {
+ public:
+  explicit ByteReader(std::string_view bytes) : bytes_(bytes) {}
+
+  template <typename T>
+  T take() {
+    if (bytes_.size() < sizeof(T)) {
+      ok_ = false;
+      bytes_ = {};
+      return T{};
+    }
+    const T value = load<T>(bytes_.data());
+    bytes_.remove_prefix(sizeof(T));
+    return value;
+  }
+
+  std::string_view take_bytes(size_t count) {
+    if (bytes_.size() < count) {
+      ok_ = false;
+      bytes_ = {};
+      return {};
+    }
+    const std::string_view taken = bytes_.substr(0, count);
+    bytes_.remove_prefix(count);
+    return taken;
+  }
+
+  // A text as append_text wrote it.
+  std::string_view take_text() { return take_bytes(take<uint32_t>()); }
+
+  bool ok() const { return ok_; }
+  bool empty() const { return bytes_.empty(); }
+
+ private:
+  std::string_view bytes_;
+  bool ok_ = true;
+};
+
+// A text preceded by its length.
+inline void append_text(std::string& to, std::string_view text) {
+  append(to, static_cast<uint32_t>(text.size()));
+  to.append(text);
+}
+
+}  // namespace xundian

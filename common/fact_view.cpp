@@ -1,0 +1,198 @@
+#include "common/fact_view.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace xundian {
+
+namespace {
+
+enum WireType : uint32_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
+
+constexpr uint32_t store_field = 4, key_field = 5, source_field = 8, import_field = 10;
+constexpr uint32_t payload_field_first = 100;  // Fields below it are the envelope's.
+
+std::string_view find_text(std::string_view body, uint32_t field) {
+  FieldScan scan(body);
+  while (scan.next())
+    if (scan.field() == field) return scan.bytes();
+  return {};
+}
+
+// A line's id is the first field of OrderLine.
+uint64_t line_id_hash(std::string_view line) {
+  FieldScan scan(line);
+  while (scan.next())
+    if (scan.field() == 1) return hash64(scan.bytes());
+  return hash64({});
+}
+
+// What the state message says, aspect by aspect.
+struct Stated {
+  uint32_t aspects = 0;
+  uint64_t digests[32] = {};
+  std::vector<std::pair<uint64_t, uint64_t>> lines;
+};
+
+Result<Stated> read_aspects(std::string_view payload) {
+  Stated stated;
+  FieldScan scan(payload);
+  while (scan.next()) {
+    const uint32_t field = scan.field();
+    if (field == 0 || field > withdrawn_aspect) return fail(Code::invalid_argument, "aspect {} is out of range", field);
+    stated.aspects |= 1u << field;
+    if (field == lines_aspect)
+      stated.lines.emplace_back(line_id_hash(scan.bytes()), hash64(scan.bytes()));
+    else
+      stated.digests[field] = hash64(scan.bytes());
+  }
+  if (!scan.ok()) return fail(Code::invalid_argument, "the state cannot be read");
+  if (stated.aspects == 0) return fail(Code::invalid_argument, "the fact states no aspect");
+  if (stated.lines.size() > UINT16_MAX) return fail(Code::invalid_argument, "{} lines are too many", stated.lines.size());
+  return stated;
+}
+
+}  // namespace
+
+uint64_t store_hash(std::string_view store) { return store.empty() ? 0 : hash64(store); }
+
+Key thing_key(Kind kind, std::string_view store, std::string_view key) {
+  std::string bytes;
+  bytes.reserve(sizeof kind + sizeof(uint32_t) + store.size() + key.size());
+  append(bytes, kind);
+  append_text(bytes, store);
+  bytes.append(key);
+  return hash128(bytes);
+}
+
+FactView::FactView(std::string_view frame, Offset offset, Millis time_ms)
+    : head_(load<FactHead>(frame.data())), offset_(offset), time_ms_(time_ms) {
+  digests_ = frame.data() + sizeof(FactHead);
+  lines_ = digests_ + 8 * std::popcount(head_.aspects & ~(1u << lines_aspect));
+  body_ = {lines_ + 16 * head_.line_count, head_.body_bytes};
+}
+
+std::string_view FactView::payload() const {
+  FieldScan scan(body_);
+  while (scan.next())
+    if (scan.field() >= payload_field_first) return scan.bytes();
+  return {};
+}
+
+std::string_view FactView::store_id() const { return find_text(body_, store_field); }
+std::string_view FactView::key_text() const { return find_text(body_, key_field); }
+std::string_view FactView::source() const { return find_text(body_, source_field); }
+
+uint64_t FactView::import_id() const {
+  FieldScan scan(body_);
+  while (scan.next())
+    if (scan.field() == import_field) return scan.number();
+  return 0;
+}
+
+Result<void> append_frame(std::string& frames, const v1::Fact& fact) {
+  if (fact.fact_case() == v1::Fact::FACT_NOT_SET) return fail(Code::invalid_argument, "the fact has no state");
+  const size_t start = frames.size();
+  std::string body;
+  if (fact.tenant().empty() && fact.group().empty()) {
+    body = fact.SerializeAsString();
+  } else {
+    v1::Fact bare = fact;
+    bare.clear_tenant();
+    bare.clear_group();
+    body = bare.SerializeAsString();
+  }
+  std::string_view payload;
+  FieldScan scan(body);
+  while (scan.next())
+    if (scan.field() >= payload_field_first) payload = scan.bytes();
+  Stated stated;
+  const auto kind = static_cast<Kind>(fact.fact_case());
+  if (fact.fact_case() == v1::Fact::kTick || fact.fact_case() == v1::Fact::kHorizon)
+    stated.aspects = 0;  // Neither is the state of a thing.
+  else
+    stated = TRY(read_aspects(payload));
+  FactHead head;
+  head.body_bytes = static_cast<uint32_t>(body.size());
+  head.kind = kind;
+  head.line_count = static_cast<uint16_t>(stated.lines.size());
+  head.aspects = stated.aspects;
+  head.store = store_hash(fact.store());
+  head.key = thing_key(kind, fact.store(), fact.key());
+  head.rank = make_rank({fact.as_of_ms(), fact.status_rank(), fact.source_rank(), fact.revision()});
+  head.occurred_ms = fact.occurred_ms() != 0 ? fact.occurred_ms() : fact.as_of_ms();
+  head.cause = fact.cause();
+  append(frames, head);
+  for (uint32_t aspect = 0; aspect < 32; ++aspect)
+    if (aspect != lines_aspect && (stated.aspects >> aspect & 1)) append(frames, stated.digests[aspect]);
+  for (const auto& [id, digest] : stated.lines) {
+    append(frames, id);
+    append(frames, digest);
+  }
+  frames.append(body);
+  if (frames.size() - start > frame_bytes_max) {
+    const size_t bytes = frames.size() - start;
+    frames.resize(start);
+    return fail(Code::invalid_argument, "a fact of {} bytes is larger than {}", bytes, frame_bytes_max);
+  }
+  return {};
+}
+
+Result<std::string_view> split_frame(std::string_view& frames) {
+  if (frames.size() < sizeof(FactHead)) return fail(Code::data_loss, "{} bytes are too few for a fact", frames.size());
+  const auto head = load<FactHead>(frames.data());
+  const size_t length = sizeof(FactHead) + 8 * size_t(std::popcount(head.aspects & ~(1u << lines_aspect))) +
+                        16 * size_t{head.line_count} + head.body_bytes;
+  if (length > frames.size() || length > frame_bytes_max)
+    return fail(Code::data_loss, "a fact of {} bytes in a run of {}", length, frames.size());
+  const std::string_view frame = frames.substr(0, length);
+  frames.remove_prefix(length);
+  return frame;
+}
+
+bool FieldScan::take_varint(uint64_t& value) {
+  value = 0;
+  for (uint32_t shift = 0; shift < 64 && !bytes_.empty(); shift += 7) {
+    const auto byte = static_cast<uint8_t>(bytes_.front());
+    bytes_.remove_prefix(1);
+    value |= uint64_t{byte & 127u} << shift;
+    if (byte < 128) return true;
+  }
+  return ok_ = false;
+}
+
+bool FieldScan::next() {
+  if (bytes_.empty()) return false;
+  uint64_t tag = 0;
+  if (!take_varint(tag)) return false;
+  field_ = static_cast<uint32_t>(tag >> 3);
+  value_ = {};
+  number_ = 0;
+  size_t length = 0;
+  switch (tag & 7) {
+    case WireType::varint:
+      return take_varint(number_);
+    case WireType::fixed64:
+      length = 8;
+      break;
+    case WireType::fixed32:
+      length = 4;
+      break;
+    case WireType::bytes: {
+      uint64_t stated = 0;
+      if (!take_varint(stated)) return false;
+      length = stated > bytes_.size() ? SIZE_MAX : static_cast<size_t>(stated);
+      break;
+    }
+    default:
+      return ok_ = false;
+  }
+  if (length > bytes_.size()) return ok_ = false;
+  value_ = bytes_.substr(0, length);
+  bytes_.remove_prefix(length);
+  if ((tag & 7) == WireType::fixed64) number_ = load<uint64_t>(value_.data());
+  if ((tag & 7) == WireType::fixed32) number_ = load<uint32_t>(value_.data());
+  return true;
+}
+
+}  // namespace xundian

@@ -1,0 +1,35 @@
+#include "common/hash.h"
+
+#define XXH_INLINE_ALL
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include "common/bytes.h"
+
+namespace xundian {
+
+uint64_t hash64(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+Key hash128(std::string_view bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return {hash.low64, hash.high64};
+}
+
+std::string to_hex(const Key& key) { return fmt::format("{:016x}{:016x}", key.high, key.low); }
+
+void Fingerprint::add(std::string_view cell, std::string_view value) {
+  std::string bytes;
+  bytes.reserve(cell.size() + value.size() + sizeof(uint32_t));
+  append_text(bytes, cell);
+  bytes.append(value);
+  const Key hash = hash128(bytes);
+  sum_ += (static_cast<uint128>(hash.high) << 64) | hash.low;
+}
+
+void Fingerprint::add(const Fingerprint& other) { sum_ += other.sum_; }
+
+std::string Fingerprint::hex() const {
+  return to_hex({static_cast<uint64_t>(sum_), static_cast<uint64_t>(sum_ >> 64)});
+}
+
+}  // namespace xundian

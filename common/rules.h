@@ -1,0 +1,108 @@
+// Rules: data that says from which measured value on something matters, and the judge that turns measurements into findings.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/service.h"
+#include "xundian/query/v1/query.pb.h"
+
+namespace xundian {
+
+enum class Side { above, below };  // A rule holds at fire_at and beyond it, on this side.
+
+inline constexpr int64_t micros = 1'000'000;
+
+// A rule as it ships; every detector has at least one. Values are in the detector's unit times 1,000,000.
+struct ShippedRule {
+  std::string_view id;
+  std::string_view detector;
+  std::string_view entity_kind;  // "sku", "order", "campaign", "agent", "conversation", "store"
+  std::string_view unit;         // "units", "days", "ratio", "seconds", "hours", "count", "money"
+  Side side = Side::above;
+  int64_t fire_at_micros = 0;
+  int64_t clear_at_micros = 0;  // No longer holds when strictly on the other side of fire_at and at or beyond this.
+  Millis for_ms = 0;
+  int64_t sample_min = 0;
+  v1::Severity severity = v1::SEVERITY_WARNING;
+  std::string_view owner;
+  std::string_view text_zh;  // {store}, {entity}, {value} and each evidence's {name} are replaced.
+  std::string_view text_en;
+  std::string_view next;
+};
+
+// A rule with what overrides it.
+struct EffectiveRule {
+  const ShippedRule* shipped = nullptr;
+  int64_t fire_at_micros = 0;
+  int64_t clear_at_micros = 0;
+  Millis for_ms = 0;
+  int64_t sample_min = 0;
+  v1::Severity severity = v1::SEVERITY_WARNING;
+  std::string owner, text_zh, text_en, next;
+  bool disabled = false;
+};
+
+// The rules that hold: those that ship, overridden by RuleSet facts. The most specific override wins (entity, store, platform).
+class RuleBook {
+ public:
+  explicit RuleBook(std::span<const ShippedRule> shipped) : shipped_(shipped) {}
+  // Takes in a RuleSet fact. True if anything changed.
+  bool fold(const FactView& rule_set);
+  EffectiveRule find(std::string_view rule, std::string_view store, std::string_view platform, std::string_view entity) const;
+  std::span<const ShippedRule> shipped() const { return shipped_; }
+  query::v1::ListRulesResponse list(std::string_view service) const;
+  void save(std::string& bytes) const;
+  bool load(ByteReader& bytes);
+
+ private:
+  struct Set {
+    Version version;
+    v1::RuleList rules;
+  };
+  std::span<const ShippedRule> shipped_;
+  std::map<Key, Set> sets_;
+};
+
+// What a detector measured of a thing, and what supports it.
+struct Measurement {
+  int64_t value_micros = 0;
+  int64_t sample = std::numeric_limits<int64_t>::max();  // Observations that it rests on.
+  std::vector<v1::Evidence> evidence;
+};
+
+// `value` of a unit, as evidence.
+v1::Evidence evidence(std::string_view name, int64_t value_micros, std::string_view unit);
+v1::Evidence evidence(std::string_view name, std::string_view text);
+
+// Remembers which conditions hold and says when one begins or ends to hold.
+class Judge {
+ public:
+  struct Subject {
+    std::string_view store;      // Store id.
+    std::string_view platform;
+    std::string_view entity;     // Its own name; the finding's key is rule + "|" + entity.
+  };
+  // Compares a measurement with the rule and says a Finding if that changes whether it holds. Absent: nothing is wrong (or the
+  // thing is gone); what held no longer does. `now` is the time of the record.
+  void judge(const RuleBook& rules, std::string_view rule, const Subject& subject, const std::optional<Measurement>& measured,
+             Millis now, Outbox& outbox);
+  // Takes in a Finding that this service said. Others are ignored.
+  void said(const FactView& finding);
+  // Since when it holds; absent: it does not.
+  std::optional<Millis> holds_since(std::string_view store, std::string_view rule, std::string_view entity) const;
+  void save(std::string& bytes) const;
+  bool load(ByteReader& bytes);
+
+ private:
+  // Findings that hold, by their thing_key. What was said in answer to the input at hand is looked up in the outbox, so that two
+  // judgements of one thing within an input say one thing.
+  std::unordered_map<Key, Millis, KeyHash> holding_;
+};
+
+}  // namespace xundian

@@ -1,0 +1,82 @@
+// What a service is to the runner: a pure fold per partition, and answers from the folds' states.
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/error.h"
+#include "common/fact_view.h"
+#include "common/hash.h"
+
+namespace xundian {
+
+inline constexpr Millis never = std::numeric_limits<Millis>::max();
+
+// What a fold says in answer to one input. It goes into the partition of the input.
+class Outbox {
+ public:
+  // A new fact; the fold sets store, key and the state. The runner sets source, cause, as_of_ms and occurred_ms (the time now),
+  // where the fold left them empty.
+  v1::Fact& add() { return facts_.emplace_back(); }
+  std::vector<v1::Fact>& facts() { return facts_; }
+  void clear() { facts_.clear(); }
+
+ private:
+  std::vector<v1::Fact> facts_;
+};
+
+// The state of a service in one partition, and how it changes. No clock, no I/O, no randomness, no failure.
+class Fold {
+ public:
+  virtual ~Fold() = default;
+  // An input: a fact of one of the service's kinds that it did not say itself. Its time_ms is now.
+  virtual void fold(const FactView& fact, Outbox& outbox) = 0;
+  // What this service said, handed to it right after the input it answers, live and on a restart alike. State that decides what
+  // is said next (a finding that holds) changes here and nowhere else.
+  virtual void said(const FactView& /*fact*/) {}
+  // Time has come to `now`, which is at or behind next_wake(); called before the record that brought the time is folded.
+  virtual void wake(Millis /*now*/, Outbox& /*outbox*/) {}
+  // When time alone will change something; `never` if it will not.
+  virtual Millis next_wake() const { return never; }
+  // The whole state as bytes, and back. load returns false if the bytes are not such a state.
+  virtual void save(std::string& bytes) const = 0;
+  virtual bool load(std::string_view bytes) = 0;
+  // Adds every counter and every thing's merged aspects; see `fingerprint` in the outside contract.
+  virtual void fingerprint(Fingerprint& sum) const = 0;
+};
+
+// Everything the runner has to know of a service.
+struct ServiceDefinition {
+  std::string name;         // "inventory"
+  std::vector<Kind> kinds;  // The kinds it folds.
+  // Changes with the layout of the saved state; a snapshot of another shape is not loaded.
+  uint64_t shape = 0;
+  bool has_fingerprint = true;
+  std::function<std::unique_ptr<Fold>()> make_fold;
+  // Answers a query from the states as they stand, `scopes[i]` ("tenant/group", comma separated) naming what partition i has seen.
+  // Code::unimplemented for a method it does not know. At most about 1 ms.
+  std::function<Result<std::string>(std::span<Fold* const> folds, std::string_view method, std::string_view request)> answer;
+};
+
+// Parses a request, calls `handle(folds of the concrete type, request)`, serializes the answer.
+template <typename ConcreteFold, typename Request, typename Handle>
+Result<std::string> answer_as(std::span<Fold* const> folds, std::string_view request_bytes, Handle&& handle) {
+  Request request;
+  if (!request.ParseFromArray(request_bytes.data(), static_cast<int>(request_bytes.size())))
+    return fail(Code::invalid_argument, "the request is no {}", Request::descriptor()->full_name());
+  std::vector<ConcreteFold*> concrete;
+  for (Fold* fold : folds) concrete.push_back(static_cast<ConcreteFold*>(fold));
+  auto response = handle(std::span<ConcreteFold* const>(concrete), request);
+  if (!response) return tl::unexpected(std::move(response.error()));
+  return response->SerializeAsString();
+}
+
+// Runs a service until SIGTERM: flags, home, snapshot, replay, the loop. Returns the process's exit status.
+int run_service(int argc, char** argv, const ServiceDefinition& definition);
+
+}  // namespace xundian
