@@ -1,1 +1,250 @@
-// to come
+#include "common/rules.h"
+
+#include <algorithm>
+
+#include "common/money.h"
+
+namespace xundian {
+
+namespace {
+
+constexpr uint32_t list_aspect = 1;
+
+// How specific an override is; -1 = it does not concern the thing.
+int specificity(const v1::Rule& rule, std::string_view store, std::string_view platform, std::string_view entity) {
+  if ((!rule.store().empty() && rule.store() != store) || (!rule.platform().empty() && rule.platform() != platform) ||
+      (!rule.entity().empty() && rule.entity() != entity))
+    return -1;
+  return (rule.entity().empty() ? 0 : 4) + (rule.store().empty() ? 0 : 2) + (rule.platform().empty() ? 0 : 1);
+}
+
+void override_with(EffectiveRule& rule, const v1::Rule& by) {
+  if (by.has_fire_at_micros()) {
+    // A rule that moves its threshold and says nothing of clearing clears as far away as it did.
+    rule.clear_at_micros += by.fire_at_micros() - rule.fire_at_micros;
+    rule.fire_at_micros = by.fire_at_micros();
+  }
+  if (by.has_clear_at_micros()) rule.clear_at_micros = by.clear_at_micros();
+  if (by.has_for_ms()) rule.for_ms = by.for_ms();
+  if (by.has_sample_min()) rule.sample_min = by.sample_min();
+  if (by.severity() != v1::SEVERITY_UNSPECIFIED) rule.severity = by.severity();
+  if (!by.owner().empty()) rule.owner = by.owner();
+  if (!by.text_zh().empty()) rule.text_zh = by.text_zh();
+  if (!by.text_en().empty()) rule.text_en = by.text_en();
+  if (!by.next().empty()) rule.next = by.next();
+  rule.disabled = by.disabled();
+}
+
+bool beyond(Side side, int64_t value, int64_t threshold) { return side == Side::above ? value >= threshold : value <= threshold; }
+
+// Holds at fire_at and beyond. Once it holds it goes on until the value is at or beyond clear_at on the other side; a clear_at that
+// equals fire_at clears as soon as the value is no longer beyond.
+bool holds(const EffectiveRule& rule, int64_t value, bool held) {
+  const Side side = rule.shipped->side;
+  if (beyond(side, value, rule.fire_at_micros)) return true;
+  if (!held) return false;
+  const Side other = side == Side::above ? Side::below : Side::above;
+  return !beyond(other, value, rule.clear_at_micros) && rule.clear_at_micros != rule.fire_at_micros;
+}
+
+std::string value_text(int64_t value_micros, std::string_view unit) {
+  // Two digits are enough to act on.
+  const int64_t rounded = (value_micros >= 0 ? value_micros + 5'000 : value_micros - 5'000) / 10'000 * 10'000;
+  if (unit == "ratio") return format_micros((value_micros * 100 >= 0 ? value_micros * 100 + 50'000 : value_micros * 100 - 50'000) / 100'000 * 100'000) + "%";
+  return format_micros(rounded);
+}
+
+std::string fill(std::string_view text, const std::vector<std::pair<std::string, std::string>>& values) {
+  std::string filled(text);
+  for (const auto& [name, value] : values) {
+    const std::string mark = "{" + name + "}";
+    for (size_t at = filled.find(mark); at != std::string::npos; at = filled.find(mark, at + value.size()))
+      filled.replace(at, mark.size(), value);
+  }
+  return filled;
+}
+
+std::string finding_key(std::string_view rule, std::string_view entity) { return fmt::format("{}|{}", rule, entity); }
+
+}  // namespace
+
+bool RuleBook::fold(const FactView& fact) {
+  Set& set = sets_[fact.key()];
+  v1::RuleSet state;
+  if (!fact.parse(state)) return false;
+  const uint32_t aspect = fact.withdrawn() ? withdrawn_aspect : list_aspect;
+  if (!fact.states(aspect) || fact.version(aspect) <= set.version) return false;
+  set.version = fact.version(aspect);
+  set.rules = fact.withdrawn() ? v1::RuleList() : state.list();
+  return true;
+}
+
+EffectiveRule RuleBook::find(std::string_view id, std::string_view store, std::string_view platform, std::string_view entity) const {
+  EffectiveRule rule;
+  for (const ShippedRule& shipped : shipped_)
+    if (shipped.id == id) rule.shipped = &shipped;
+  CHECK(rule.shipped != nullptr, "a rule that does not ship is judged");
+  const ShippedRule& shipped = *rule.shipped;
+  rule.fire_at_micros = shipped.fire_at_micros;
+  rule.clear_at_micros = shipped.clear_at_micros;
+  rule.for_ms = shipped.for_ms;
+  rule.sample_min = shipped.sample_min;
+  rule.severity = shipped.severity;
+  rule.owner = shipped.owner;
+  rule.text_zh = shipped.text_zh;
+  rule.text_en = shipped.text_en;
+  rule.next = shipped.next;
+  // From the least to the most specific; among equals the newest set wins.
+  std::vector<std::tuple<int, Version, const v1::Rule*>> overrides;
+  for (const auto& [key, set] : sets_)
+    for (const v1::Rule& candidate : set.rules.rules())
+      if (candidate.id() == id)
+        if (const int how = specificity(candidate, store, platform, entity); how >= 0) overrides.emplace_back(how, set.version, &candidate);
+  std::stable_sort(overrides.begin(), overrides.end(),
+                   [](const auto& a, const auto& b) { return std::tie(std::get<0>(a), std::get<1>(a)) < std::tie(std::get<0>(b), std::get<1>(b)); });
+  for (const auto& [how, version, candidate] : overrides) override_with(rule, *candidate);
+  return rule;
+}
+
+query::v1::ListRulesResponse RuleBook::list(std::string_view service) const {
+  query::v1::ListRulesResponse list;
+  for (const ShippedRule& shipped : shipped_) {
+    query::v1::ShippedRule& entry = *list.add_rules();
+    v1::Rule& rule = *entry.mutable_rule();
+    rule.set_id(std::string(shipped.id));
+    rule.set_detector(std::string(shipped.detector));
+    rule.set_fire_at_micros(shipped.fire_at_micros);
+    rule.set_clear_at_micros(shipped.clear_at_micros);
+    rule.set_for_ms(shipped.for_ms);
+    rule.set_sample_min(shipped.sample_min);
+    rule.set_severity(shipped.severity);
+    rule.set_owner(std::string(shipped.owner));
+    rule.set_text_zh(std::string(shipped.text_zh));
+    rule.set_text_en(std::string(shipped.text_en));
+    rule.set_next(std::string(shipped.next));
+    entry.set_unit(std::string(shipped.unit));
+    entry.set_side(shipped.side == Side::above ? "above" : "below");
+    entry.set_service(std::string(service));
+    entry.set_entity_kind(std::string(shipped.entity_kind));
+  }
+  for (const auto& [key, set] : sets_)
+    for (const v1::Rule& rule : set.rules.rules())
+      if (std::any_of(shipped_.begin(), shipped_.end(), [&](const ShippedRule& shipped) { return shipped.id == rule.id(); }))
+        *list.add_overrides() = rule;
+  return list;
+}
+
+void RuleBook::save(std::string& bytes) const {
+  append(bytes, static_cast<uint32_t>(sets_.size()));
+  for (const auto& [key, set] : sets_) {
+    append(bytes, key);
+    append(bytes, set.version);
+    append_text(bytes, set.rules.SerializeAsString());
+  }
+}
+
+bool RuleBook::load(ByteReader& bytes) {
+  sets_.clear();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    Set& set = sets_[bytes.take<Key>()];
+    set.version = bytes.take<Version>();
+    const std::string_view rules = bytes.take_text();
+    if (!set.rules.ParseFromArray(rules.data(), static_cast<int>(rules.size()))) return false;
+  }
+  return bytes.ok();
+}
+
+v1::Evidence evidence(std::string_view name, int64_t value_micros, std::string_view unit) {
+  v1::Evidence item;
+  item.set_name(std::string(name));
+  item.set_value_micros(value_micros);
+  item.set_unit(std::string(unit));
+  return item;
+}
+
+v1::Evidence evidence(std::string_view name, std::string_view text) {
+  v1::Evidence item;
+  item.set_name(std::string(name));
+  item.set_text(std::string(text));
+  return item;
+}
+
+void Judge::judge(const RuleBook& rules, std::string_view id, const Subject& subject, const std::optional<Measurement>& measured,
+                  Millis now, Outbox& outbox) {
+  const std::string key = finding_key(id, subject.entity);
+  const auto held = holding_.find(thing_key(v1::Fact::kFinding, subject.store, key));
+  bool is_held = held != holding_.end();
+  Millis since = is_held ? held->second : now;
+  // What was already said in answer to this input stands.
+  for (auto said = outbox.facts().rbegin(); said != outbox.facts().rend(); ++said) {
+    if (!said->has_finding() || said->key() != key || said->store() != subject.store) continue;
+    is_held = said->finding().terms().holds();
+    since = is_held ? said->finding().terms().since_ms() : now;
+    break;
+  }
+  const EffectiveRule rule = rules.find(id, subject.store, subject.platform, subject.entity);
+  const bool judged = measured && !rule.disabled && measured->sample >= rule.sample_min;
+  const bool holds_now = judged && holds(rule, measured->value_micros, is_held);
+  if (holds_now == is_held) return;
+  v1::Fact& fact = outbox.add();
+  fact.set_store(std::string(subject.store));
+  fact.set_key(key);
+  v1::FindingTerms& terms = *fact.mutable_finding()->mutable_terms();
+  terms.set_rule(std::string(id));
+  terms.set_entity_kind(std::string(rule.shipped->entity_kind));
+  terms.set_entity(std::string(subject.entity));
+  terms.set_holds(holds_now);
+  terms.set_value_micros(measured ? measured->value_micros : 0);
+  terms.set_judged_ms(now);
+  terms.set_since_ms(holds_now ? now : since);
+  terms.set_severity(rule.severity);
+  terms.set_for_ms(rule.for_ms);
+  terms.set_owner(rule.owner);
+  terms.set_next(rule.next);
+  std::vector<std::pair<std::string, std::string>> values = {{"store", std::string(subject.store)}, {"entity", std::string(subject.entity)}};
+  if (measured) {
+    values.emplace_back("value", value_text(measured->value_micros, rule.shipped->unit));
+    for (const v1::Evidence& item : measured->evidence) {
+      *terms.add_evidence() = item;
+      values.emplace_back(item.name(), item.has_value_micros() ? value_text(item.value_micros(), item.unit()) : item.text());
+    }
+  }
+  terms.set_text_zh(fill(rule.text_zh, values));
+  terms.set_text_en(fill(rule.text_en, values));
+}
+
+void Judge::said(const FactView& fact) {
+  if (fact.kind() != v1::Fact::kFinding) return;
+  v1::Finding finding;
+  if (!fact.parse(finding)) return;
+  if (finding.terms().holds())
+    holding_[fact.key()] = finding.terms().since_ms();
+  else
+    holding_.erase(fact.key());
+}
+
+std::optional<Millis> Judge::holds_since(std::string_view store, std::string_view rule, std::string_view entity) const {
+  const auto held = holding_.find(thing_key(v1::Fact::kFinding, store, finding_key(rule, entity)));
+  if (held == holding_.end()) return std::nullopt;
+  return held->second;
+}
+
+void Judge::save(std::string& bytes) const {
+  std::map<Key, Millis> sorted(holding_.begin(), holding_.end());
+  append(bytes, static_cast<uint32_t>(sorted.size()));
+  for (const auto& [key, since] : sorted) {
+    append(bytes, key);
+    append(bytes, since);
+  }
+}
+
+bool Judge::load(ByteReader& bytes) {
+  holding_.clear();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const Key key = bytes.take<Key>();
+    holding_[key] = bytes.take<Millis>();
+  }
+  return bytes.ok();
+}
+
+}  // namespace xundian

@@ -1,1 +1,311 @@
-// to come
+#include "common/runner.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "common/clock.h"
+#include "common/pull_reader.h"
+#include "common/snapshot.h"
+
+namespace xundian {
+
+namespace {
+
+constexpr size_t slice_bytes = 1u << 20;  // Folded between two looks at the sockets.
+constexpr Millis beat_ms = 100;
+constexpr uint32_t crashes_max = 3;
+
+}  // namespace
+
+Runner::Runner(const ServiceDefinition& definition, RunnerOptions options, Home home)
+    : definition_(definition), options_(std::move(options)), home_(std::move(home)), name_(fmt::format("{}.{}", definition.name, options_.instance)),
+      started_ms_(wall_ms()) {
+  Replica::Options replica;
+  replica.partitions_all = home_.settings().partitions;
+  replica.clock = home_.settings().clock;
+  for (uint32_t partition = options_.instance; partition < replica.partitions_all; partition += options_.instances)
+    replica.partitions.push_back(static_cast<Partition>(partition));
+  replica.skips = read_skips_and_mark();
+  replica.mark = mark_;
+  replica_ = std::make_unique<Replica>(definition_, std::move(replica));
+  queries_ = std::make_unique<QueryServer>(home_.endpoint(name_ + ".query"),
+                                           [this](std::string_view method, std::string_view request) { return answer(method, request); });
+}
+
+Runner::~Runner() {
+  if (mark_ != nullptr) ::munmap(mark_, sizeof(CrashMark));
+}
+
+// The mark of the last life says whether it died while folding; an input that did that three times is put aside for this service.
+Skips Runner::read_skips_and_mark() {
+  namespace fs = std::filesystem;
+  Skips skips;
+  fs::create_directories(home_.path("skips"));
+  const std::string skips_path = home_.path("skips/" + name_);
+  std::ifstream in(skips_path);
+  for (uint64_t partition = 0, offset = 0; in >> partition >> offset;) skips.emplace(static_cast<Partition>(partition), offset);
+  const int file = ::open(home_.path("run/" + name_ + ".mark").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0 || ::ftruncate(file, sizeof(CrashMark)) != 0) {
+    spdlog::warn("crash_mark_unavailable service={}", name_);
+    if (file >= 0) ::close(file);
+    return skips;
+  }
+  void* mapped = ::mmap(nullptr, sizeof(CrashMark), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  ::close(file);
+  if (mapped == MAP_FAILED) return skips;
+  mark_ = static_cast<CrashMark*>(mapped);
+  if (mark_->folding == 0) return skips;
+  mark_->folding = 0;
+  mark_->crashes += 1;
+  spdlog::warn("fold_crashed service={} partition={} offset={} times={}", name_, mark_->partition, mark_->offset, mark_->crashes);
+  if (mark_->crashes >= crashes_max) {
+    skips.emplace(static_cast<Partition>(mark_->partition), mark_->offset);
+    std::ofstream out(skips_path, std::ios::app);
+    out << mark_->partition << ' ' << mark_->offset << '\n';
+    out.flush();
+    spdlog::error("fact_quarantined service={} partition={} offset={}", name_, mark_->partition, mark_->offset);
+  }
+  return skips;
+}
+
+Result<void> Runner::welcome_all(const std::function<bool()>& stop) {
+  for (uint32_t index = 0; index < home_.settings().buses; ++index) {
+    Bus bus;
+    bus.index = index;
+    BusLink::Options link;
+    link.name = name_;
+    link.folds = true;
+    for (const Partition partition : replica_->partitions()) {
+      if (home_.bus_of(partition) != index) continue;
+      bus.partitions.push_back(partition);
+      link.producers.push_back(producer_id(replica_->producer_name(partition)));
+    }
+    if (bus.partitions.empty()) continue;
+    bus.sent.resize(bus.partitions.size(), 0);
+    bus.wake.resize(bus.partitions.size(), never);
+    bus.bell = std::make_unique<BellListener>(home_.endpoint(fmt::format("bus.{}.bell", index)));
+    bus.link = std::make_unique<BusLink>(home_.endpoint(fmt::format("bus.{}.put", index)), std::move(link));
+    buses_.push_back(std::move(bus));
+  }
+  for (Millis said = steady_ms(); !stop();) {
+    bool all = true;
+    for (Bus& bus : buses_) {
+      TRY_VOID(bus.link->turn(steady_ms()));
+      all = all && bus.link->welcomed();
+    }
+    if (all) return {};
+    if (steady_ms() - said > 5'000) {
+      spdlog::warn("bus_awaited service={}", name_);
+      said = steady_ms();
+    }
+    poll(false);
+    serve_queries();
+  }
+  return {};
+}
+
+Result<void> Runner::open_readers() {
+  const auto snapshot = read_snapshot(home_.path("snapshots/" + name_), home_.settings().id, definition_.shape);
+  const bool loaded = snapshot && snapshot->positions.size() == buses_.size() && replica_->load(snapshot->state);
+  if (snapshot && !loaded) return fail(Code::data_loss, "the snapshot of {} is whole but cannot be loaded; remove snapshots/{}", name_, name_);
+  for (size_t index = 0; index < buses_.size(); ++index) {
+    Bus& bus = buses_[index];
+    for (auto* reader : {&bus.reader, &bus.reader_ahead}) {
+      auto opened = options_.pull ? open_pull_reader(home_.endpoint(fmt::format("bus.{}.fetch", bus.index)))
+                                  : open_lmdb_reader(home_.journal_folder(bus.index));
+      if (!opened) return tl::unexpected(opened.error());
+      *reader = std::move(*opened);
+    }
+    const auto& welcome = bus.link->welcome();
+    bus.known_end = welcome.next_position();
+    bus.heads.assign(welcome.heads().begin(), welcome.heads().end());
+    bus.position = loaded ? snapshot->positions[index] : 0;
+    std::map<uint64_t, Partition> producers;
+    for (size_t producer = 0; producer < bus.partitions.size(); ++producer) {
+      const Partition partition = bus.partitions[producer];
+      replica_->set_answered(partition, welcome.last_sequences(static_cast<int>(producer)));
+      producers[producer_id(replica_->producer_name(partition))] = partition;
+      bus.sent[producer] = welcome.last_sequences(static_cast<int>(producer));
+    }
+    bus.own = std::make_unique<OwnAnswers>(*bus.reader_ahead, bus.position, bus.known_end, std::move(producers));
+  }
+  spdlog::info("replay_started service={} snapshot={}", name_, loaded);
+  return {};
+}
+
+Result<void> Runner::run(const std::function<bool()>& stop) {
+  TRY_VOID(welcome_all(stop));
+  if (stop()) return {};
+  TRY_VOID(open_readers());
+  while (!stop()) {
+    bool more = false;
+    for (Bus& bus : buses_) more = TRY(turn(bus)) || more;
+    serve_queries();
+    snapshot_if_due(false);
+    poll(more);
+  }
+  // What was said is acknowledged within moments; then the state is kept, so that the next start is quick.
+  for (const Millis until = steady_ms() + 2'000; !settled() && steady_ms() < until;) {
+    for (Bus& bus : buses_) TRY_VOID(bus.link->turn(steady_ms()));
+    poll(false);
+  }
+  snapshot_if_due(true);
+  return {};
+}
+
+Result<bool> Runner::turn(Bus& bus) {
+  TRY_VOID(bus.link->turn(steady_ms()));
+  if (const auto bell = bus.bell->newest(); bell && bell->home() == home_.settings().id) {
+    bus.known_end = std::max(bus.known_end, bell->next_position());
+    bus.heads.assign(bell->heads().begin(), bell->heads().end());
+  }
+  if (bus.link->welcome().next_position() > bus.known_end) bus.known_end = bus.link->welcome().next_position();
+  if (bus.position < bus.known_end && bus.link->may_send()) TRY_VOID(fold_some(bus));
+  ask_for_wakes(bus);
+  return bus.position < bus.known_end && bus.link->may_send();
+}
+
+Result<void> Runner::fold_some(Bus& bus) {
+  Result<void> outcome;
+  const auto next = bus.reader->read(bus.position, slice_bytes, [&](const CommitView& commit) {
+    if (commit.position() >= bus.known_end) return false;  // It may not be durable yet.
+    outcome = replica_->take(commit, bus.own.get());
+    if (!outcome) return false;
+    bus.position = commit.position() + 1;
+    folded_ += commit.bytes().size() / 256;
+    return true;
+  });
+  if (!outcome) return outcome;
+  if (!next) return tl::unexpected(next.error());
+  if (bus.own && replica_->caught_up()) {
+    bool all = true;
+    for (const Bus& other : buses_) all = all && other.position >= other.link->welcome().next_position();
+    if (all) spdlog::info("replay_finished service={} took_ms={}", name_, wall_ms() - started_ms_);
+    for (Bus& other : buses_) other.own.reset();
+  }
+  send_answers();
+  return {};
+}
+
+void Runner::send_answers() {
+  for (Replica::Answer& answer : replica_->flush()) {
+    for (Bus& bus : buses_) {
+      const auto at = std::find(bus.partitions.begin(), bus.partitions.end(), answer.partition);
+      if (at == bus.partitions.end()) continue;
+      const auto index = static_cast<size_t>(at - bus.partitions.begin());
+      bus.sent[index] = answer.sequence;
+      bus.link->send(index, std::move(answer.batch));
+      break;
+    }
+  }
+}
+
+// Under the facts clock time comes with the facts alone.
+void Runner::ask_for_wakes(Bus& bus) {
+  if (home_.settings().clock != Clock::wall) return;
+  for (size_t index = 0; index < bus.partitions.size(); ++index) {
+    const Millis at = replica_->next_wake(bus.partitions[index]);
+    if (at == bus.wake[index]) continue;
+    bus.wake[index] = at;
+    bus.link->wake_at(index, bus.partitions[index], at);
+  }
+}
+
+void Runner::poll(bool more) {
+  std::vector<zmq::pollitem_t> items = {{queries_->socket().handle(), 0, ZMQ_POLLIN, 0}};
+  for (Bus& bus : buses_) {
+    items.push_back({bus.link->socket().handle(), 0, ZMQ_POLLIN, 0});
+    items.push_back({bus.bell->socket().handle(), 0, ZMQ_POLLIN, 0});
+  }
+  try {
+    zmq::poll(items, std::chrono::milliseconds(more ? 0 : beat_ms));
+  } catch (const zmq::error_t& error) {  // A signal; the loop looks at it.
+    if (error.num() != EINTR) throw;
+  }
+}
+
+void Runner::serve_queries() {
+  const Millis until = steady_ms() + 2;
+  while (queries_->serve_one() && steady_ms() < until) {
+  }
+}
+
+bool Runner::settled() const {
+  for (const Bus& bus : buses_)
+    if (bus.link->unacknowledged() > 0) return false;
+  return true;
+}
+
+void Runner::snapshot_if_due(bool now) {
+  const bool due = now ? folded_ > folded_at_snapshot_ : folded_ - folded_at_snapshot_ >= static_cast<uint64_t>(options_.snapshot_facts);
+  if (!due || !settled() || !replica_->caught_up()) return;
+  const Millis began = steady_ms();
+  Snapshot snapshot{home_.settings().id, definition_.shape, {}, replica_->save()};
+  for (const Bus& bus : buses_) snapshot.positions.push_back(bus.position);
+  const auto written = write_snapshot(home_.path("snapshots/" + name_), snapshot);
+  folded_at_snapshot_ = folded_;
+  if (written)
+    spdlog::info("snapshot_written service={} bytes={} took_ms={}", name_, snapshot.state.size(), steady_ms() - began);
+  else
+    spdlog::warn("snapshot_failed service={} why=\"{}\"", name_, written.error().message);
+}
+
+// A method may name the tenant that asks: "tenant|Method".
+Result<std::string> Runner::answer(std::string_view method, std::string_view request) {
+  if (method == "GetStatus") return status().SerializeAsString();
+  if (method == "GetFingerprint") {
+    query::v1::GetFingerprintResponse response;
+    if (definition_.has_fingerprint) response.set_fingerprint(replica_->fingerprint().hex());
+    add_partitions(*response.mutable_partitions());
+    return response.SerializeAsString();
+  }
+  const size_t bar = method.find('|');
+  const std::string_view tenant = bar == std::string_view::npos ? std::string_view() : method.substr(0, bar);
+  if (bar != std::string_view::npos) method.remove_prefix(bar + 1);
+  const std::vector<Fold*> folds = replica_->folds(tenant);
+  return definition_.answer(folds, method, request);
+}
+
+void Runner::add_partitions(google::protobuf::RepeatedPtrField<query::v1::PartitionStatus>& partitions) const {
+  for (const Bus& bus : buses_) {
+    for (size_t index = 0; index < bus.partitions.size(); ++index) {
+      query::v1::PartitionStatus& entry = *partitions.Add();
+      const Partition partition = bus.partitions[index];
+      entry.set_partition(partition);
+      entry.set_offset(replica_->offset(partition));
+      const uint64_t acknowledged = bus.link->acknowledged(index);
+      entry.set_settled_offset(acknowledged >= bus.sent[index] ? entry.offset() : std::min(entry.offset(), acknowledged));
+      entry.set_time_ms(replica_->time(partition));
+    }
+  }
+}
+
+query::v1::GetStatusResponse Runner::status() const {
+  query::v1::GetStatusResponse status;
+  status.set_name(definition_.name);
+  status.set_instance(options_.instance);
+  status.set_started_ms(started_ms_);
+  status.set_skipped(replica_->skipped());
+  status.set_pid(static_cast<uint32_t>(::getpid()));
+  add_partitions(*status.mutable_partitions());
+  uint64_t lag = 0;
+  bool welcomed = !buses_.empty();
+  for (const Bus& bus : buses_) {
+    welcomed = welcomed && bus.link->welcomed() && bus.reader;
+    for (const Partition partition : bus.partitions)
+      if (partition < bus.heads.size() && bus.heads[partition] > replica_->offset(partition)) lag += bus.heads[partition] - replica_->offset(partition);
+    if (!bus.link->refusal().empty()) status.set_problem(bus.link->refusal());
+  }
+  status.set_lag_facts(lag);
+  status.set_healthy(welcomed);
+  if (!welcomed) status.set_problem("waits for the bus");
+  return status;
+}
+
+}  // namespace xundian

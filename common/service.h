@@ -24,16 +24,25 @@ class Outbox {
   // where the fold left them empty.
   v1::Fact& add() { return facts_.emplace_back(); }
   std::vector<v1::Fact>& facts() { return facts_; }
-  void clear() { facts_.clear(); }
+  // The input cannot be read. It is skipped, counted, and said to people.
+  void reject(std::string why) { rejected_ = std::move(why); }
+  const std::string& rejected() const { return rejected_; }
+  void clear() {
+    facts_.clear();
+    rejected_.clear();
+  }
 
  private:
   std::vector<v1::Fact> facts_;
+  std::string rejected_;
 };
 
-// The state of a service in one partition, and how it changes. No clock, no I/O, no randomness, no failure.
+// The state of a service for one group of stores, and how it changes. No clock, no I/O, no randomness, no failure.
 class Fold {
  public:
   virtual ~Fold() = default;
+  // "tenant/group" of the stores; set by the runner when the fold is made.
+  std::string scope;
   // An input: a fact of one of the service's kinds that it did not say itself. Its time_ms is now.
   virtual void fold(const FactView& fact, Outbox& outbox) = 0;
   // What this service said, handed to it right after the input it answers, live and on a restart alike. State that decides what
@@ -58,8 +67,8 @@ struct ServiceDefinition {
   uint64_t shape = 0;
   bool has_fingerprint = true;
   std::function<std::unique_ptr<Fold>()> make_fold;
-  // Answers a query from the states as they stand, `scopes[i]` ("tenant/group", comma separated) naming what partition i has seen.
-  // Code::unimplemented for a method it does not know. At most about 1 ms.
+  // Answers a query from the states as they stand, one fold for each group of the asking tenant. Code::unimplemented for a method
+  // it does not know. At most about 1 ms.
   std::function<Result<std::string>(std::span<Fold* const> folds, std::string_view method, std::string_view request)> answer;
 };
 

@@ -1,1 +1,113 @@
-// to come
+#include "common/snapshot.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "common/bytes.h"
+#include "common/hash.h"
+
+namespace xundian {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uint64_t magic = 0x31504e5344584eull;  // "NXDSNP1"
+constexpr size_t kept = 3;
+
+std::vector<fs::path> list(const std::string& folder) {
+  std::vector<fs::path> files;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".snapshot") files.push_back(entry.path());
+  std::sort(files.rbegin(), files.rend());  // Names count up; the newest first.
+  return files;
+}
+
+std::string encode(const Snapshot& snapshot) {
+  std::string bytes;
+  append(bytes, magic);
+  append(bytes, snapshot.shape);
+  append_text(bytes, snapshot.home);
+  append(bytes, static_cast<uint32_t>(snapshot.positions.size()));
+  for (const Position position : snapshot.positions) append(bytes, position);
+  append(bytes, static_cast<uint64_t>(snapshot.state.size()));
+  bytes.append(snapshot.state);
+  append(bytes, hash128(bytes));
+  return bytes;
+}
+
+Result<Snapshot> decode(std::string_view bytes) {
+  if (bytes.size() < sizeof(Key)) return fail(Code::data_loss, "it is empty");
+  const std::string_view content = bytes.substr(0, bytes.size() - sizeof(Key));
+  if (hash128(content) != load<Key>(bytes.data() + content.size())) return fail(Code::data_loss, "its hash is wrong");
+  ByteReader reader(content);
+  Snapshot snapshot;
+  if (reader.take<uint64_t>() != magic) return fail(Code::data_loss, "it is no snapshot");
+  snapshot.shape = reader.take<uint64_t>();
+  snapshot.home = reader.take_text();
+  for (uint32_t left = reader.take<uint32_t>(); left > 0 && reader.ok(); --left) snapshot.positions.push_back(reader.take<Position>());
+  snapshot.state = reader.take_bytes(reader.take<uint64_t>());
+  if (!reader.ok()) return fail(Code::data_loss, "it is cut off");
+  return snapshot;
+}
+
+Result<void> write_synced(const fs::path& path, std::string_view bytes) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return fail(Code::internal, "{}: {}", path.string(), std::strerror(errno));
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written <= 0) break;
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  const bool whole = bytes.empty() && ::fsync(file) == 0;
+  const int error = errno;
+  ::close(file);
+  if (!whole) return fail(Code::internal, "{}: {}", path.string(), std::strerror(error));
+  return {};
+}
+
+void sync_folder(const std::string& folder) {
+  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) return;
+  ::fsync(file);
+  ::close(file);
+}
+
+}  // namespace
+
+Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  std::vector<fs::path> earlier = list(folder);
+  const uint64_t number = earlier.empty() ? 1 : std::strtoull(earlier.front().stem().c_str(), nullptr, 16) + 1;
+  const fs::path path = fs::path(folder) / fmt::format("{:016x}.snapshot", number);
+  const fs::path part = fs::path(folder) / "part";
+  TRY_VOID(write_synced(part, encode(snapshot)));
+  fs::rename(part, path, error);
+  if (error) return fail(Code::internal, "{}: {}", path.string(), error.message());
+  sync_folder(folder);
+  for (size_t index = kept - 1; index < earlier.size(); ++index) fs::remove(earlier[index], error);
+  return {};
+}
+
+std::optional<Snapshot> read_snapshot(const std::string& folder, const std::string& home, uint64_t shape) {
+  for (const fs::path& path : list(folder)) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    auto snapshot = decode(bytes);
+    if (snapshot && snapshot->home == home && snapshot->shape == shape) return std::move(*snapshot);
+    spdlog::warn("snapshot_passed_over file={} why=\"{}\"", path.filename().string(),
+                 snapshot ? "it is of another home or another shape" : snapshot.error().message);
+  }
+  return std::nullopt;
+}
+
+}  // namespace xundian

@@ -1,0 +1,280 @@
+#include "common/replica.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace xundian {
+
+namespace {
+
+constexpr size_t answer_bytes = 256u << 10;  // A batch of answers is closed when it has grown to this.
+constexpr size_t read_ahead_bytes = 4u << 20;
+
+}  // namespace
+
+OwnAnswers::OwnAnswers(JournalReader& reader, Position from, Position end, std::map<uint64_t, Partition> producers)
+    : reader_(reader), position_(from), end_(end), producers_(std::move(producers)) {}
+
+void OwnAnswers::keep(const BatchView& batch) {
+  const auto producer = producers_.find(batch.header().producer);
+  if (!batch.is_answer() || producer == producers_.end()) return;
+  Ahead& ahead = ahead_[producer->second];
+  const auto kept = batch.for_each([](Kind) { return true; }, [&](std::string_view frame, Offset) {
+    ahead.frames.emplace_back(load<FactHead>(frame.data()).cause, std::string(frame));
+  });
+  CHECK(kept.has_value(), "a service's own answer cannot be read");
+  ahead.sequence = batch.header().sequence;
+}
+
+Result<void> OwnAnswers::read_on() {
+  Result<void> outcome;
+  const auto next = reader_.read(position_, read_ahead_bytes, [&](const CommitView& commit) {
+    if (commit.position() >= end_) return false;
+    outcome = commit.for_each_batch(true, [&](const BatchView& batch) { keep(batch); });
+    position_ = commit.position() + 1;
+    return outcome.has_value();
+  });
+  if (!next) return tl::unexpected(next.error());
+  return outcome;
+}
+
+Result<std::vector<std::string>> OwnAnswers::take(Partition partition, Offset input) {
+  Ahead& ahead = ahead_[partition];
+  while (ahead.sequence < input + 1 && position_ < end_) {
+    const Position before = position_;
+    TRY_VOID(read_on());
+    if (position_ == before) return fail(Code::data_loss, "the journal ends at {}, before {}", position_, end_);
+  }
+  std::vector<std::string> frames;
+  while (!ahead.frames.empty() && ahead.frames.front().first <= input + 1) {
+    if (ahead.frames.front().first == input + 1) frames.push_back(std::move(ahead.frames.front().second));
+    ahead.frames.pop_front();  // Older ones answer inputs that a snapshot holds.
+  }
+  return frames;
+}
+
+Replica::Replica(const ServiceDefinition& definition, Options options) : definition_(definition), options_(std::move(options)) {
+  for (const Partition partition : options_.partitions) {
+    states_[partition];
+    producers_[producer_id(producer_name(partition))] = partition;
+  }
+}
+
+std::string Replica::producer_name(Partition partition) const { return fmt::format("{}/{}", definition_.name, partition); }
+
+void Replica::set_answered(Partition partition, uint64_t last_sequence) { states_.at(partition).answered = last_sequence; }
+
+bool Replica::wants(Kind kind) const {
+  return kind == v1::Fact::kTick || std::find(definition_.kinds.begin(), definition_.kinds.end(), kind) != definition_.kinds.end();
+}
+
+Fold& Replica::fold_of(PartitionState& state, std::string_view scope) {
+  const auto found = state.folds.find(scope);
+  if (found != state.folds.end()) return *found->second;
+  auto& fold = state.folds[std::string(scope)];
+  fold = definition_.make_fold();
+  fold->scope = scope;
+  return *fold;
+}
+
+Result<void> Replica::take(const CommitView& commit, OwnAnswers* own) {
+  Result<void> outcome;
+  const auto walked = commit.for_each_batch(true, [&](const BatchView& batch) {
+    if (outcome && !batch.is_control() && states_.contains(batch.header().partition)) outcome = take_batch(batch, own);
+  });
+  if (!walked) return walked;
+  return outcome;
+}
+
+Result<void> Replica::take_batch(const BatchView& batch, OwnAnswers* own) {
+  const Partition partition = batch.header().partition;
+  PartitionState& state = states_.at(partition);
+  const Offset end = batch.header().base + batch.header().count;
+  if (end <= state.offset) return {};  // A snapshot holds it.
+  if (batch.header().base != state.offset)
+    return fail(Code::data_loss, "partition {}: the journal goes on at {}, the fold stands at {}", partition, batch.header().base, state.offset);
+  const bool ours = batch.is_answer() && producers_.contains(batch.header().producer);
+  if (!ours) {
+    Fold& fold = fold_of(state, batch.scope());
+    const bool wall = options_.clock == Clock::wall;
+    if (wall) state.time_ms = std::max(state.time_ms, batch.header().time_ms);
+    // Under the wall clock any record brings time, even if the fold wants none of its facts.
+    bool bring_time = wall && fold.next_wake() <= state.time_ms;
+    Result<void> outcome;
+    const auto walked = batch.for_each([&](Kind kind) { return bring_time || wants(kind); },
+        [&](std::string_view frame, Offset offset) {
+          if (!outcome) return;
+          bring_time = false;
+          if (!wall && !batch.is_answer()) state.time_ms = std::max(state.time_ms, ::xundian::load<FactHead>(frame.data()).occurred_ms);
+          outcome = take_input(partition, state, fold, frame, offset, own);
+        });
+    if (!walked) return walked;
+    if (!outcome) return outcome;
+  }
+  state.offset = end;
+  return {};
+}
+
+// Wakes the fold, folds the input, and hands the fold what it says: from the journal if it was said before, else as it is said now.
+Result<void> Replica::take_input(Partition partition, PartitionState& state, Fold& fold, std::string_view frame, Offset offset,
+                                 OwnAnswers* own) {
+  const FactView fact(frame, offset, state.time_ms);
+  outbox_.clear();
+  if (fold.next_wake() <= state.time_ms) fold.wake(state.time_ms, outbox_);
+  if (fact.kind() != v1::Fact::kTick && wants(fact.kind())) fold_marked(partition, fold, fact);
+  if (!outbox_.rejected().empty()) say_skipped(fact, outbox_.rejected());
+  const bool said_before = offset + 1 <= state.answered;
+  std::vector<std::string> frames;
+  if (said_before) {
+    CHECK(own != nullptr, "own answers are needed and not at hand");
+    frames = TRY(own->take(partition, offset));
+  } else {
+    frames = frames_of_outbox(partition, fact);
+  }
+  for (const std::string& said : frames) fold.said(FactView(said, offset, state.time_ms));
+  if (!said_before && !frames.empty()) send(partition, state, fold, offset, frames);
+  return {};
+}
+
+void Replica::fold_marked(Partition partition, Fold& fold, const FactView& fact) {
+  if (options_.skips.contains({partition, fact.offset()})) {
+    outbox_.reject(fmt::format("folding it ended {} three times", definition_.name));
+    return;
+  }
+  CrashMark* mark = options_.mark;
+  if (mark != nullptr) {
+    if (mark->partition != partition || mark->offset != fact.offset()) *mark = {0, 0, partition, fact.offset()};
+    mark->folding = 1;
+  }
+  fold.fold(fact, outbox_);
+  if (mark != nullptr) mark->folding = 0;
+}
+
+void Replica::say_skipped(const FactView& fact, const std::string& why) {
+  skipped_ += 1;
+  v1::Fact& finding = outbox_.add();
+  const std::string entity = fmt::format("{}/{}", definition_.name, fact.offset());
+  finding.set_store(std::string(fact.store_id()));
+  finding.set_key("fact_skipped|" + entity);
+  v1::FindingTerms& terms = *finding.mutable_finding()->mutable_terms();
+  terms.set_rule("fact_skipped");
+  terms.set_entity_kind("fact");
+  terms.set_entity(entity);
+  terms.set_holds(true);
+  terms.set_value_micros(1'000'000);
+  terms.set_judged_ms(fact.time_ms());
+  terms.set_since_ms(fact.time_ms());
+  terms.set_severity(v1::SEVERITY_HIGH);
+  terms.set_owner("tech");
+  terms.set_text_zh(fmt::format("{} 无法处理第 {} 条事实，已跳过：{}", definition_.name, fact.offset(), why));
+  terms.set_text_en(fmt::format("{} cannot fold fact {} and skipped it: {}", definition_.name, fact.offset(), why));
+  terms.set_next("look_at_fact");
+}
+
+std::vector<std::string> Replica::frames_of_outbox(Partition partition, const FactView& input) {
+  std::vector<std::string> frames;
+  for (v1::Fact& fact : outbox_.facts()) {
+    fact.set_source(producer_name(partition));
+    fact.set_cause(input.offset() + 1);
+    if (fact.as_of_ms() == 0) fact.set_as_of_ms(std::max<Millis>(input.time_ms(), 1));
+    if (fact.occurred_ms() == 0) fact.set_occurred_ms(fact.as_of_ms());
+    const auto framed = append_frame(frames.emplace_back(), fact);
+    CHECK(framed.has_value(), framed.error().message);
+  }
+  return frames;
+}
+
+// All that answers one input goes into one batch, so that a restart finds it whole or not at all.
+void Replica::send(Partition partition, PartitionState& state, const Fold& fold, Offset offset, const std::vector<std::string>& frames) {
+  size_t bytes = 0;
+  for (const std::string& frame : frames) bytes += frame.size();
+  CHECK(bytes < batch_bytes_max / 2 && frames.size() < batch_facts_max / 2, "an answer is too large for a batch");
+  if (!state.answers.empty() && (state.answers_scope != fold.scope || state.answers.bytes() + bytes > answer_bytes ||
+                                 state.answers.count() + frames.size() > batch_facts_max / 2))
+    close_batch(partition, state);
+  state.answers_scope = fold.scope;
+  state.answers_sequence = offset + 1;
+  for (const std::string& frame : frames) state.answers.add_frame(frame);
+}
+
+void Replica::close_batch(Partition partition, PartitionState& state) {
+  BatchHeader header;
+  header.flags = fold_answer;
+  header.producer = producer_id(producer_name(partition));
+  header.sequence = state.answers_sequence;
+  header.time_ms = state.time_ms;
+  ready_.push_back({partition, state.answers_sequence, state.answers.finish(state.answers_scope, options_.partitions_all, header)});
+}
+
+std::vector<Replica::Answer> Replica::flush() {
+  for (auto& [partition, state] : states_)
+    if (!state.answers.empty()) close_batch(partition, state);
+  return std::exchange(ready_, {});
+}
+
+bool Replica::caught_up() const {
+  return std::all_of(states_.begin(), states_.end(), [](const auto& entry) { return entry.second.offset >= entry.second.answered; });
+}
+
+Offset Replica::offset(Partition partition) const { return states_.at(partition).offset; }
+Millis Replica::time(Partition partition) const { return states_.at(partition).time_ms; }
+
+Millis Replica::next_wake(Partition partition) const {
+  Millis first = never;
+  for (const auto& [scope, fold] : states_.at(partition).folds) first = std::min(first, fold->next_wake());
+  return first;
+}
+
+std::vector<Fold*> Replica::folds(std::string_view tenant) const {
+  std::vector<Fold*> folds;
+  for (const auto& [partition, state] : states_)
+    for (const auto& [scope, fold] : state.folds)
+      if (tenant.empty() || (scope.size() > tenant.size() && scope.starts_with(tenant) && scope[tenant.size()] == '/'))
+        folds.push_back(fold.get());
+  return folds;
+}
+
+Fingerprint Replica::fingerprint() const {
+  Fingerprint sum;
+  for (const Fold* fold : folds("")) fold->fingerprint(sum);
+  return sum;
+}
+
+std::string Replica::save() const {
+  std::string bytes;
+  append(bytes, skipped_);
+  append(bytes, static_cast<uint32_t>(states_.size()));
+  for (const auto& [partition, state] : states_) {
+    append(bytes, partition);
+    append(bytes, state.offset);
+    append(bytes, state.time_ms);
+    append(bytes, static_cast<uint32_t>(state.folds.size()));
+    for (const auto& [scope, fold] : state.folds) {
+      append_text(bytes, scope);
+      std::string saved;
+      fold->save(saved);
+      append(bytes, static_cast<uint64_t>(saved.size()));
+      bytes.append(saved);
+    }
+  }
+  return bytes;
+}
+
+bool Replica::load(std::string_view bytes) {
+  ByteReader reader(bytes);
+  skipped_ = reader.take<uint64_t>();
+  if (reader.take<uint32_t>() != states_.size()) return false;
+  for (auto& [expected, state] : states_) {
+    if (reader.take<Partition>() != expected) return false;
+    state.offset = reader.take<Offset>();
+    state.time_ms = reader.take<Millis>();
+    for (uint32_t left = reader.take<uint32_t>(); left > 0 && reader.ok(); --left) {
+      Fold& fold = fold_of(state, reader.take_text());
+      if (!fold.load(reader.take_bytes(reader.take<uint64_t>()))) return false;
+    }
+  }
+  return reader.ok() && reader.empty();
+}
+
+}  // namespace xundian

@@ -1,0 +1,125 @@
+// A service's state over some partitions, brought forward commit by commit: the part of the runner that knows no socket, so that
+// the simulation runs the very code that runs in production.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/home.h"
+#include "common/journal.h"
+#include "common/service.h"
+
+namespace xundian {
+
+// Inputs that a service must not fold, because they killed it.
+using Skips = std::set<std::pair<Partition, Offset>>;
+
+// Where a process is in its work; kept in memory that survives it, so that the next life knows which input killed it.
+struct CrashMark {
+  uint32_t folding = 0;  // 1 while the input below is being folded.
+  uint32_t crashes = 0;  // How often it ended a process.
+  uint64_t partition = 0;
+  uint64_t offset = 0;
+};
+
+// What a service has already said, read ahead of its inputs. Answers stand behind their causes in the journal, often far behind.
+class OwnAnswers {
+ public:
+  // Reads from `from` up to `end`, which must have been reached by the journal.
+  OwnAnswers(JournalReader& reader, Position from, Position end, std::map<uint64_t, Partition> producers);
+  // The frames that answered an input, in their order. Inputs of a partition must be asked for in ascending order.
+  Result<std::vector<std::string>> take(Partition partition, Offset input);
+
+ private:
+  struct Ahead {
+    std::deque<std::pair<uint64_t, std::string>> frames;  // (cause, frame)
+    uint64_t sequence = 0;                                // Answers to inputs before this are all in `frames`.
+  };
+  Result<void> read_on();
+  void keep(const BatchView& batch);
+
+  JournalReader& reader_;
+  Position position_;
+  Position end_;
+  std::map<uint64_t, Partition> producers_;
+  std::map<Partition, Ahead> ahead_;
+};
+
+class Replica {
+ public:
+  struct Options {
+    std::vector<Partition> partitions;  // Those that this instance serves.
+    uint32_t partitions_all = 16;
+    Clock clock = Clock::wall;
+    Skips skips;
+    CrashMark* mark = nullptr;  // May be null.
+  };
+  Replica(const ServiceDefinition& definition, Options options);
+
+  // "metrics/3": the service as a producer in a partition.
+  std::string producer_name(Partition partition) const;
+  const std::vector<Partition>& partitions() const { return options_.partitions; }
+
+  // Answers up to this sequence are in the journal: to those inputs nothing is said again.
+  void set_answered(Partition partition, uint64_t last_sequence);
+  // Folds what the commit holds for the partitions served. Facts that were folded before are passed over. `own` gives what was
+  // said before the last restart; it may be null once `caught_up`.
+  Result<void> take(const CommitView& commit, OwnAnswers* own);
+  // Every input that was answered before the last restart has been folded again.
+  bool caught_up() const;
+
+  // Answers that wait to be sent: whole batches, with flags and sequence set, in their order.
+  struct Answer {
+    Partition partition = 0;
+    uint64_t sequence = 0;
+    std::string batch;
+  };
+  std::vector<Answer> flush();
+
+  Offset offset(Partition partition) const;
+  Millis time(Partition partition) const;
+  // When the partition's folds want to be woken at the latest.
+  Millis next_wake(Partition partition) const;
+  uint64_t skipped() const { return skipped_; }
+  // The folds of a tenant; of all if it is empty.
+  std::vector<Fold*> folds(std::string_view tenant) const;
+  Fingerprint fingerprint() const;
+
+  // The state of all partitions as bytes, and back.
+  std::string save() const;
+  bool load(std::string_view bytes);
+
+ private:
+  struct PartitionState {
+    std::map<std::string, std::unique_ptr<Fold>, std::less<>> folds;  // By scope.
+    Offset offset = 0;
+    Millis time_ms = 0;
+    uint64_t answered = 0;
+    BatchBuilder answers;  // Of one scope.
+    std::string answers_scope;
+    uint64_t answers_sequence = 0;
+  };
+  Fold& fold_of(PartitionState& state, std::string_view scope);
+  Result<void> take_batch(const BatchView& batch, OwnAnswers* own);
+  Result<void> take_input(Partition partition, PartitionState& state, Fold& fold, std::string_view frame, Offset offset, OwnAnswers* own);
+  void fold_marked(Partition partition, Fold& fold, const FactView& fact);
+  void say_skipped(const FactView& fact, const std::string& why);
+  std::vector<std::string> frames_of_outbox(Partition partition, const FactView& input);
+  void send(Partition partition, PartitionState& state, const Fold& fold, Offset offset, const std::vector<std::string>& frames);
+  void close_batch(Partition partition, PartitionState& state);
+  bool wants(Kind kind) const;
+
+  const ServiceDefinition& definition_;
+  Options options_;
+  std::map<Partition, PartitionState> states_;
+  std::map<uint64_t, Partition> producers_;
+  std::vector<Answer> ready_;
+  Outbox outbox_;
+  uint64_t skipped_ = 0;
+};
+
+}  // namespace xundian
