@@ -8,13 +8,8 @@ namespace {
 
 constexpr size_t crc_from = 8;  // Behind magic and header_crc.
 
-uint32_t crc_of(std::string_view bytes) {
-  auto* from = reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data()));  // The library only reads it.
-  return ~crc32_iscsi(from, static_cast<int>(bytes.size()), 0xffffffffu);
-}
-
 uint32_t header_crc_of(const BatchHeader& header) {
-  return crc_of({reinterpret_cast<const char*>(&header) + crc_from, sizeof header - crc_from});
+  return crc32c({reinterpret_cast<const char*>(&header) + crc_from, sizeof header - crc_from});
 }
 
 // Behind the scope, a batch of facts is its runs and their frames.
@@ -37,6 +32,11 @@ Result<void> check_runs(const BatchHeader& header, std::string_view payload) {
 
 }  // namespace
 
+uint32_t crc32c(std::string_view bytes) {
+  auto* from = reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data()));  // The library only reads it.
+  return ~crc32_iscsi(from, static_cast<int>(bytes.size()), 0xffffffffu);
+}
+
 uint64_t group_hash(std::string_view scope) { return hash64(scope); }
 uint64_t producer_id(std::string_view name) { return hash64(name); }
 
@@ -55,7 +55,7 @@ Result<BatchView> BatchView::open(std::string_view bytes) {
     return fail(Code::invalid_argument, "a batch of {} bytes in {}", header.bytes, bytes.size());
   if (header.header_crc != header_crc_of(header)) return fail(Code::data_loss, "the crc of the header is wrong");
   const BatchView view = trust(bytes);
-  if (header.payload_crc != crc_of(view.bytes_.substr(sizeof(BatchHeader)))) return fail(Code::data_loss, "the crc of the facts is wrong");
+  if (header.payload_crc != crc32c(view.bytes_.substr(sizeof(BatchHeader)))) return fail(Code::data_loss, "the crc of the facts is wrong");
   if (view.is_control()) return view;
   if (header.count == 0 || header.count > batch_facts_max) return fail(Code::invalid_argument, "a batch of {} facts", header.count);
   if (header.group != group_hash(view.scope())) return fail(Code::invalid_argument, "group and scope disagree");
@@ -103,7 +103,7 @@ std::string BatchBuilder::finish(std::string_view scope, uint32_t partitions, Ba
   for (const BatchRun& run : runs_) append(batch, run);
   batch.append(frames_);
   header.bytes = static_cast<uint32_t>(batch.size());
-  header.payload_crc = crc_of(std::string_view(batch).substr(sizeof header));
+  header.payload_crc = crc32c(std::string_view(batch).substr(sizeof header));
   write_header(batch, header);
   runs_.clear();
   frames_.clear();
@@ -120,7 +120,7 @@ std::string make_control_batch(std::string_view content, BatchHeader header) {
   append(batch, header);
   batch.append(content);
   header.bytes = static_cast<uint32_t>(batch.size());
-  header.payload_crc = crc_of(content);
+  header.payload_crc = crc32c(content);
   write_header(batch, header);
   return batch;
 }

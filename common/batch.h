@@ -57,6 +57,9 @@ inline Partition partition_of(uint64_t group, uint32_t partitions) { return stat
 // A producer's id, from its name ("metrics/3").
 uint64_t producer_id(std::string_view name);
 
+// The checksum of headers, payloads and commits (Castagnoli, as iSCSI has it).
+uint32_t crc32c(std::string_view bytes);
+
 // A whole batch in memory that somebody else keeps.
 class BatchView {
  public:

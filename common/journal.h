@@ -16,15 +16,19 @@ namespace xundian {
 using Heads = std::vector<Offset>;
 
 // One group commit, in place. Its bytes live until the reader's visitor returns.
-//   u32 magic "XDC1" | u32 partition count | heads before it, u64 each | batches, one behind the other
+//   u32 magic "XDC1" | u32 crc32c of the next two and the heads | u32 partition count | u32 bytes of all batches |
+//   heads before it, u64 each | batches, one behind the other
 class CommitView {
  public:
-  // Checks that it holds together as far as lengths go; batches are checked by `for_each_batch`.
+  // Checks lengths and the crc of the heads; batches are checked by `for_each_batch`.
   static Result<CommitView> open(Position position, std::string_view bytes);
   Position position() const { return position_; }
   std::string_view bytes() const { return bytes_; }
   uint32_t partitions() const { return partitions_; }
   Offset head_before(Partition partition) const;
+  Heads heads_before() const;
+  // The batches, one behind the other.
+  std::string_view batches() const;
   // Calls `visit(BatchView)` for each batch, crcs checked unless `trusted`; fails at the first that does not hold together.
   Result<void> for_each_batch(bool trusted, const std::function<void(const BatchView&)>& visit) const;
 
@@ -36,6 +40,9 @@ class CommitView {
 
 // The bytes of a commit. `batches` are whole batches with their offsets already given.
 std::string make_commit(const Heads& before, std::span<const std::string_view> batches);
+// The same into `to`, which has room for commit_bytes(before, batches).
+size_t commit_bytes(const Heads& before, std::span<const std::string_view> batches);
+void write_commit(char* to, const Heads& before, std::span<const std::string_view> batches);
 
 // Reads a journal, in any process. Not thread safe: one reader, one thread.
 class JournalReader {
