@@ -1,0 +1,154 @@
+// Orders: merging what is said of one, and what it counts.
+#include <algorithm>
+
+#include "services/metrics/state.h"
+
+namespace xundian::metrics {
+
+namespace {
+
+bool is_newer(const FactView& fact, uint32_t aspect, const Version& held) {
+  return fact.states(aspect) && fact.version(aspect) > held;
+}
+
+std::vector<OrderLine>::iterator line_at(Order& order, uint64_t id) {
+  return std::lower_bound(order.lines.begin(), order.lines.end(), id, [](const OrderLine& line, uint64_t asked) { return line.id < asked; });
+}
+
+// Whether the fact says anything of the order that is not known; decided without decoding it.
+bool says_more(const FactView& fact, Order& order) {
+  if (is_newer(fact, order_placed, order.placed) || is_newer(fact, order_paid, order.paid) || is_newer(fact, order_closed, order.closed) ||
+      is_newer(fact, order_refunded, order.refunded) || is_newer(fact, withdrawn_aspect, order.withdrawn))
+    return true;
+  for (uint32_t i = 0; i < fact.line_count(); ++i) {
+    const auto line = line_at(order, fact.line_id(i));
+    if (line == order.lines.end() || line->id != fact.line_id(i) || fact.line_version(i) > line->version) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+int64_t Order::paid_amount() const {
+  if (amount_stated) return amount_micros;
+  int64_t sum = 0;
+  for (const OrderLine& line : lines)
+    if (live(line)) sum += line.amount_micros;
+  return sum;
+}
+
+Millis Order::fallback_ms() const {
+  if (live(closed) && closed_ms > 0) return closed_ms;
+  if (is_paid()) return paid_ms;
+  return live(placed) && created_ms > 0 ? created_ms : 0;
+}
+
+void MetricsFold::merge_order(const FactView& fact, Order& order) {
+  const auto take = [&](uint32_t aspect, Version& held) {
+    if (!is_newer(fact, aspect, held)) return false;
+    held = fact.version(aspect);
+    return true;
+  };
+  if (take(order_placed, order.placed)) {
+    order.created_ms = scan_.created_ms;
+    order.buyer = scan_.buyer;
+    order.currency = texts_.intern(scan_.currency_code);
+    order.channel = texts_.intern(scan_.channel);
+  }
+  if (take(order_paid, order.paid)) {
+    order.paid_ms = scan_.paid_ms;
+    order.amount_stated = scan_.paid_amount_micros.has_value();
+    order.amount_micros = scan_.paid_amount_micros.value_or(0);
+  }
+  if (take(order_closed, order.closed)) order.closed_ms = scan_.closed_ms;
+  if (take(order_refunded, order.refunded)) order.refunded_micros = scan_.refunded_micros;
+  take(withdrawn_aspect, order.withdrawn);
+  if (order.lines.empty()) order.lines.reserve(fact.line_count());
+  for (uint32_t i = 0; i < fact.line_count(); ++i) {
+    auto line = line_at(order, fact.line_id(i));
+    if (line == order.lines.end() || line->id != fact.line_id(i)) line = order.lines.insert(line, {.id = fact.line_id(i), .version = {}});
+    if (fact.line_version(i) <= line->version) continue;
+    const OrderLineScan& scanned = scan_.lines[i];
+    *line = {.id = line->id, .version = fact.line_version(i), .quantity = scanned.quantity, .amount_micros = scanned.amount_micros,
+             .sku = texts_.intern(scanned.sku), .withdrawn = scanned.withdrawn};
+  }
+}
+
+OrderChange MetricsFold::fold_order(const FactView& fact, StoreBook& book) {
+  const auto [index, fresh] = orders_.of(fact.key());
+  Order& order = orders_[index];
+  if (fresh) {
+    order.store = book_index_.at(book.store);
+    book.orders.push_back(index);
+  }
+  if (!says_more(fact, order) || !scan_.scan(fact)) return {};
+  const int64_t refunded_before = order.refunded_micros;
+  count_order(book, order, -1);
+  count_refunds_of(book, fact.key(), order, -1);
+  merge_order(fact, order);
+  count_order(book, order, 1);
+  count_refunds_of(book, fact.key(), order, 1);
+  if (order.is_paid()) book.last_paid_ms = std::max(book.last_paid_ms, order.paid_ms);
+  return {.changed = true, .paid_ms = order.is_paid() ? order.paid_ms : 0, .refunded = order.refunded_micros != refunded_before};
+}
+
+void MetricsFold::add(DayCell& cell, TextId currency, int hour, std::optional<TextId> channel, const Counters& counters, int sign) {
+  auto day = std::find_if(cell.currencies.begin(), cell.currencies.end(), [&](const CurrencyDay& one) { return one.currency == currency; });
+  if (day == cell.currencies.end()) day = cell.currencies.insert(day, CurrencyDay{currency, {}, {}});
+  day->total.add(counters, sign);
+  if (day->total.empty()) cell.currencies.erase(day);
+  bump(cell.hours, static_cast<uint32_t>(hour), currency, counters, sign);
+  if (channel) bump(cell.channels, *channel, currency, counters, sign);
+}
+
+void MetricsFold::close_day(StoreBook& book, Day day) {
+  const auto found = book.days.find(day);
+  if (found != book.days.end() && found->second.empty()) book.days.erase(found);
+}
+
+// An order counts in a SKU once, however many of its lines have it.
+void MetricsFold::count_skus(DayCell& cell, const Order& order, TextId currency, bool counted, int sign) {
+  sku_parts_.clear();
+  for (const OrderLine& line : order.lines)
+    if (order.live(line)) sku_parts_.push_back({line.sku, line.amount_micros, line.quantity});
+  std::sort(sku_parts_.begin(), sku_parts_.end(), [](const SkuPart& a, const SkuPart& b) { return a.sku < b.sku; });
+  for (size_t i = 0; i < sku_parts_.size();) {
+    const TextId sku = sku_parts_[i].sku;
+    Counters counters{.orders = counted ? 1 : 0, .paid_orders = 1};
+    for (; i < sku_parts_.size() && sku_parts_[i].sku == sku; ++i) {
+      counters.paid_amount_micros += sku_parts_[i].amount_micros;
+      if (counted) counters.units += sku_parts_[i].quantity;
+    }
+    bump(cell.skus, sku, currency, counters, sign);
+  }
+}
+
+void MetricsFold::count_order(StoreBook& book, const Order& order, int sign) {
+  if (!order.is_paid()) return;
+  const bool placed = order.live(order.placed);
+  const TextId currency = placed && order.currency != 0 ? order.currency : book.currency;
+  const Day day = book.day_of(order.paid_ms);
+  Counters counters{.paid_amount_micros = order.paid_amount(), .paid_orders = 1};
+  const bool counted = counters.paid_amount_micros > 0;
+  if (counted) {
+    counters.orders = 1;
+    for (const OrderLine& line : order.lines)
+      if (order.live(line)) counters.units += line.quantity;
+  }
+  DayCell& cell = open_day(book, day);
+  if (counted && placed && order.buyer != 0 && sign < 0) {
+    for (CurrencyDay& one : cell.currencies)
+      if (one.currency == currency)
+        if (const auto buyer = one.buyers.find(order.buyer); --buyer.value() == 0) one.buyers.erase(buyer);
+  }
+  add(cell, currency, book.zone.hour_of(order.paid_ms), placed ? order.channel : 0, counters, sign);
+  if (counted && placed && order.buyer != 0 && sign > 0) {
+    for (CurrencyDay& one : cell.currencies)
+      if (one.currency == currency) ++one.buyers[order.buyer];
+  }
+  count_skus(cell, order, currency, counted, sign);
+  book.paid_orders += sign;
+  if (sign < 0) close_day(book, day);
+}
+
+}  // namespace xundian::metrics

@@ -1,0 +1,175 @@
+// Report cells: where they stand, and what sales follow from counters since ever.
+#include <algorithm>
+
+#include "services/metrics/state.h"
+
+namespace xundian::metrics {
+
+namespace {
+
+constexpr uint32_t cell_aspect = 1;
+
+void put(Report& report, Figure which, bool stated, int64_t value) {
+  if (!stated) return;
+  report.stated |= static_cast<uint16_t>(1u << which);
+  report.figures[which] = value;
+}
+
+}  // namespace
+
+void MetricsFold::read_place(const v1::Cut& cut, const v1::Period& period, Report& report) {
+  report.dimensions = texts_.intern(cut.dimensions());
+  report.depth = static_cast<uint16_t>(1 + std::count(cut.dimensions().begin(), cut.dimensions().end(), '+'));
+  report.grain = texts_.intern(cut.grain());
+  report.attribution_days = cut.attribution_days();
+  report.is_snapshot = cut.grain() == "snapshot";
+  const auto from = parse_day(period.from()), to = parse_day(period.to().empty() ? period.from() : period.to());
+  report.has_period = from && to && *from <= *to && (!period.has_hour() || period.hour() < 24);
+  if (!report.has_period) return;
+  report.from = *from;
+  report.to = *to;
+  report.hour = period.has_hour() ? static_cast<int16_t>(period.hour()) : int16_t{-1};
+}
+
+void MetricsFold::read_traffic(const v1::TrafficCell& cell, Report& report) {
+  read_place(cell.cut(), cell.period(), report);
+  report.subject = texts_.intern(cell.source());
+  report.device = texts_.intern(cell.device());
+  put(report, figure_uv, cell.has_uv(), cell.uv());
+  put(report, figure_pv, cell.has_pv(), cell.pv());
+  put(report, figure_cart_users, cell.has_cart_users(), cell.cart_users());
+  put(report, figure_favourite_users, cell.has_favourite_users(), cell.favourite_users());
+  put(report, figure_paid_buyers, cell.has_paid_buyers(), cell.paid_buyers());
+  put(report, figure_paid_amount, cell.has_paid_amount_micros(), cell.paid_amount_micros());
+  put(report, figure_dwell_ms, cell.has_dwell_ms(), cell.dwell_ms());
+  put(report, figure_bounced_visitors, cell.has_bounced_visitors(), cell.bounced_visitors());
+}
+
+void MetricsFold::read_product(const v1::ProductCell& cell, Report& report) {
+  read_place(cell.cut(), cell.period(), report);
+  report.is_product = true;
+  report.subject = texts_.intern(cell.product());
+  put(report, figure_uv, cell.has_uv(), cell.uv());
+  put(report, figure_pv, cell.has_pv(), cell.pv());
+  put(report, figure_cart_users, cell.has_cart_users(), cell.cart_users());
+  put(report, figure_favourite_users, cell.has_favourite_users(), cell.favourite_users());
+  put(report, figure_sold_count, cell.has_sold_count(), cell.sold_count());
+  put(report, figure_comment_count, cell.has_comment_count(), cell.comment_count());
+  put(report, figure_price, cell.has_price_micros(), cell.price_micros());
+}
+
+// Merges a cell; `read` fills a report from the message.
+template <typename Read>
+void MetricsFold::fold_report(const FactView& fact, StoreBook& book, Read&& read) {
+  const auto [index, fresh] = reports_.of(fact.key());
+  Report& report = reports_[index];
+  if (fresh) {
+    report.store = book_index_.at(book.store);
+    book.reports.push_back(index);
+  }
+  const bool newer = fact.states(cell_aspect) && fact.version(cell_aspect) > report.cell;
+  const bool gone = fact.withdrawn() && fact.version(withdrawn_aspect) > report.withdrawn;
+  if (!newer && !gone) return;
+  Report merged = report;
+  if (newer) {
+    merged = {.cell = fact.version(cell_aspect), .withdrawn = report.withdrawn, .figures = {}, .store = report.store};
+    if (!read(merged)) return;
+  }
+  if (gone) merged.withdrawn = fact.version(withdrawn_aspect);
+  place_report(book, index, false);
+  report = merged;
+  place_report(book, index, true);
+}
+
+void MetricsFold::fold_traffic(const FactView& fact, StoreBook& book) {
+  fold_report(fact, book, [&](Report& report) {
+    if (!fact.parse(traffic_report_)) return false;
+    read_traffic(traffic_report_.cell(), report);
+    return true;
+  });
+}
+
+void MetricsFold::fold_product(const FactView& fact, StoreBook& book) {
+  fold_report(fact, book, [&](Report& report) {
+    if (!fact.parse(product_report_)) return false;
+    read_product(product_report_.cell(), report);
+    return true;
+  });
+}
+
+// Puts a live report where queries find it, or takes it away.
+void MetricsFold::place_report(StoreBook& book, uint32_t index, bool placed) {
+  const Report& report = reports_[index];
+  if (!report.live()) return;
+  if (report.is_snapshot) {
+    if (!report.is_product) return;
+    auto& series = book.snapshots[report.subject];
+    count_snapshots(book, report.subject, report.from, -1);
+    if (placed)
+      series.emplace(report.from, index);
+    else
+      series.erase({report.from, index});
+    count_snapshots(book, report.subject, report.from, 1);
+    if (series.empty()) book.snapshots.erase(report.subject);
+    return;
+  }
+  const Slot slot{report.from, report.to, report.hour, report.is_product, report.subject};
+  if (placed) {
+    book.slots[slot].push_back(index);
+    return;
+  }
+  const auto found = book.slots.find(slot);
+  std::erase(found->second, index);
+  if (found->second.empty()) book.slots.erase(found);
+}
+
+void MetricsFold::count_sale(StoreBook& book, TextId product, const Report& from, const Report& to, int sign) {
+  const int64_t units = *to.figure(figure_sold_count) - *from.figure(figure_sold_count);
+  SnapshotCounters counters;
+  if (units < 0) {
+    counters.resets = 1;  // The platform began to count anew; nothing is known of the day.
+  } else {
+    counters = {.units = units, .sales = 1};
+    if (const auto price = to.figure(figure_price)) {
+      counters.amount_micros = units * *price;
+      counters.priced = 1;
+    }
+  }
+  DayCell& cell = book.days[to.from];
+  cell.snapshot.add(counters, sign);
+  const auto entry = cell.snapshots.try_emplace(product).first;
+  entry.value().add(counters, sign);
+  if (entry->second.empty()) cell.snapshots.erase(entry);
+  if (sign < 0) close_day(book, to.from);
+}
+
+// A counter stated on `day` changes what that day sold, and what was sold until the next day on which the counter is known.
+void MetricsFold::count_snapshots(StoreBook& book, TextId product, Day day, int sign) {
+  const auto& series = book.snapshots[product];
+  // The statement that counts for the day that `at` stands on, and then the first of another day; null if it states no counter.
+  const auto newest_of_day = [&](auto at) {
+    const Report* newest = nullptr;
+    for (const Day asked = at->first; at != series.end() && at->first == asked; ++at)
+      if (const Report& report = reports_[at->second]; newest == nullptr || report.cell > newest->cell) newest = &report;
+    return newest->figure(figure_sold_count) ? newest : nullptr;
+  };
+  const Report *before = nullptr, *here = nullptr, *after = nullptr;
+  const auto first = series.lower_bound({day, 0});
+  for (auto at = first; before == nullptr && at != series.begin();) {
+    at = series.lower_bound({std::prev(at)->first, 0});
+    before = newest_of_day(at);
+  }
+  auto next = first;
+  if (next != series.end() && next->first == day) {
+    here = newest_of_day(next);
+    next = series.upper_bound({day, UINT32_MAX});
+  }
+  while (after == nullptr && next != series.end()) {
+    after = newest_of_day(next);
+    next = series.upper_bound({next->first, UINT32_MAX});
+  }
+  if (before != nullptr && here != nullptr) count_sale(book, product, *before, *here, sign);
+  if (const Report* known = here != nullptr ? here : before; known != nullptr && after != nullptr) count_sale(book, product, *known, *after, sign);
+}
+
+}  // namespace xundian::metrics

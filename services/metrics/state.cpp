@@ -1,0 +1,235 @@
+// The state as bytes, and its fingerprint. Cells are no part of the bytes: they follow from the things.
+#include <algorithm>
+
+#include "services/metrics/state.h"
+
+namespace xundian::metrics {
+
+namespace {
+
+// The fields of each thing, named once for writing and reading.
+template <typename Thing, typename Visit>
+void visit_order(Thing& order, Visit&& visit) {
+  visit(order.placed), visit(order.paid), visit(order.closed), visit(order.refunded), visit(order.withdrawn);
+  visit(order.created_ms), visit(order.paid_ms), visit(order.closed_ms), visit(order.buyer), visit(order.amount_micros);
+  visit(order.refunded_micros), visit(order.store), visit(order.currency), visit(order.channel), visit(order.amount_stated);
+}
+
+template <typename Thing, typename Visit>
+void visit_line(Thing& line, Visit&& visit) {
+  visit(line.id), visit(line.version), visit(line.quantity), visit(line.amount_micros), visit(line.sku), visit(line.withdrawn);
+}
+
+template <typename Thing, typename Visit>
+void visit_refund(Thing& refund, Visit&& visit) {
+  visit(refund.opened), visit(refund.status), visit(refund.withdrawn), visit(refund.order), visit(refund.amount_micros);
+  visit(refund.opened_ms), visit(refund.settled_ms), visit(refund.store), visit(refund.currency), visit(refund.status_text);
+  visit(refund.names_order), visit(refund.settled);
+}
+
+template <typename Thing, typename Visit>
+void visit_report(Thing& report, Visit&& visit) {
+  visit(report.cell), visit(report.withdrawn), visit(report.figures), visit(report.from), visit(report.to), visit(report.store);
+  visit(report.dimensions), visit(report.grain), visit(report.attribution_days), visit(report.subject), visit(report.device);
+  visit(report.stated), visit(report.hour), visit(report.depth), visit(report.is_product), visit(report.is_snapshot);
+  visit(report.has_period);
+}
+
+template <typename Thing, typename Visit>
+void visit_book(Thing& book, Visit&& visit) {
+  visit(book.store), visit(book.newest_ms), visit(book.due_ms), visit(book.last_paid_ms), visit(book.holding);
+  visit(book.finished_from_ms), visit(book.finished_to_ms), visit(book.waits_for_ms);
+}
+
+auto writer(std::string& bytes) {
+  return [&bytes](const auto& value) { append(bytes, value); };
+}
+
+auto reader(ByteReader& bytes) {
+  return [&bytes](auto& value) { value = bytes.take<std::remove_reference_t<decltype(value)>>(); };
+}
+
+}  // namespace
+
+void MetricsFold::save(std::string& bytes) const {
+  texts_.save(bytes);
+  stores_.save(bytes);
+  rules_.save(bytes);
+  judge_.save(bytes);
+  append(bytes, static_cast<uint32_t>(books_.size()));
+  for (const StoreBook& book : books_) visit_book(book, writer(bytes));
+  append(bytes, orders_.size());
+  for (uint32_t i = 0; i < orders_.size(); ++i) {
+    append(bytes, orders_.key(i));
+    visit_order(orders_[i], writer(bytes));
+    append(bytes, static_cast<uint32_t>(orders_[i].lines.size()));
+    for (const OrderLine& line : orders_[i].lines) visit_line(line, writer(bytes));
+  }
+  append(bytes, refunds_.size());
+  for (uint32_t i = 0; i < refunds_.size(); ++i) {
+    append(bytes, refunds_.key(i));
+    visit_refund(refunds_[i], writer(bytes));
+    append(bytes, static_cast<uint32_t>(refunds_[i].lines.size()));
+    for (const RefundLine& line : refunds_[i].lines) append(bytes, line.sku), append(bytes, line.quantity), append(bytes, line.amount_micros);
+  }
+  append(bytes, reports_.size());
+  for (uint32_t i = 0; i < reports_.size(); ++i) {
+    append(bytes, reports_.key(i));
+    visit_report(reports_[i], writer(bytes));
+  }
+}
+
+bool MetricsFold::load(std::string_view saved) {
+  ByteReader bytes(saved);
+  book_index_.clear();
+  books_.clear();
+  orders_.clear();
+  refunds_.clear();
+  reports_.clear();
+  refunds_by_order_.clear();
+  timers_.clear();
+  if (!texts_.load(bytes) || !stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes)) return false;
+  if (!load_books(bytes) || !load_orders(bytes) || !load_refunds(bytes) || !load_reports(bytes) || !bytes.empty()) return false;
+  for (StoreBook& book : books_) recount(book);
+  return true;
+}
+
+bool MetricsFold::load_books(ByteReader& bytes) {
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    StoreBook& book = books_.emplace_back();
+    visit_book(book, reader(bytes));
+    const auto index = static_cast<uint32_t>(books_.size() - 1);
+    book_index_[book.store] = index;
+    book.info = stores_.find(book.store);
+    if (book.info == nullptr) return false;
+    book.zone = book.info->zone;
+    book.currency = texts_.intern(book.info->currency_code);
+    if (book.due_ms != never) timers_.emplace(book.due_ms, index);
+  }
+  return bytes.ok();
+}
+
+bool MetricsFold::load_orders(ByteReader& bytes) {
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const uint32_t index = orders_.of(bytes.take<Key>()).first;
+    Order& order = orders_[index];
+    visit_order(order, reader(bytes));
+    const auto lines = bytes.take<uint32_t>();
+    if (order.store >= books_.size() || lines > saved_lines_max) return false;
+    order.lines.resize(lines);
+    for (OrderLine& line : order.lines) visit_line(line, reader(bytes));
+    books_[order.store].orders.push_back(index);
+  }
+  return bytes.ok();
+}
+
+bool MetricsFold::load_refunds(ByteReader& bytes) {
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const uint32_t index = refunds_.of(bytes.take<Key>()).first;
+    Refund& refund = refunds_[index];
+    visit_refund(refund, reader(bytes));
+    const auto lines = bytes.take<uint32_t>();
+    if (refund.store >= books_.size() || lines > saved_lines_max) return false;
+    refund.lines.resize(lines);
+    for (RefundLine& line : refund.lines) reader(bytes)(line.sku), reader(bytes)(line.quantity), reader(bytes)(line.amount_micros);
+    books_[refund.store].refunds.push_back(index);
+    link_refund(index, refund, true);
+  }
+  return bytes.ok();
+}
+
+bool MetricsFold::load_reports(ByteReader& bytes) {
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const uint32_t index = reports_.of(bytes.take<Key>()).first;
+    visit_report(reports_[index], reader(bytes));
+    if (reports_[index].store >= books_.size()) return false;
+    books_[reports_[index].store].reports.push_back(index);
+  }
+  return bytes.ok();
+}
+
+// What of a thing still counts, in words that do not depend on how it came to be known. Things of which nothing counts any more are
+// left out.
+void MetricsFold::fingerprint_things(Fingerprint& sum) const {
+  std::string value;
+  const auto put = [&value](uint8_t aspect, auto... parts) {
+    append(value, aspect);
+    (append(value, parts), ...);
+  };
+  const auto enter = [&](std::string_view kind, const Key& key) {
+    if (!value.empty()) sum.add(fmt::format("{}/{}", kind, to_hex(key)), value);
+    value.clear();
+  };
+  for (uint32_t i = 0; i < orders_.size(); ++i) {
+    const Order& order = orders_[i];
+    if (order.live(order.placed)) {
+      put(order_placed, order.created_ms);
+      append_text(value, texts_[order.currency]);
+      append_text(value, texts_[order.channel]);
+    }
+    if (order.live(order.paid)) put(order_paid, order.paid_ms, order.amount_stated, order.amount_micros);
+    if (order.live(order.closed)) put(order_closed, order.closed_ms);
+    if (order.live(order.refunded)) put(order_refunded, order.refunded_micros);
+    for (const OrderLine& line : order.lines) {
+      if (!order.live(line)) continue;
+      put(lines_aspect, line.id, line.quantity, line.amount_micros);
+      append_text(value, texts_[line.sku]);
+    }
+    enter("order", orders_.key(i));
+  }
+  for (uint32_t i = 0; i < refunds_.size(); ++i) {
+    const Refund& refund = refunds_[i];
+    if (refund.live(refund.opened)) {
+      put(1, refund.order, refund.amount_micros, refund.opened_ms);
+      append_text(value, texts_[refund.currency]);
+      for (const RefundLine& line : refund.lines) {
+        append_text(value, texts_[line.sku]);
+        put(0, line.quantity, line.amount_micros);
+      }
+    }
+    if (refund.live(refund.status)) {
+      put(2, refund.settled_ms);
+      append_text(value, texts_[refund.status_text]);
+    }
+    enter("refund", refunds_.key(i));
+  }
+  for (uint32_t i = 0; i < reports_.size(); ++i) {
+    const Report& report = reports_[i];
+    if (!report.live()) continue;
+    put(1, report.from, report.to, report.hour, report.attribution_days, report.stated, report.figures);
+    for (const TextId text : {report.dimensions, report.grain, report.subject, report.device}) append_text(value, texts_[text]);
+    enter(report.is_product ? "product" : "traffic", reports_.key(i));
+  }
+}
+
+void MetricsFold::fingerprint_book(Fingerprint& sum, const StoreBook& book) const {
+  const auto add_cell = [&](Day day, std::string_view kind, std::string_view dimension, std::string_view currency, const auto& counters,
+                            uint64_t buyers) {
+    std::string cell;
+    append_text(cell, book.info->id);
+    append(cell, day);
+    for (const std::string_view text : {kind, dimension, currency}) append_text(cell, text);
+    std::string value;
+    append(value, counters);
+    append(value, buyers);
+    sum.add(cell, value);
+  };
+  for (const auto& [day, cell] : book.days) {
+    for (const CurrencyDay& one : cell.currencies) add_cell(day, "day", {}, texts_[one.currency], one.total, one.buyers.size());
+    for (const auto& [key, counters] : cell.hours)
+      add_cell(day, "hour", fmt::format("{:02}", key >> 32), texts_[static_cast<TextId>(key)], counters, 0);
+    for (const auto& [key, counters] : cell.channels)
+      add_cell(day, "channel", texts_[static_cast<TextId>(key >> 32)], texts_[static_cast<TextId>(key)], counters, 0);
+    for (const auto& [key, counters] : cell.skus)
+      add_cell(day, "sku", texts_[static_cast<TextId>(key >> 32)], texts_[static_cast<TextId>(key)], counters, 0);
+    for (const auto& [product, counters] : cell.snapshots) add_cell(day, "snapshot", texts_[product], {}, counters, 0);
+  }
+}
+
+void MetricsFold::fingerprint(Fingerprint& sum) const {
+  stores_.fingerprint(sum);
+  fingerprint_things(sum);
+  for (const StoreBook& book : books_) fingerprint_book(sum, book);
+}
+
+}  // namespace xundian::metrics

@@ -1,0 +1,135 @@
+// What metrics knows in a partition: merged orders, refunds and reports, the cells they count in, and what it has said.
+#pragma once
+
+#include <memory>
+
+#include "common/order_scan.h"
+#include "common/rules.h"
+#include "common/service.h"
+#include "common/stores.h"
+#include "services/metrics/cells.h"
+
+namespace xundian::metrics {
+
+// Changes with the layout that save writes.
+inline constexpr uint64_t state_shape = 1;
+
+// More lines than a fact can carry over its whole life; a saved count beyond it is broken.
+inline constexpr uint32_t saved_lines_max = 1u << 22;
+
+// What an order's fact changed, for the rules.
+struct OrderChange {
+  bool changed = false;
+  Millis paid_ms = 0;     // When it was paid, as known now; 0 = it is not.
+  bool refunded = false;  // What the order list says of refunds is other than before.
+};
+
+ServiceDefinition definition();
+std::span<const ShippedRule> shipped_rules();
+query::v1::GetMetricDefinitionsResponse metric_definitions();
+
+class MetricsFold final : public Fold {
+ public:
+  MetricsFold();
+  void fold(const FactView& fact, Outbox& outbox) override;
+  void said(const FactView& fact) override;
+  void wake(Millis now, Outbox& outbox) override;
+  Millis next_wake() const override;
+  void save(std::string& bytes) const override;
+  bool load(std::string_view bytes) override;
+  void fingerprint(Fingerprint& sum) const override;
+
+  const Stores& stores() const { return stores_; }
+  const Texts& texts() const { return texts_; }
+  const RuleBook& rule_book() const { return rules_; }
+  const Report& report(uint32_t index) const { return reports_[index]; }
+  // Stores that something was said of, those that were withdrawn left out, by their ids.
+  std::vector<const StoreBook*> books() const;
+  const StoreBook* find_book(std::string_view store) const;
+
+ private:
+  StoreBook& book_of(const FactView& fact);
+  void fold_store(const FactView& fact);
+  // Makes all of a store's contributions anew.
+  void recount(StoreBook& book);
+
+  // orders.cpp
+  OrderChange fold_order(const FactView& fact, StoreBook& book);
+  void merge_order(const FactView& fact, Order& order);
+  // sign: 1 puts the contribution in, -1 takes it out.
+  void count_order(StoreBook& book, const Order& order, int sign);
+  void count_skus(DayCell& cell, const Order& order, TextId currency, bool counted, int sign);
+  DayCell& open_day(StoreBook& book, Day day) { return book.days[day]; }
+  void close_day(StoreBook& book, Day day);
+  void add(DayCell& cell, TextId currency, int hour, std::optional<TextId> channel, const Counters& counters, int sign);
+
+  // refunds.cpp
+  void fold_refund(const FactView& fact, StoreBook& book);
+  void merge_refund(const FactView& fact, Refund& refund, std::string_view store);
+  // What the order list itself says was refunded, as long as no refund names the order.
+  void count_refunded(StoreBook& book, const Key& key, const Order& order, int sign);
+  void count_refund(StoreBook& book, const Refund& refund, int sign);
+  // The order's own refund and all refunds that name it.
+  void count_refunds_of(StoreBook& book, const Key& key, const Order& order, int sign);
+  void link_refund(uint32_t index, const Refund& refund, bool linked);
+  void book_refund(StoreBook& book, const Order* order, Millis own_ms, TextId currency, int64_t amount_micros,
+                   const std::vector<RefundLine>* lines, int sign);
+
+  // reports.cpp
+  void fold_traffic(const FactView& fact, StoreBook& book);
+  void fold_product(const FactView& fact, StoreBook& book);
+  template <typename Read>
+  void fold_report(const FactView& fact, StoreBook& book, Read&& read);
+  void read_traffic(const v1::TrafficCell& cell, Report& report);
+  void read_product(const v1::ProductCell& cell, Report& report);
+  void read_place(const v1::Cut& cut, const v1::Period& period, Report& report);
+  void place_report(StoreBook& book, uint32_t index, bool placed);
+  // What the snapshots of a product give on a day and on the next one that rests on it.
+  void count_snapshots(StoreBook& book, TextId product, Day day, int sign);
+  void count_sale(StoreBook& book, TextId product, const Report& from, const Report& to, int sign);
+
+  // rules.cpp
+  void after_order(StoreBook& book, const OrderChange& change, Millis now, Outbox& outbox);
+  void after_word(StoreBook& book, Millis now, Outbox& outbox);
+  void judge_store(StoreBook& book, Millis now, Outbox& outbox);
+  void judge_no_orders(StoreBook& book, Millis now, Outbox& outbox);
+  void judge_sales_drop(StoreBook& book, Millis now, Outbox& outbox);
+  void judge_refund_rate(StoreBook& book, Millis now, Outbox& outbox);
+  void schedule(StoreBook& book, Millis due);
+  Millis next_due(const StoreBook& book, Millis now) const;
+  Judge::Subject subject(const StoreBook& book) const;
+
+  // state.cpp
+  bool load_books(ByteReader& bytes);
+  bool load_orders(ByteReader& bytes);
+  bool load_refunds(ByteReader& bytes);
+  bool load_reports(ByteReader& bytes);
+  void fingerprint_things(Fingerprint& sum) const;
+  void fingerprint_book(Fingerprint& sum, const StoreBook& book) const;
+
+  Texts texts_;
+  Stores stores_;
+  tsl::robin_map<uint64_t, uint32_t, MixHash> book_index_;  // By the store's hash.
+  std::deque<StoreBook> books_;
+  Things<Order> orders_;
+  Things<Refund> refunds_;
+  Things<Report> reports_;
+  tsl::robin_map<Key, std::vector<uint32_t>, KeyHash> refunds_by_order_;  // Those that are live and name an order.
+
+  RuleBook rules_;
+  Judge judge_;
+  std::set<std::pair<Millis, uint32_t>> timers_;  // (due, index of the book).
+
+  // Kept between facts to save allocations.
+  OrderScan scan_;
+  v1::RefundState refund_state_;
+  v1::TrafficReport traffic_report_;
+  v1::ProductReport product_report_;
+  struct SkuPart {
+    TextId sku;
+    int64_t amount_micros, quantity;
+  };
+  std::vector<SkuPart> sku_parts_;
+};
+
+}  // namespace xundian::metrics

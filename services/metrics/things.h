@@ -1,0 +1,103 @@
+// Orders, refunds and reports as metrics keeps them: of each aspect the newest statement.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "common/time.h"
+#include "common/version.h"
+#include "services/metrics/tables.h"
+
+namespace xundian::metrics {
+
+struct OrderLine {
+  uint64_t id = 0;
+  Version version;
+  int64_t quantity = 0;
+  int64_t amount_micros = 0;
+  TextId sku = 0;
+  bool withdrawn = false;
+};
+
+struct Order {
+  Version placed, paid, closed, refunded, withdrawn;
+  Millis created_ms = 0, paid_ms = 0, closed_ms = 0;
+  uint64_t buyer = 0;  // 0 = not known.
+  int64_t amount_micros = 0;
+  int64_t refunded_micros = 0;
+  uint32_t store = 0;  // Index of its StoreBook.
+  TextId currency = 0, channel = 0;
+  bool amount_stated = false;
+  std::vector<OrderLine> lines;  // By id.
+
+  bool live(const Version& aspect) const { return aspect > withdrawn; }
+  bool live(const OrderLine& line) const { return live(line.version) && !line.withdrawn; }
+  bool is_paid() const { return live(paid) && paid_ms > 0; }
+  // What was paid: as stated, else the sum of the lines.
+  int64_t paid_amount() const;
+  // The time that a refund is booked at when its source gives none: the order's close, else pay, else creation; 0 = not known.
+  Millis fallback_ms() const;
+};
+
+struct RefundLine {
+  TextId sku = 0;
+  int64_t quantity = 0;
+  int64_t amount_micros = 0;
+};
+
+struct Refund {
+  Version opened, status, withdrawn;
+  Key order;  // The key of the order that it names.
+  int64_t amount_micros = 0;
+  Millis opened_ms = 0, settled_ms = 0;
+  uint32_t store = 0;
+  TextId currency = 0;
+  TextId status_text = 0;
+  bool names_order = false, settled = false;
+  std::vector<RefundLine> lines;
+
+  bool live(const Version& aspect) const { return aspect > withdrawn; }
+  bool is_settled() const { return live(opened) && live(status) && settled; }
+};
+
+// The figures of report cells.
+enum Figure : uint32_t {
+  figure_uv,
+  figure_pv,
+  figure_cart_users,
+  figure_favourite_users,
+  figure_paid_buyers,
+  figure_paid_amount,
+  figure_dwell_ms,
+  figure_bounced_visitors,
+  figure_sold_count,
+  figure_comment_count,
+  figure_price,
+  figure_end,
+};
+
+// One cell of a traffic or product report.
+struct Report {
+  Version cell, withdrawn;
+  std::array<int64_t, figure_end> figures{};
+  Day from = 0, to = 0;
+  uint32_t store = 0;
+  TextId dimensions = 0, grain = 0;
+  uint32_t attribution_days = 0;
+  TextId subject = 0;  // The source of a traffic cell, the product of a product cell.
+  TextId device = 0;
+  uint16_t stated = 0;   // Bit n: figure n is stated.
+  int16_t hour = -1;     // -1 = whole days.
+  uint16_t depth = 0;    // How many dimensions its cut has.
+  bool is_product = false;
+  bool is_snapshot = false;
+  bool has_period = false;  // False: its period cannot be read, so it counts nowhere.
+
+  bool live() const { return cell > withdrawn && has_period; }
+  std::optional<int64_t> figure(Figure which) const {
+    return (stated >> which & 1) != 0 ? std::optional<int64_t>(figures[which]) : std::nullopt;
+  }
+};
+
+}  // namespace xundian::metrics
