@@ -219,11 +219,10 @@ class Verifier {
     const Offset offset = (*expected_)[partition];
     bad(partition, offset, fmt::format("position {}, byte {}: {}", commit.position(), commit.bytes().size() - rest.size(), why));
     report.records += 1;
-    // A batch whose header seems to hold tells where its partition goes on; otherwise the next commit does.
+    // How many facts it had is not certain; the heads of the next commit are.
     if (header.partition == partition && header.base == offset && header.count <= batch_facts_max)
       (*expected_)[partition] += header.count;
-    else
-      certain_ = false;
+    certain_ = false;
   }
 
   // Where the next batch begins, by the length stated or by the look of it.
