@@ -1,0 +1,318 @@
+// What the alerts service comes to know when something is found, silenced, taken in charge or sent.
+#include <algorithm>
+
+#include "services/alerts/state.h"
+
+namespace xundian::alerts {
+
+namespace {
+
+constexpr uint32_t terms_aspect = 1;
+// Alerts that one input moves at most; the rest wait for the next, so that an answer fits into a batch.
+constexpr size_t judged_at_once = 256;
+
+// Whether the fact states its terms, or their end, newer than what is held.
+bool take_newer(const FactView& fact, Version& held) {
+  const uint32_t aspect = fact.withdrawn() ? withdrawn_aspect : terms_aspect;
+  if (!fact.states(aspect) || fact.version(aspect) <= held) return false;
+  held = fact.version(aspect);
+  return true;
+}
+
+}  // namespace
+
+void State::fold(const FactView& fact, Outbox& outbox) {
+  switch (fact.kind()) {
+    case v1::Fact::kFinding: return take_finding(fact, outbox);
+    case v1::Fact::kAckState: return take_ack(fact, outbox);
+    case v1::Fact::kSilenceState: return take_silence(fact, outbox);
+    case v1::Fact::kSubscriberState: return take_subscriber(fact, outbox);
+    case v1::Fact::kDelivery: return take_delivery(fact, outbox);
+    default: return;
+  }
+}
+
+// Findings count in the order of the journal: of one thing they come from one fold.
+void State::take_finding(const FactView& fact, Outbox& outbox) {
+  v1::Finding finding;
+  if (!fact.parse(finding)) return outbox.reject("the finding cannot be read");
+  const std::string store(fact.store_id());
+  const auto entry = alerts_.try_emplace(alert_key(finding.terms(), store)).first;
+  Alert& alert = entry->second;
+  // What never held is no alert when it does not hold.
+  if (alert.store.empty() && alert.finding.rule().empty() && !finding.terms().holds()) {
+    alerts_.erase(entry);
+    return;
+  }
+  alert.store = store;
+  alert.finding = finding.terms();
+  alert.finding_cause = fact.head().cause;
+  judge(*entry, fact.time_ms(), outbox.facts().size(), outbox);
+  schedule(*entry, next_due(alert));
+}
+
+void State::take_ack(const FactView& fact, Outbox& outbox) {
+  v1::AckState state;
+  if (!fact.parse(state)) return outbox.reject("the acknowledgement cannot be read");
+  const auto entry = alerts_.find(std::string(fact.key_text()));
+  if (entry == alerts_.end()) return;  // Nothing to take charge of.
+  Alert& alert = entry->second;
+  if (!take_newer(fact, alert.ack.version)) return;
+  alert.ack.given = !fact.withdrawn() && alert.standing.open();
+  alert.ack.episode = alert.standing.terms.episode();
+  alert.ack.severity = alert.standing.terms.finding().severity();
+  alert.ack.until_ms = state.terms().until_ms();
+  judge(*entry, fact.time_ms(), outbox.facts().size(), outbox);
+  schedule(*entry, next_due(alert));
+}
+
+void State::take_silence(const FactView& fact, Outbox& outbox) {
+  v1::SilenceState state;
+  if (!fact.parse(state)) return outbox.reject("the silence cannot be read");
+  const std::string id(fact.key_text());
+  Silence& silence = silences_[id];
+  if (!take_newer(fact, silence.version)) return;
+  edges_.erase({silence.terms.start_ms(), id});
+  edges_.erase({silence.terms.end_ms(), id});
+  silence.terms = fact.withdrawn() ? v1::SilenceTerms() : state.terms();
+  const Millis now = fact.time_ms();
+  for (const Millis edge : {silence.terms.start_ms(), silence.terms.end_ms()})
+    if (edge > now) edges_.emplace(edge, id);
+  settle_silence(id, now);
+  touch_open(now);
+  judge_due(now, outbox);
+}
+
+void State::take_subscriber(const FactView& fact, Outbox& outbox) {
+  v1::SubscriberState state;
+  if (!fact.parse(state)) return outbox.reject("the subscriber cannot be read");
+  const std::string id(fact.key_text());
+  Subscriber& subscriber = subscribers_[id];
+  if (!take_newer(fact, subscriber.version)) return;
+  subscriber.withdrawn = fact.withdrawn();
+  subscriber.terms = fact.withdrawn() ? v1::SubscriberTerms() : state.terms();
+  if (subscriber.withdrawn) notices_.drop(id);
+}
+
+void State::take_delivery(const FactView& fact, Outbox& outbox) {
+  v1::Delivery state;
+  if (!fact.parse(state)) return outbox.reject("the delivery cannot be read");
+  const v1::DeliveryAttempt& attempt = state.attempt();
+  notices_.settle(attempt);
+  const auto entry = alerts_.find(attempt.notice().substr(0, attempt.notice().rfind('.')));
+  if (entry == alerts_.end()) return;
+  Alert& alert = entry->second;
+  const auto outcome = alert.outcomes.find(attempt.subscriber());
+  if (outcome == alert.outcomes.end() || attempt.notice() != notice_id(entry->first, alert.notice_change)) return;
+  if (outcome->second != "delivered" && outcome->second != "dead") outcome->second = attempt.outcome();
+}
+
+// Silences that are over are kept for people to read, and looked at no more.
+void State::settle_silence(const std::string& id, Millis now) {
+  if (silences_[id].terms.end_ms() > now)
+    running_.insert(id);
+  else
+    running_.erase(id);
+}
+
+bool State::silenced(const Alert& alert, Millis now) const {
+  return std::any_of(running_.begin(), running_.end(), [&](const std::string& id) { return silences_.at(id).covers(alert, now); });
+}
+
+// Says what is new of an alert, on top of what was already said of it in answer to this input (the first `said_before` facts).
+void State::judge(const Entry& entry, Millis now, size_t said_before, Outbox& outbox) const {
+  const auto& [key, alert] = entry;
+  Standing standing = alert.standing;
+  for (size_t index = 0; index < said_before; ++index)
+    if (const v1::Fact& said = outbox.facts()[index]; said.has_alert_state() && said.key() == key)
+      standing.take(said.alert_state().terms(), 0);
+  const bool is_silenced = silenced(alert, now);
+  while (const auto terms = next_terms(standing, alert, is_silenced, now)) {
+    v1::Fact& fact = outbox.add();
+    fact.set_store(alert.store);
+    fact.set_key(key);
+    *fact.mutable_alert_state()->mutable_terms() = *terms;
+    standing.take(*terms, 0);
+  }
+}
+
+void State::judge_due(Millis now, Outbox& outbox) {
+  const size_t said_before = outbox.facts().size();
+  std::vector<std::string> keys;
+  for (auto due = due_.begin(); due != due_.end() && due->first <= now && keys.size() < judged_at_once; ++due) keys.push_back(due->second);
+  for (const std::string& key : keys) {
+    Entry& entry = *alerts_.find(key);
+    judge(entry, now, said_before, outbox);
+    // What is said moves it on in said().
+    schedule(entry, next_due(entry.second));
+  }
+}
+
+// A silence began or ended: all open alerts are looked at, some now, the rest with the next records.
+void State::touch_open(Millis now) {
+  for (const std::string& key : open_) schedule(*alerts_.find(key), now);
+}
+
+void State::schedule(Entry& entry, Millis due) {
+  auto& [key, alert] = entry;
+  if (alert.due == due) return;
+  if (alert.due != never) due_.erase({alert.due, key});
+  alert.due = due;
+  if (due != never) due_.emplace(due, key);
+}
+
+void State::said(const FactView& fact) {
+  if (fact.kind() != v1::Fact::kAlertState) return;
+  v1::AlertState state;
+  CHECK(fact.parse(state), "what the alerts service said cannot be read");
+  const v1::AlertTerms& terms = state.terms();
+  Entry& entry = *alerts_.try_emplace(terms.alert()).first;
+  Alert& alert = entry.second;
+  if (alert.finding.rule().empty()) {  // Said by another build, of what this one passes over.
+    alert.store = fact.store_id();
+    alert.finding = terms.finding();
+  }
+  alert.standing.take(terms, fact.head().cause);
+  if (alert.standing.open())
+    open_.insert(entry.first);
+  else
+    open_.erase(entry.first);
+  schedule(entry, next_due(alert));
+  if (!terms.notify()) return;
+  const auto notice = std::make_shared<const Notice>(Notice{std::string(fact.store_id()), terms, fact.head().cause});
+  alert.notice_change = terms.change();
+  alert.outcomes.clear();
+  for (const auto& [id, subscriber] : subscribers_) {
+    if (!subscriber.wants(alert)) continue;
+    notices_.add(id, notice);
+    alert.outcomes[id] = "pending";
+  }
+}
+
+void State::wake(Millis now, Outbox& outbox) {
+  bool edge = false;
+  for (; !edges_.empty() && edges_.begin()->first <= now; edge = true) {
+    settle_silence(edges_.begin()->second, now);
+    edges_.erase(edges_.begin());
+  }
+  if (edge) touch_open(now);
+  judge_due(now, outbox);
+}
+
+Millis State::next_wake() const {
+  Millis first = never;
+  if (!due_.empty()) first = std::min(first, due_.begin()->first);
+  if (!edges_.empty()) first = std::min(first, edges_.begin()->first);
+  return first;
+}
+
+namespace {
+
+void save_alert(std::string& bytes, const Alert& alert) {
+  append_text(bytes, alert.store);
+  append_text(bytes, alert.finding.SerializeAsString());
+  append(bytes, alert.finding_cause);
+  append(bytes, alert.ack);
+  const Standing& standing = alert.standing;
+  append_text(bytes, standing.terms.SerializeAsString());
+  append(bytes, standing.cause);
+  for (const uint32_t number : {static_cast<uint32_t>(standing.told), standing.told_episode, static_cast<uint32_t>(standing.told_severity)})
+    append(bytes, number);
+  append(bytes, static_cast<uint32_t>(standing.turns.size()));
+  for (const Turn& turn : standing.turns) append(bytes, turn);
+  append(bytes, alert.due);
+  append(bytes, alert.notice_change);
+  append(bytes, static_cast<uint32_t>(alert.outcomes.size()));
+  for (const auto& [subscriber, outcome] : alert.outcomes) {
+    append_text(bytes, subscriber);
+    append_text(bytes, outcome);
+  }
+}
+
+template <typename Message>
+bool take_message(ByteReader& bytes, Message& message) {
+  const std::string_view text = bytes.take_text();
+  return message.ParseFromArray(text.data(), static_cast<int>(text.size()));
+}
+
+bool load_alert(ByteReader& bytes, Alert& alert) {
+  alert.store = bytes.take_text();
+  if (!take_message(bytes, alert.finding)) return false;
+  alert.finding_cause = bytes.take<uint64_t>();
+  alert.ack = bytes.take<Ack>();
+  Standing& standing = alert.standing;
+  if (!take_message(bytes, standing.terms)) return false;
+  standing.cause = bytes.take<uint64_t>();
+  standing.told = static_cast<v1::Condition>(bytes.take<uint32_t>());
+  standing.told_episode = bytes.take<uint32_t>();
+  standing.told_severity = static_cast<v1::Severity>(bytes.take<uint32_t>());
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) standing.turns.push_back(bytes.take<Turn>());
+  alert.due = bytes.take<Millis>();
+  alert.notice_change = bytes.take<uint32_t>();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const std::string subscriber(bytes.take_text());
+    alert.outcomes[subscriber] = bytes.take_text();
+  }
+  return bytes.ok();
+}
+
+}  // namespace
+
+void State::save(std::string& bytes) const {
+  append(bytes, static_cast<uint32_t>(alerts_.size()));
+  for (const auto& [key, alert] : alerts_) {
+    append_text(bytes, key);
+    save_alert(bytes, alert);
+  }
+  append(bytes, static_cast<uint32_t>(silences_.size()));
+  for (const auto& [id, silence] : silences_) {
+    append_text(bytes, id);
+    append(bytes, silence.version);
+    append_text(bytes, silence.terms.SerializeAsString());
+    append(bytes, static_cast<uint8_t>(running_.contains(id)));
+  }
+  append(bytes, static_cast<uint32_t>(edges_.size()));
+  for (const auto& [edge, id] : edges_) {
+    append(bytes, edge);
+    append_text(bytes, id);
+  }
+  append(bytes, static_cast<uint32_t>(subscribers_.size()));
+  for (const auto& [id, subscriber] : subscribers_) {
+    append_text(bytes, id);
+    append(bytes, subscriber.version);
+    append(bytes, static_cast<uint8_t>(subscriber.withdrawn));
+    append_text(bytes, subscriber.terms.SerializeAsString());
+  }
+  notices_.save(bytes);
+}
+
+bool State::load(std::string_view saved) {
+  ByteReader bytes(saved);
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const std::string key(bytes.take_text());
+    Alert& alert = alerts_[key];
+    if (!load_alert(bytes, alert)) return false;
+    if (alert.standing.open()) open_.insert(key);
+    if (alert.due != never) due_.emplace(alert.due, key);
+  }
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const std::string id(bytes.take_text());
+    Silence& silence = silences_[id];
+    silence.version = bytes.take<Version>();
+    if (!take_message(bytes, silence.terms)) return false;
+    if (bytes.take<uint8_t>() != 0) running_.insert(id);
+  }
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const auto edge = bytes.take<Millis>();
+    edges_.emplace(edge, bytes.take_text());
+  }
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    Subscriber& subscriber = subscribers_[std::string(bytes.take_text())];
+    subscriber.version = bytes.take<Version>();
+    subscriber.withdrawn = bytes.take<uint8_t>() != 0;
+    if (!take_message(bytes, subscriber.terms)) return false;
+  }
+  return notices_.load(bytes) && bytes.empty();
+}
+
+}  // namespace xundian::alerts
