@@ -64,6 +64,16 @@ std::string fill(std::string_view text, const std::vector<std::pair<std::string,
   return filled;
 }
 
+// What clears because the thing is gone has no evidence; a dash stands for each.
+std::string dash_marks(std::string text) {
+  for (size_t open = text.find('{'); open != std::string::npos; open = text.find('{', open)) {
+    const size_t close = text.find('}', open);
+    if (close == std::string::npos) break;
+    text.replace(open, close - open + 1, "–");
+  }
+  return text;
+}
+
 std::string finding_key(std::string_view rule, std::string_view entity) { return fmt::format("{}|{}", rule, entity); }
 
 }  // namespace
@@ -209,8 +219,9 @@ void Judge::judge(const RuleBook& rules, std::string_view id, const Subject& sub
       values.emplace_back(item.name(), item.has_value_micros() ? value_text(item.value_micros(), item.unit()) : item.text());
     }
   }
-  terms.set_text_zh(fill(rule.text_zh, values));
-  terms.set_text_en(fill(rule.text_en, values));
+  const std::string text_zh = fill(rule.text_zh, values), text_en = fill(rule.text_en, values);
+  terms.set_text_zh(measured ? text_zh : dash_marks(text_zh));
+  terms.set_text_en(measured ? text_en : dash_marks(text_en));
 }
 
 void Judge::said(const FactView& fact) {

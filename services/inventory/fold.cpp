@@ -1,0 +1,255 @@
+// What the warehouse comes to know when something is stated. What was known of a thing leaves the SKUs, what is known now enters:
+// stated twice, it counts once.
+#include <algorithm>
+
+#include "services/inventory/state.h"
+
+namespace xundian::inventory {
+
+namespace {
+
+enum LevelAspect : uint32_t { level_count = 1, level_policy = 2 };
+enum RefundAspect : uint32_t { refund_opened = 1, refund_status = 2 };
+enum PurchaseAspect : uint32_t { purchase_terms = 1, purchase_receipt = 2 };
+enum ListingAspect : uint32_t { listing_identity = 1, listing_shelf = 3, listing_supply = 4 };
+constexpr uint32_t move_movement = 1;
+
+// Whether a fact says anything of an order that is newer than what is held.
+bool is_newer(const Order& order, const FactView& fact) {
+  const std::pair<uint32_t, const Version*> aspects[] = {
+      {order_paid, &order.paid},     {order_status, &order.status},     {order_shipped, &order.shipped},       {order_received, &order.received},
+      {order_closed, &order.closed}, {order_refunded, &order.refunded}, {withdrawn_aspect, &order.withdrawn}};
+  for (const auto& [aspect, held] : aspects)
+    if (fact.states(aspect) && fact.version(aspect) > *held) return true;
+  for (uint32_t index = 0; index < fact.line_count(); ++index) {
+    const auto line = std::find_if(order.lines.begin(), order.lines.end(), [&](const OrderLine& held) { return held.id == fact.line_id(index); });
+    if (line == order.lines.end() || fact.line_version(index) > line->version) return true;
+  }
+  return false;
+}
+
+void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Names& names) {
+  for (uint32_t index = 0; index < fact.line_count(); ++index) {
+    const uint64_t id = fact.line_id(index);
+    auto line = std::lower_bound(order.lines.begin(), order.lines.end(), id, [](const OrderLine& held, uint64_t sought) { return held.id < sought; });
+    if (line == order.lines.end() || line->id != id) {
+      line = order.lines.insert(line, OrderLine());
+      line->id = id;
+    }
+    if (fact.line_version(index) <= line->version) continue;
+    const OrderLineScan& said = stated.lines[index];
+    *line = {id, fact.line_version(index), said.quantity, said.amount_micros, names.of(said.sku), said.withdrawn};
+  }
+}
+
+void merge(Order& order, const FactView& fact, const OrderScan& stated, Names& names) {
+  if (take_newer(fact, order_paid, order.paid)) {
+    order.paid_ms = stated.paid_ms;
+    order.paid_micros = stated.paid_amount_micros;
+  }
+  if (take_newer(fact, order_status, order.status)) order.stage = stage_of(stated.status);
+  if (take_newer(fact, order_shipped, order.shipped)) {
+    order.shipped_ms = stated.shipped_ms;
+    order.promised_ms = stated.promised_ms;
+  }
+  if (take_newer(fact, order_received, order.received)) order.received_ms = stated.received_ms;
+  if (take_newer(fact, order_closed, order.closed)) order.closed_ms = stated.closed_ms;
+  if (take_newer(fact, order_refunded, order.refunded)) order.refunded_micros = stated.refunded_micros;
+  take_newer(fact, withdrawn_aspect, order.withdrawn);
+  merge_lines(order, fact, stated, names);
+}
+
+template <typename Value>
+std::optional<Value> stated_if(bool has, Value value) {
+  return has ? std::optional<Value>(value) : std::nullopt;
+}
+
+std::vector<UnitLine> read_lines(const google::protobuf::RepeatedPtrField<v1::PurchaseLine>& lines, Names& names) {
+  std::vector<UnitLine> units;
+  for (const v1::PurchaseLine& line : lines) units.push_back({names.of(line.sku()), line.quantity()});
+  return units;
+}
+
+}  // namespace
+
+void State::fold(const FactView& fact, Outbox& outbox) {
+  now_ = std::max(now_, fact.time_ms());
+  as_of_ = std::max(as_of_, fact.occurred_ms());
+  switch (fact.kind()) {
+    case v1::Fact::kStoreState: return fold_store(fact, outbox);
+    case v1::Fact::kOrderState: return fold_order(fact, outbox);
+    case v1::Fact::kRefundState: return fold_refund(fact, outbox);
+    case v1::Fact::kListing: return fold_listing(fact, outbox);
+    case v1::Fact::kStockLevel: return fold_level(fact, outbox);
+    case v1::Fact::kPurchaseOrder: return fold_purchase(fact, outbox);
+    case v1::Fact::kStockMove: return fold_move(fact);
+    case v1::Fact::kRuleSet:
+      if (!rules_.fold(fact)) return;
+      refresh_places();
+      return judge_all(outbox);
+    default: return;  // Not ours.
+  }
+}
+
+// Time has come to a deadline, or to a day's beginning, which moves the days that demand is reckoned by.
+void State::wake(Millis now, Outbox& outbox) {
+  now_ = std::max(now_, now);
+  if (now_ >= midnight_ms_) {
+    midnight_ms_ = never;
+    for (const auto& [hash, place] : places_) watch_midnight(place);
+    for (SkuId id = 0; id < skus_.size(); ++id)
+      if (!skus_[id].levels.empty()) judge_sku(id, outbox);
+    for (const auto& [key, purchase] : purchases_) judge_purchase(purchase, outbox);
+  }
+  while (!timers_.empty() && timers_.begin()->first <= now_) {
+    const Key key = timers_.begin()->second;
+    Unshipped& order = unshipped_.at(key);
+    schedule(key, order);
+    judge_order(order, true, outbox);
+  }
+}
+
+Millis State::next_wake() const { return std::min(midnight_ms_, timers_.empty() ? never : timers_.begin()->first); }
+
+void State::fold_store(const FactView& fact, Outbox& outbox) {
+  place_of(fact);
+  const StoreInfo before = stores_.of(fact);
+  stores_.fold(fact);
+  const StoreInfo& after = stores_.of(fact);
+  if (before.zone == after.zone && before.stock_pool == after.stock_pool && before.withdrawn == after.withdrawn &&
+      before.platform == after.platform && before.live_from_ms == after.live_from_ms)
+    return;
+  rebuild();
+  judge_all(outbox);
+}
+
+void State::fold_order(const FactView& fact, Outbox& outbox) {
+  const Place& place = place_of(fact);
+  Order& order = orders_[fact.key()];
+  order.store = fact.store();
+  if (!is_newer(order, fact) || !scan_.scan(fact)) return;
+  const Millis paid_before = order.paid_ms;
+  std::vector<SkuId> touched = add_order(order, -1);
+  merge(order, fact, scan_, names_);
+  const std::vector<SkuId> entered = add_order(order, 1);
+  touched.insert(touched.end(), entered.begin(), entered.end());
+  settle_unshipped(fact.key(), fact.key_text(), &outbox);
+  // What is paid today moves no mean of whole days; it matters only to a SKU that has run out.
+  const Millis today = place.info->zone.start_of(place.info->zone.day_of(now_));
+  if (std::min(paid_before > 0 ? paid_before : order.paid_ms, order.paid_ms) >= today)
+    std::erase_if(touched, [&](SkuId id) { return stock(skus_[id]).available.value_or(1) > 0; });
+  judge_skus(touched, outbox);
+}
+
+// A refund holds an order back; that is a function of both, made anew when either changes.
+void State::fold_refund(const FactView& fact, Outbox& outbox) {
+  const Place& place = place_of(fact);
+  Refund& refund = refunds_[fact.key()];
+  refund.store = fact.store();
+  v1::RefundState state;
+  if (!fact.parse(state)) return;
+  const std::string before = refund.holds_order() ? refund.order.content : "";
+  if (take_newer(fact, refund_opened, refund.order.version)) refund.order.content = state.opened().order();
+  if (take_newer(fact, refund_status, refund.status.version)) refund.status.content = state.status().status();
+  take_newer(fact, withdrawn_aspect, refund.withdrawn);
+  const std::string after = refund.holds_order() ? refund.order.content : "";
+  if (before == after) return;
+  if (!before.empty()) {
+    const Key order = thing_key(v1::Fact::kOrderState, place.info->id, before);
+    if (--refunds_of_[order] == 0) refunds_of_.erase(order);
+    settle_unshipped(order, before, &outbox);
+  }
+  if (!after.empty()) {
+    const Key order = thing_key(v1::Fact::kOrderState, place.info->id, after);
+    ++refunds_of_[order];
+    settle_unshipped(order, after, &outbox);
+  }
+}
+
+void State::fold_level(const FactView& fact, Outbox& outbox) {
+  const Place& place = place_of(fact);
+  Level& level = levels_[fact.key()];
+  level.store = fact.store();
+  v1::StockLevel state;
+  if (!fact.parse(state)) return;
+  std::vector<SkuId> touched = add_level(level, false);
+  if (fact.states(level_count)) {
+    const v1::StockCount& said = state.count();
+    const StockCount count{names_.of(said.sku()),
+                           names_.of(said.warehouse()),
+                           stated_if(said.has_on_hand_units(), said.on_hand_units()),
+                           stated_if(said.has_reserved_units(), said.reserved_units()),
+                           stated_if(said.has_available_units(), said.available_units()),
+                           stated_if(said.has_inbound_units(), said.inbound_units()),
+                           said.counted_ms()};
+    level.remember(fact.version(level_count), count);
+    if (take_newer(fact, level_count, level.count.version)) level.count.content = count;
+  }
+  if (take_newer(fact, level_policy, level.policy.version)) {
+    const v1::StockPolicy& said = state.policy();
+    level.policy.content = {names_.of(said.sku()), names_.of(said.warehouse()),
+                            stated_if(said.has_reorder_point_units(), said.reorder_point_units()),
+                            stated_if(said.has_lead_time_days(), said.lead_time_days())};
+  }
+  take_newer(fact, withdrawn_aspect, level.withdrawn);
+  const std::vector<SkuId> entered = add_level(level, true);
+  touched.insert(touched.end(), entered.begin(), entered.end());
+  watch_midnight(place);
+  judge_skus(touched, outbox);
+}
+
+void State::fold_purchase(const FactView& fact, Outbox& outbox) {
+  place_of(fact);
+  Purchase& purchase = purchases_[fact.key()];
+  purchase.store = fact.store();
+  if (purchase.id.empty()) purchase.id = fact.key_text();
+  v1::PurchaseOrder state;
+  if (!fact.parse(state)) return;
+  std::vector<SkuId> touched = add_purchase(purchase, -1);
+  if (take_newer(fact, purchase_terms, purchase.terms.version)) {
+    const v1::PurchaseTerms& said = state.terms();
+    purchase.terms.content = {said.supplier(), said.ordered_ms(), said.due_ms(), read_lines(said.lines(), names_)};
+  }
+  if (take_newer(fact, purchase_receipt, purchase.receipt.version))
+    purchase.receipt.content = {state.receipt().complete(), read_lines(state.receipt().lines(), names_)};
+  take_newer(fact, withdrawn_aspect, purchase.withdrawn);
+  const std::vector<SkuId> entered = add_purchase(purchase, 1);
+  touched.insert(touched.end(), entered.begin(), entered.end());
+  judge_skus(touched, outbox);
+  judge_purchase(purchase, outbox);
+}
+
+void State::fold_move(const FactView& fact) {
+  place_of(fact);
+  Move& move = moves_[fact.key()];
+  move.store = fact.store();
+  v1::StockMove state;
+  if (!fact.parse(state)) return;
+  add_move(move, -1);
+  if (take_newer(fact, move_movement, move.movement.version)) {
+    const v1::StockMovement& said = state.movement();
+    move.movement.content = {names_.of(said.sku()), names_.of(said.warehouse()), said.quantity(), said.reason(), said.moved_ms()};
+  }
+  take_newer(fact, withdrawn_aspect, move.withdrawn);
+  add_move(move, 1);
+}
+
+void State::fold_listing(const FactView& fact, Outbox& outbox) {
+  place_of(fact);
+  Offer& offer = offers_[fact.key()];
+  offer.store = fact.store();
+  v1::Listing state;
+  if (!fact.parse(state)) return;
+  add_offer(offer, false);
+  offer.sku = names_.of(fact.key_text());
+  if (take_newer(fact, listing_identity, offer.title.version)) offer.title.content = state.identity().title();
+  if (take_newer(fact, listing_shelf, offer.on_shelf.version)) offer.on_shelf.content = state.shelf().on_shelf();
+  if (take_newer(fact, listing_supply, offer.supply.version)) {
+    const v1::ListingSupply& said = state.supply();
+    offer.supply.content = {stated_if(said.has_lead_time_days(), said.lead_time_days()), said.pack_units(), said.minimum_order_units()};
+  }
+  take_newer(fact, withdrawn_aspect, offer.withdrawn);
+  judge_skus(add_offer(offer, true), outbox);
+}
+
+}  // namespace xundian::inventory

@@ -1,0 +1,197 @@
+// How inventory's things are kept as bytes, and what of them makes its fingerprint.
+#include <algorithm>
+
+#include "services/inventory/state.h"
+
+namespace xundian::inventory {
+
+namespace {
+
+// Writes and reads the same fields in the same order, so that one list of them serves both.
+class Writer {
+ public:
+  explicit Writer(std::string& bytes) : bytes_(bytes) {}
+  template <typename T>
+    requires std::is_trivially_copyable_v<T>
+  void operator()(const T& value) { append(bytes_, value); }
+  void operator()(const std::string& text) { append_text(bytes_, text); }
+  template <typename T>
+  void operator()(const std::optional<T>& value) {
+    append(bytes_, static_cast<uint8_t>(value.has_value()));
+    append(bytes_, value.value_or(T{}));
+  }
+  template <typename T, typename Each>
+  void list(const std::vector<T>& items, Each&& each) {
+    append(bytes_, static_cast<uint32_t>(items.size()));
+    for (const T& item : items) each(item);
+  }
+
+ private:
+  std::string& bytes_;
+};
+
+class Reader {
+ public:
+  explicit Reader(ByteReader& bytes) : bytes_(bytes) {}
+  template <typename T>
+    requires std::is_trivially_copyable_v<T>
+  void operator()(T& value) { value = bytes_.take<T>(); }
+  void operator()(std::string& text) { text = bytes_.take_text(); }
+  template <typename T>
+  void operator()(std::optional<T>& value) {
+    const bool has = bytes_.take<uint8_t>() != 0;
+    const T stated = bytes_.take<T>();
+    value = has ? std::optional<T>(stated) : std::nullopt;
+  }
+  template <typename T, typename Each>
+  void list(std::vector<T>& items, Each&& each) {
+    items.clear();
+    for (uint32_t left = bytes_.take<uint32_t>(); left > 0 && bytes_.ok(); --left) each(items.emplace_back());
+  }
+
+ private:
+  ByteReader& bytes_;
+};
+
+template <typename Io>
+void order_fields(Io& io, auto& order) {
+  io(order.store);
+  for (auto* version : {&order.paid, &order.status, &order.shipped, &order.received, &order.closed, &order.refunded, &order.withdrawn})
+    io(*version);
+  for (auto* time : {&order.paid_ms, &order.shipped_ms, &order.promised_ms, &order.received_ms, &order.closed_ms, &order.refunded_micros})
+    io(*time);
+  io(order.paid_micros);
+  io(order.stage);
+  io.list(order.lines, [&](auto& line) { io(line); });
+}
+
+template <typename Io>
+void refund_fields(Io& io, auto& refund) {
+  io(refund.store);
+  io(refund.order.version);
+  io(refund.order.content);
+  io(refund.status.version);
+  io(refund.status.content);
+  io(refund.withdrawn);
+}
+
+template <typename Io>
+void level_fields(Io& io, auto& level) {
+  io(level.store);
+  io(level.count.version);
+  auto& count = level.count.content;
+  io(count.sku);
+  io(count.warehouse);
+  for (auto* units : {&count.on_hand, &count.reserved, &count.available, &count.inbound}) io(*units);
+  io(count.counted_ms);
+  io(level.policy.version);
+  auto& policy = level.policy.content;
+  io(policy.sku);
+  io(policy.warehouse);
+  io(policy.reorder_point);
+  io(policy.lead_time_days);
+  io(level.withdrawn);
+  io.list(level.history, [&](auto& point) { io(point); });
+}
+
+template <typename Io>
+void purchase_fields(Io& io, auto& purchase) {
+  io(purchase.store);
+  io(purchase.id);
+  io(purchase.terms.version);
+  io(purchase.terms.content.supplier);
+  io(purchase.terms.content.ordered_ms);
+  io(purchase.terms.content.due_ms);
+  io.list(purchase.terms.content.lines, [&](auto& line) { io(line); });
+  io(purchase.receipt.version);
+  io(purchase.receipt.content.complete);
+  io.list(purchase.receipt.content.lines, [&](auto& line) { io(line); });
+  io(purchase.withdrawn);
+}
+
+template <typename Io>
+void move_fields(Io& io, auto& move) {
+  io(move.store);
+  io(move.movement.version);
+  io(move.movement.content.sku);
+  io(move.movement.content.warehouse);
+  io(move.movement.content.quantity);
+  io(move.movement.content.reason);
+  io(move.movement.content.moved_ms);
+  io(move.withdrawn);
+}
+
+template <typename Io>
+void offer_fields(Io& io, auto& offer) {
+  io(offer.store);
+  io(offer.sku);
+  io(offer.title.version);
+  io(offer.title.content);
+  io(offer.on_shelf.version);
+  io(offer.on_shelf.content);
+  io(offer.supply.version);
+  io(offer.supply.content.lead_time_days);
+  io(offer.supply.content.pack_units);
+  io(offer.supply.content.minimum_units);
+  io(offer.withdrawn);
+}
+
+template <typename Things, typename Each>
+void save_all(std::string& bytes, const Things& things, Each&& each) {
+  append(bytes, static_cast<uint64_t>(things.size()));
+  for (const auto& [key, thing] : things) {
+    append(bytes, key);
+    each(thing);
+  }
+}
+
+template <typename Things, typename Each>
+void load_all(ByteReader& bytes, Things& things, Each&& each) {
+  things.clear();
+  for (uint64_t left = bytes.take<uint64_t>(); left > 0 && bytes.ok(); --left) each(things[bytes.take<Key>()]);
+}
+
+}  // namespace
+
+void State::save(std::string& bytes) const {
+  stores_.save(bytes);
+  rules_.save(bytes);
+  judge_.save(bytes);
+  names_.save(bytes);
+  append(bytes, now_);
+  append(bytes, as_of_);
+  Writer io(bytes);
+  append(bytes, static_cast<uint32_t>(places_.size()));
+  for (const auto& [hash, place] : places_) append(bytes, hash);
+  save_all(bytes, orders_, [&](const Order& order) { order_fields(io, order); });
+  save_all(bytes, refunds_, [&](const Refund& refund) { refund_fields(io, refund); });
+  save_all(bytes, levels_, [&](const Level& level) { level_fields(io, level); });
+  save_all(bytes, purchases_, [&](const Purchase& purchase) { purchase_fields(io, purchase); });
+  save_all(bytes, moves_, [&](const Move& move) { move_fields(io, move); });
+  save_all(bytes, offers_, [&](const Offer& offer) { offer_fields(io, offer); });
+  save_all(bytes, unshipped_, [&](const Unshipped& order) { io(order.id); });
+}
+
+bool State::load(std::string_view saved) {
+  ByteReader bytes(saved);
+  if (!stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes) || !names_.load(bytes)) return false;
+  now_ = bytes.take<Millis>();
+  as_of_ = bytes.take<Millis>();
+  Reader io(bytes);
+  places_.clear();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) places_[bytes.take<uint64_t>()];
+  load_all(bytes, orders_, [&](Order& order) { order_fields(io, order); });
+  load_all(bytes, refunds_, [&](Refund& refund) { refund_fields(io, refund); });
+  load_all(bytes, levels_, [&](Level& level) { level_fields(io, level); });
+  load_all(bytes, purchases_, [&](Purchase& purchase) { purchase_fields(io, purchase); });
+  load_all(bytes, moves_, [&](Move& move) { move_fields(io, move); });
+  load_all(bytes, offers_, [&](Offer& offer) { offer_fields(io, offer); });
+  load_all(bytes, unshipped_, [&](Unshipped& order) { io(order.id); });
+  if (!bytes.ok() || !bytes.empty()) return false;
+  for (const auto& [hash, place] : places_)
+    if (!stores_.find(hash)) return false;
+  rebuild();
+  return true;
+}
+
+}  // namespace xundian::inventory

@@ -1,0 +1,297 @@
+// What inventory answers: stock, demand and cover by store or SKU, orders that wait to be shipped.
+#include <algorithm>
+
+#include "services/inventory/state.h"
+
+namespace xundian::inventory {
+
+namespace {
+
+constexpr std::string_view demand_words =
+    "d = 0.5 x mean of 7 + 0.3 x mean of 14 + 0.2 x mean of 30 whole days; only days in stock count (sold, or stock at its end, or unknown), of "
+    "a shorter history its days; orders count by pay day, those closed before shipping do not";
+
+struct Metric {
+  std::string_view id, name_zh, name_en, formula, unit, dimensions, grain, additivity;
+};
+
+constexpr Metric metrics[] = {
+    {"available_skus", "有库存 SKU 数", "SKUs in stock", "SKUs whose available stock is above 0", "count", "store", "now", "level"},
+    {"below_reorder_skus", "低于补货点 SKU 数", "SKUs at the reorder point", "SKUs with stock_position <= reorder_point_units", "count", "store",
+     "now", "level"},
+    {"cover_days", "可售天数", "Days of cover", "stock_available / demand_per_day; 0 when nothing is available, unknown when nothing sells", "days",
+     "store,sku", "now", "ratio"},
+    {"demand_per_day", "日均销量", "Daily demand", demand_words, "units", "store,sku", "now", "level"},
+    {"overdue", "超时未发货订单数", "Orders past their shipping deadline",
+     "unshipped orders whose deadline has passed: the promised time, else 48 hours after payment; by pay day", "count", "store", "day", "additive"},
+    {"reorder_point_units", "补货点", "Reorder point",
+     "the stated policy, else demand_per_day x lead time + 1.645 x sqrt(lead time x variance of daily units), rounded up; the safety part is at "
+     "least 3 days of demand while history is shorter than 14 days; lead time as stated, else 7 days",
+     "units", "store,sku", "now", "level"},
+    {"stock_available", "可用库存", "Available stock", "stated available, else on hand less reserved; the newest count of each warehouse, added up",
+     "units", "store,sku", "now", "level"},
+    {"stock_moved_units", "库存调整件数", "Units moved", "units of stock movements that are no sale, by the day of the movement; out is below 0",
+     "units", "store,sku", "day", "additive"},
+    {"stock_out_skus", "缺货 SKU 数", "SKUs out of stock",
+     "SKUs with stock_available <= 0 that sold in the last 30 days or have a reorder policy, and are not off the shelf", "count", "store", "now",
+     "level"},
+    {"stock_position", "库存位置", "Stock position",
+     "stock_available + units on their way: what levels state as inbound or what open purchase orders await, whichever is more", "units", "store,sku",
+     "now", "level"},
+    {"suggested_order_units", "建议采购量", "Suggested order",
+     "demand_per_day x 30 + safety stock - stock_position, at least what lifts the position above the reorder point, in whole packs", "units",
+     "store,sku", "now", "level"},
+    {"unshipped", "未发货订单数", "Orders to be shipped",
+     "orders that are paid, stated as not shipped, not closed, not refunded in full and without an open or settled refund; by pay day", "count",
+     "store", "day", "additive"},
+};
+
+enum class By { nothing, store, sku, other };
+
+struct Asked {
+  std::vector<std::string> metrics, stores;
+  Day from = 0, to = 0;
+  std::string grain;
+  By by = By::nothing;
+
+  bool wants(std::string_view metric) const { return std::find(metrics.begin(), metrics.end(), metric) != metrics.end(); }
+  bool wants_store(const Place& place) const {
+    if (place.info->withdrawn || place.info->id.empty()) return false;
+    return stores.empty() || std::find(stores.begin(), stores.end(), place.info->id) != stores.end();
+  }
+  bool by_day() const { return grain == "day"; }
+};
+
+struct Cell {
+  std::string store, key, from;
+  std::string_view metric;
+  auto operator<=>(const Cell&) const = default;
+};
+
+struct Figure {
+  int64_t numerator = 0;
+  std::optional<int64_t> denominator;
+};
+
+const Metric* find_metric(std::string_view id) {
+  const auto found = std::find_if(std::begin(metrics), std::end(metrics), [&](const Metric& metric) { return metric.id == id; });
+  return found == std::end(metrics) ? nullptr : found;
+}
+
+class Adder {
+ public:
+  explicit Adder(const Asked& asked) : asked_(asked) {}
+
+  void add(const State& state) {
+    for (const auto& [hash, place] : state.places())
+      if (asked_.wants_store(place)) add_orders(state, place);
+    for (const Sku& sku : state.skus()) add_sku(state, sku);
+    as_of_ms_ = std::max(as_of_ms_, state.as_of());
+  }
+
+  template <typename Rows>
+  void write(Rows& rows) const {
+    for (const auto& [cell, figure] : cells_) {
+      const Metric& metric = *find_metric(cell.metric);
+      query::v1::MetricRow& row = *rows.Add();
+      row.set_store(cell.store);
+      row.set_key(cell.key);
+      row.set_from(cell.from);
+      row.set_metric(cell.metric.data(), cell.metric.size());
+      row.set_numerator(figure.numerator);
+      if (figure.denominator) row.set_denominator(*figure.denominator);
+      row.set_unit(metric.unit.data(), metric.unit.size());
+      const bool reckoned = metric.id == "demand_per_day" || metric.id == "cover_days" || metric.id == "suggested_order_units";
+      row.set_status(reckoned ? "estimated" : "provisional");
+    }
+  }
+
+  Millis as_of_ms() const { return as_of_ms_; }
+
+ private:
+  Figure& at(std::string_view store, std::string_view key, Day day, std::string_view metric) {
+    Day from = asked_.from;
+    if (asked_.by_day()) from = day;
+    if (asked_.grain == "month") from = std::max(asked_.from, month_start(day));
+    return cells_[Cell{asked_.by == By::store ? std::string(store) : std::string(), asked_.by == By::sku ? std::string(key) : std::string(),
+                       format_day(from), find_metric(metric)->id}];
+  }
+
+  void add_orders(const State& state, const Place& place) {
+    if (asked_.by == By::sku) return;
+    const std::string& store = place.info->id;
+    if (asked_.wants("unshipped"))
+      for (auto day = place.unshipped.lower_bound(asked_.from); day != place.unshipped.end() && day->first <= asked_.to; ++day)
+        at(store, {}, day->first, "unshipped").numerator += day->second;
+    // Zero is known where some order waits.
+    if (!asked_.wants("overdue")) return;
+    for (auto day = place.unshipped.lower_bound(asked_.from); day != place.unshipped.end() && day->first <= asked_.to; ++day)
+      at(store, {}, day->first, "overdue");
+    for (auto due = place.deadlines.begin(); due != place.deadlines.end() && due->first <= state.now(); ++due) {
+      const Day day = place.info->zone.day_of(state.unshipped().at(due->second).paid_ms);
+      if (day >= asked_.from && day <= asked_.to) at(store, {}, day, "overdue").numerator += 1;
+    }
+  }
+
+  // A pool's figures stand under each of its stores; where the stores are asked together, a pool counts once.
+  void add_sku(const State& state, const Sku& sku) {
+    bool counted = false;
+    std::optional<Plan> plan;
+    for (const uint64_t hash : state.pool(sku.pool).stores) {
+      const Place& place = state.places().at(hash);
+      if (!asked_.wants_store(place) || (counted && asked_.by != By::store)) continue;
+      counted = true;
+      if (asked_.wants("stock_moved_units"))
+        for (auto day = sku.moved.lower_bound(asked_.from); day != sku.moved.end() && day->first <= asked_.to; ++day)
+          at(place.info->id, state.name(sku.name), day->first, "stock_moved_units").numerator += day->second;
+      const Day last = std::min(asked_.to, state.last_whole_day(sku));
+      if (last < asked_.from - 1 || (sku.levels.empty() && sku.sold.empty())) continue;
+      if (!plan) plan = state.plan(sku, last);
+      add_plan(place.info->id, state.name(sku.name), std::min(asked_.to, last + 1), *plan);
+    }
+  }
+
+  void add_plan(std::string_view store, std::string_view key, Day day, const Plan& plan) {
+    const auto level = [&](std::string_view metric, int64_t units) {
+      if (asked_.wants(metric)) at(store, key, day, metric).numerator += units;
+    };
+    if (plan.demand && asked_.wants("demand_per_day")) {
+      Figure& demand = at(store, key, day, "demand_per_day");
+      demand.numerator += plan.demand->daily_micros;
+      demand.denominator = micros;
+    }
+    if (plan.reorder_point) level("reorder_point_units", *plan.reorder_point);
+    if (!plan.stock.available) return;
+    level("stock_available", *plan.stock.available);
+    level("stock_position", plan.stock.position());
+    level("suggested_order_units", plan.suggested_units);
+    if (asked_.by != By::sku) {
+      level("available_skus", *plan.stock.available > 0);
+      level("stock_out_skus", plan.is_out());
+      level("below_reorder_skus", plan.is_below());
+    }
+    if (!asked_.wants("cover_days") || (!plan.demand && *plan.stock.available > 0)) return;
+    Figure& cover = at(store, key, day, "cover_days");
+    const int64_t daily = plan.demand ? plan.demand->daily_micros : 0;
+    cover.numerator += std::max<int64_t>(0, *plan.stock.available) * micros;
+    cover.denominator = cover.denominator.value_or(0) + (*plan.stock.available <= 0 && daily == 0 ? 1 : daily);
+  }
+
+  const Asked& asked_;
+  std::map<Cell, Figure> cells_;
+  Millis as_of_ms_ = 0;
+};
+
+Result<Asked> read_request(const query::v1::QueryMetricsRequest& request) {
+  Asked asked;
+  for (const std::string& metric : request.metrics())
+    if (find_metric(metric)) asked.metrics.push_back(metric);
+  asked.stores.assign(request.stores().begin(), request.stores().end());
+  asked.from = TRY(parse_day(request.from()));
+  asked.to = request.to().empty() ? asked.from : TRY(parse_day(request.to()));
+  asked.grain = request.grain().empty() ? "total" : request.grain();
+  if (asked.grain != "total" && asked.grain != "month" && asked.grain != "day" && asked.grain != "hour")
+    return fail(Code::invalid_argument, "\"{}\" is no grain; use total, month, day or hour", request.grain());
+  const std::map<std::string_view, By> dimensions = {{"", By::nothing},      {"store", By::store},    {"sku", By::sku},
+                                                     {"channel", By::other}, {"campaign", By::other}, {"agent", By::other}};
+  const auto by = dimensions.find(request.by());
+  if (by == dimensions.end())
+    return fail(Code::invalid_argument, "\"{}\" is no dimension; use store, sku, channel, campaign or agent", request.by());
+  asked.by = by->second;
+  return asked;
+}
+
+Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> states, const query::v1::QueryMetricsRequest& request) {
+  const Asked asked = TRY(read_request(request));
+  query::v1::QueryMetricsResponse response;
+  // Nothing here is known by the hour, nor by channels, campaigns or agents.
+  if (asked.metrics.empty() || asked.by == By::other || asked.grain == "hour") return response;
+  Adder adder(asked);
+  for (const State* state : states) adder.add(*state);
+  adder.write(*response.mutable_rows());
+  response.set_as_of_ms(adder.as_of_ms());
+  return response;
+}
+
+// Levels stand as of the day; orders that wait are all of those paid up to it.
+Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> states, const query::v1::GetOverviewRequest& request) {
+  Asked asked;
+  asked.metrics = {"available_skus", "below_reorder_skus", "overdue", "stock_available", "stock_out_skus", "unshipped"};
+  asked.by = By::store;
+  asked.grain = "total";
+  const std::optional<Day> day = request.day().empty() ? std::nullopt : std::optional<Day>(TRY(parse_day(request.day())));
+  query::v1::GetOverviewResponse response;
+  // Each store stands at its own newest day, so stores are asked one by one, in the order of their ids.
+  std::map<std::string, const State*> stores;
+  for (const State* state : states)
+    for (const StoreInfo* info : state->stores().all()) stores.emplace(info->id, state);
+  for (const auto& [id, state] : stores) {
+    if (request.stores_size() > 0 && std::find(request.stores().begin(), request.stores().end(), id) == request.stores().end()) continue;
+    asked.stores = {id};
+    asked.to = day.value_or(state->stores().find(id)->zone.day_of(state->now()));
+    asked.from = 0;
+    Adder adder(asked);
+    adder.add(*state);
+    query::v1::GetOverviewResponse one;
+    adder.write(*one.mutable_rows());
+    for (query::v1::MetricRow& row : *one.mutable_rows()) {
+      row.set_from(format_day(asked.to));
+      *response.add_rows() = std::move(row);
+    }
+    response.set_as_of_ms(std::max(response.as_of_ms(), adder.as_of_ms()));
+  }
+  return response;
+}
+
+query::v1::GetMetricDefinitionsResponse metric_definitions() {
+  query::v1::GetMetricDefinitionsResponse response;
+  for (const Metric& metric : metrics) {
+    query::v1::MetricDefinition& definition = *response.add_definitions();
+    definition.set_id(std::string(metric.id));
+    definition.set_name_zh(std::string(metric.name_zh));
+    definition.set_name_en(std::string(metric.name_en));
+    definition.set_formula(std::string(metric.formula));
+    definition.set_unit(std::string(metric.unit));
+    definition.set_dimensions(std::string(metric.dimensions));
+    definition.set_grain(std::string(metric.grain));
+    definition.set_additivity(std::string(metric.additivity));
+    definition.set_version(1);
+    definition.set_service("inventory");
+  }
+  return response;
+}
+
+// Overrides are facts of the groups; each group's are named.
+query::v1::ListRulesResponse list_rules(std::span<State* const> states) {
+  query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("inventory");
+  for (const State* state : states)
+    for (const v1::Rule& rule : state->rules().list("inventory").overrides()) *response.add_overrides() = rule;
+  return response;
+}
+
+Result<std::string> answer(std::span<Fold* const> folds, std::string_view method, std::string_view request) {
+  using namespace query::v1;
+  if (method == "QueryMetrics") return answer_as<State, QueryMetricsRequest>(folds, request, query_metrics);
+  if (method == "GetOverview") return answer_as<State, GetOverviewRequest>(folds, request, get_overview);
+  if (method == "ListRules")
+    return answer_as<State, ListRulesRequest>(folds, request, [](auto states, const auto&) { return Result<ListRulesResponse>(list_rules(states)); });
+  if (method == "GetMetricDefinitions")
+    return answer_as<State, GetMetricDefinitionsRequest>(
+        folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });
+  return fail(Code::unimplemented, "inventory does not answer {}", method);
+}
+
+}  // namespace
+
+ServiceDefinition definition() {
+  ServiceDefinition definition;
+  definition.name = "inventory";
+  definition.kinds = {v1::Fact::kStoreState, v1::Fact::kOrderState,    v1::Fact::kRefundState, v1::Fact::kListing,
+                      v1::Fact::kStockLevel, v1::Fact::kPurchaseOrder, v1::Fact::kStockMove,   v1::Fact::kRuleSet};
+  definition.shape = 1;
+  definition.make_fold = [] { return std::make_unique<State>(); };
+  definition.answer = answer;
+  return definition;
+}
+
+}  // namespace xundian::inventory

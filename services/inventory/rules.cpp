@@ -1,0 +1,219 @@
+// What can be wrong with stock and with orders that wait. Each detector measures one thing; from when on it matters, the rule says.
+#include <algorithm>
+
+#include "services/inventory/state.h"
+
+namespace xundian::inventory {
+
+namespace {
+
+// To add a rule, write it here, measure it below, and give it a scenario on both sides of its threshold.
+constexpr ShippedRule rules[] = {
+    {.id = "out_of_stock",
+     .detector = "stock_available",
+     .entity_kind = "sku",
+     .unit = "units",
+     .side = Side::below,
+     .fire_at_micros = 0,
+     .clear_at_micros = 0,
+     .severity = v1::SEVERITY_CRITICAL,
+     .owner = "purchasing",
+     .text_zh = "{store}：{entity} 已缺货，可售 {available} 件，近 30 天卖出 {sold_month} 件，在途 {inbound} 件",
+     .text_en = "{store}: {entity} is out of stock: {available} available, {sold_month} sold in 30 days, {inbound} on the way",
+     .next = "open_purchase_order"},
+    {.id = "below_reorder_point",
+     .detector = "position_over_reorder_point",
+     .entity_kind = "sku",
+     .unit = "units",
+     .side = Side::below,
+     .fire_at_micros = 0,
+     .clear_at_micros = 0,
+     .severity = v1::SEVERITY_HIGH,
+     .owner = "purchasing",
+     .text_zh = "{store}：{entity} 可售加在途 {position} 件，已到补货点 {reorder_point} 件，建议采购 {suggested} 件",
+     .text_en = "{store}: {entity} has {position} available and on the way, reorder point {reorder_point}; order {suggested}",
+     .next = "open_purchase_order"},
+    {.id = "runs_out_before_resupply",
+     .detector = "cover_over_lead_time",
+     .entity_kind = "sku",
+     .unit = "days",
+     .side = Side::below,
+     .fire_at_micros = 0,
+     .clear_at_micros = 3 * micros,
+     .severity = v1::SEVERITY_HIGH,
+     .owner = "purchasing",
+     .text_zh = "{store}：{entity} 还能卖 {cover} 天，补货要 {lead_time} 天，日销 {demand} 件",
+     .text_en = "{store}: {entity} lasts {cover} days, resupply takes {lead_time}, {demand} sell a day",
+     .next = "open_purchase_order"},
+    {.id = "oversold",
+     .detector = "stock_available",
+     .entity_kind = "sku",
+     .unit = "units",
+     .side = Side::below,
+     .fire_at_micros = -1 * micros,
+     .clear_at_micros = -1 * micros,
+     .severity = v1::SEVERITY_CRITICAL,
+     .owner = "warehouse",
+     .text_zh = "{store}：{entity} 超卖，可售 {available} 件，请下架或调货",
+     .text_en = "{store}: {entity} is oversold: {available} available; take it off the shelf or transfer stock",
+     .next = "stop_selling"},
+    {.id = "unshipped_overdue",
+     .detector = "hours_past_ship_deadline",
+     .entity_kind = "order",
+     .unit = "hours",
+     .side = Side::above,
+     .fire_at_micros = 0,
+     .clear_at_micros = 0,
+     .severity = v1::SEVERITY_CRITICAL,
+     .owner = "warehouse",
+     .text_zh = "{store}：订单 {entity} 已过发货时限 {deadline} {value} 小时，付款后 {age} 小时仍未发货",
+     .text_en = "{store}: order {entity} is {value} hours past its shipping deadline {deadline}, paid {age} hours ago",
+     .next = "ship_order"},
+    {.id = "shipping_deadline_near",
+     .detector = "hours_to_ship_deadline",
+     .entity_kind = "order",
+     .unit = "hours",
+     .side = Side::below,
+     .fire_at_micros = 6 * micros,
+     .clear_at_micros = 6 * micros,
+     .severity = v1::SEVERITY_WARNING,
+     .owner = "warehouse",
+     .text_zh = "{store}：订单 {entity} 须在 {deadline} 前发货，还剩 {value} 小时",
+     .text_en = "{store}: order {entity} must be shipped by {deadline}, {value} hours are left",
+     .next = "ship_order"},
+    {.id = "overstock",
+     .detector = "cover",
+     .entity_kind = "sku",
+     .unit = "days",
+     .side = Side::above,
+     .fire_at_micros = 180 * micros,
+     .clear_at_micros = 150 * micros,
+     .sample_min = young_days,
+     .severity = v1::SEVERITY_INFO,
+     .owner = "purchasing",
+     .text_zh = "{store}：{entity} 库存 {available} 件，够卖 {cover} 天，有积压风险",
+     .text_en = "{store}: {entity} has {available} available, enough for {cover} days",
+     .next = "mark_down"},
+    {.id = "purchase_order_late",
+     .detector = "hours_past_arrival",
+     .entity_kind = "purchase_order",
+     .unit = "hours",
+     .side = Side::above,
+     .fire_at_micros = 0,
+     .clear_at_micros = 0,
+     .severity = v1::SEVERITY_WARNING,
+     .owner = "purchasing",
+     .text_zh = "{store}：采购单 {entity}（{supplier}）应于 {due} 到货，尚有 {awaited} 件未到",
+     .text_en = "{store}: purchase order {entity} of {supplier} was due {due}, {awaited} units have not arrived",
+     .next = "chase_supplier"},
+};
+
+constexpr std::string_view sku_rules[] = {"out_of_stock", "below_reorder_point", "runs_out_before_resupply", "oversold", "overstock"};
+
+int64_t hours_micros(Millis span) { return span * 1000 / 3600; }  // Hours times 1,000,000.
+
+std::vector<v1::Evidence> evidence_of(const Plan& plan) {
+  std::vector<v1::Evidence> list = {evidence("available", *plan.stock.available * micros, "units"),
+                                    evidence("inbound", plan.stock.inbound * micros, "units"),
+                                    evidence("position", plan.stock.position() * micros, "units"),
+                                    evidence("sold_month", plan.sold_month * micros, "units"),
+                                    evidence("lead_time", int64_t{plan.lead_time_days} * micros, "days"),
+                                    evidence("suggested", plan.suggested_units * micros, "units")};
+  if (plan.reorder_point) list.push_back(evidence("reorder_point", *plan.reorder_point * micros, "units"));
+  if (plan.demand) list.push_back(evidence("demand", plan.demand->daily_micros, "units"));
+  if (plan.cover_micros) list.push_back(evidence("cover", *plan.cover_micros, "days"));
+  return list;
+}
+
+// What is measured of a SKU for a rule; absent: nothing is wrong with it in that way.
+std::optional<Measurement> measure(std::string_view rule, const Plan& plan) {
+  if (!plan.stock.available) return std::nullopt;
+  const int64_t available_micros = *plan.stock.available * micros;
+  const auto measured = [&](int64_t value_micros) { return Measurement{.value_micros = value_micros, .evidence = evidence_of(plan)}; };
+  if (rule == "out_of_stock")
+    return plan.off_shelf || !(plan.sold_month > 0 || plan.stock.has_policy) ? std::nullopt : std::optional(measured(available_micros));
+  if (rule == "oversold") return measured(available_micros);
+  if (rule == "below_reorder_point") {
+    if (!plan.reorder_point || plan.off_shelf) return std::nullopt;
+    return measured((plan.stock.position() - *plan.reorder_point) * micros);
+  }
+  if (!plan.cover_micros || !plan.demand || plan.demand->daily_micros == 0) return std::nullopt;
+  if (rule == "runs_out_before_resupply")
+    return plan.off_shelf ? std::nullopt : std::optional(measured(*plan.cover_micros - int64_t{plan.lead_time_days} * micros));
+  Measurement cover = measured(*plan.cover_micros);
+  cover.sample = plan.demand->days_known;
+  return cover;
+}
+
+}  // namespace
+
+std::span<const ShippedRule> shipped_rules() { return rules; }
+
+void State::judge_skus(const std::vector<SkuId>& ids, Outbox& outbox) {
+  // In the order of their names, each once, so that what is said does not depend on ids.
+  std::map<std::string_view, SkuId> sorted;
+  for (const SkuId id : ids) sorted.emplace(name(skus_[id].name), id);
+  for (const auto& [sku, id] : sorted) judge_sku(id, outbox);
+}
+
+void State::judge_sku(SkuId id, Outbox& outbox) {
+  const Sku& sku = skus_[id];
+  const std::string& entity = name(sku.name);
+  const Place* home = home_of(sku);
+  // A pool speaks for the SKU at one store; what held at another, before that one spoke of it, holds no longer.
+  for (const uint64_t hash : pools_[sku.pool].stores) {
+    const Place& place = places_.at(hash);
+    if (&place == home) continue;
+    for (const std::string_view rule : sku_rules)
+      if (judge_.holds_since(place.info->id, rule, entity))
+        judge_.judge(rules_, rule, {place.info->id, place.info->platform, entity}, std::nullopt, now_, outbox);
+  }
+  if (!home) return;
+  const Millis stated_ms = stock(sku).stated_ms;
+  if (stated_ms != 0 && !home->info->is_news(stated_ms)) return;
+  const Plan plan = this->plan(sku, last_whole_day(sku));
+  for (const std::string_view rule : sku_rules)
+    judge_.judge(rules_, rule, {home->info->id, home->info->platform, entity}, measure(rule, plan), now_, outbox);
+}
+
+void State::judge_all(Outbox& outbox) {
+  std::map<std::pair<std::string_view, std::string_view>, SkuId> sorted;
+  for (SkuId id = 0; id < skus_.size(); ++id)
+    if (!skus_[id].levels.empty()) sorted.emplace(std::pair(std::string_view(pools_[skus_[id].pool].name), std::string_view(name(skus_[id].name))), id);
+  for (const auto& [sku, id] : sorted) judge_sku(id, outbox);
+  for (auto& [key, order] : unshipped_) {
+    schedule(key, order);
+    judge_order(order, true, outbox);
+  }
+  for (const auto& [key, purchase] : purchases_) judge_purchase(purchase, outbox);
+}
+
+void State::judge_order(const Unshipped& order, bool waits, Outbox& outbox) {
+  const Place& place = places_.at(order.store);
+  const Judge::Subject subject{place.info->id, place.info->platform, order.id};
+  std::optional<Measurement> late, near;
+  if (waits && place.info->is_news(order.deadline_ms) && !place.info->withdrawn) {
+    const std::vector<v1::Evidence> support = {evidence("deadline", place.info->zone.format(order.deadline_ms)),
+                                               evidence("age", hours_micros(now_ - order.paid_ms), "hours")};
+    late = Measurement{.value_micros = hours_micros(now_ - order.deadline_ms), .evidence = support};
+    // Past the deadline the other rule speaks.
+    if (now_ < order.deadline_ms) near = Measurement{.value_micros = hours_micros(order.deadline_ms - now_), .evidence = support};
+  }
+  judge_.judge(rules_, "shipping_deadline_near", subject, near, now_, outbox);
+  judge_.judge(rules_, "unshipped_overdue", subject, late, now_, outbox);
+}
+
+void State::judge_purchase(const Purchase& purchase, Outbox& outbox) {
+  const Place& place = places_.at(purchase.store);
+  int64_t awaited = 0;
+  for (const auto& [sku, units] : purchase.awaited()) awaited += units;
+  const PurchaseTerms& terms = purchase.terms.content;
+  std::optional<Measurement> measured;
+  if (awaited > 0 && terms.due_ms > 0 && place.info->is_news(terms.due_ms) && !place.info->withdrawn)
+    measured = Measurement{.value_micros = hours_micros(now_ - terms.due_ms),
+                           .evidence = {evidence("supplier", terms.supplier), evidence("due", place.info->zone.format(terms.due_ms)),
+                                        evidence("awaited", awaited * micros, "units")}};
+  judge_.judge(rules_, "purchase_order_late", {place.info->id, place.info->platform, purchase.id}, measured, now_, outbox);
+}
+
+}  // namespace xundian::inventory

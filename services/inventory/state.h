@@ -1,0 +1,185 @@
+// What the warehouse and the purchasers have to know: stock, how fast it sells, what is on its way, and orders that wait to be shipped.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "common/order_scan.h"
+#include "common/rules.h"
+#include "common/service.h"
+#include "common/stores.h"
+#include "services/inventory/things.h"
+
+namespace xundian::inventory {
+
+using SkuId = uint32_t;
+using PoolId = uint32_t;
+
+// A SKU in a pool of stores, with everything that was said of it. All of it follows from the things and can be made anew.
+struct Sku {
+  PoolId pool = 0;
+  NameId name = 0;
+  std::vector<const Level*> levels;
+  std::vector<const Offer*> offers;
+  std::map<Day, int64_t> sold;   // Units by pay day.
+  std::map<Day, int64_t> moved;  // Units by the day on which they were moved.
+  int64_t awaited = 0;           // Units in open purchase orders.
+};
+
+// A SKU's stock over all its warehouses.
+struct Stock {
+  std::optional<int64_t> available;
+  int64_t inbound = 0;  // What levels state, or what purchase orders still await, whichever is more.
+  std::optional<int64_t> reorder_point;
+  std::optional<uint32_t> lead_time_days;
+  bool has_policy = false;
+  Millis stated_ms = 0;  // The newest count or policy.
+  int64_t position() const { return available.value_or(0) + inbound; }
+};
+
+// How fast a SKU sells on days on which it can be bought.
+struct Demand {
+  int64_t daily_micros = 0;
+  double sigma = 0;
+  int64_t days_known = 0;  // Whole days since it was first sold or counted.
+};
+
+// When and how much to order.
+struct Plan {
+  Stock stock;
+  std::optional<Demand> demand;  // Absent: nothing is known of it yet.
+  int64_t sold_month = 0;        // Units in the last 30 days.
+  bool off_shelf = false;
+  uint32_t lead_time_days = 0;
+  int64_t safety_units = 0;
+  std::optional<int64_t> reorder_point;
+  std::optional<int64_t> cover_micros;  // Days.
+  int64_t suggested_units = 0;
+  bool is_out() const { return stock.available && *stock.available <= 0 && (sold_month > 0 || stock.has_policy) && !off_shelf; }
+  bool is_below() const { return stock.available && reorder_point && stock.position() <= *reorder_point; }
+};
+
+inline constexpr double service_z = 1.645;  // 95 % of resupplies arrive before stock runs out.
+inline constexpr uint32_t lead_time_days_default = 7;
+inline constexpr int64_t young_days = 14, safety_days = 3, target_days = 30;
+
+// `units_back[0]` are the units of the last whole day, and so back in time; only days that are in stock count.
+Demand weigh_demand(const std::vector<int64_t>& units_back, const std::vector<bool>& in_stock_back);
+double safety_stock(double z, double sigma, double lead_time_days);
+int64_t order_units(int64_t need_units, uint32_t minimum_units, uint32_t pack_units);
+
+// An order that is paid and must be shipped.
+struct Unshipped {
+  std::string id;
+  uint64_t store = 0;
+  Millis paid_ms = 0, deadline_ms = 0;
+  Millis due_ms = 0;  // The timer that is set for it; 0 = none.
+};
+
+// A store as stock is reckoned with it.
+struct Place {
+  const StoreInfo* info = nullptr;
+  PoolId pool = 0;
+  Millis near_ms = 0, late_ms = 0;  // Before and behind a deadline: when its rules begin to hold.
+  std::map<Day, int64_t> unshipped;  // By pay day.
+  std::set<std::pair<Millis, Key>> deadlines;
+};
+
+struct Pool {
+  std::string name;              // "pool/NAME" as stated, or "store/ID".
+  std::vector<uint64_t> stores;  // In the order of their ids.
+};
+
+class State final : public Fold {
+ public:
+  State();
+  void fold(const FactView& fact, Outbox& outbox) override;
+  void said(const FactView& fact) override { judge_.said(fact); }
+  void wake(Millis now, Outbox& outbox) override;
+  Millis next_wake() const override;
+  void save(std::string& bytes) const override;
+  bool load(std::string_view bytes) override;
+  void fingerprint(Fingerprint& sum) const override;
+
+  // For queries.
+  const Stores& stores() const { return stores_; }
+  const RuleBook& rules() const { return rules_; }
+  const std::map<uint64_t, Place>& places() const { return places_; }
+  const Pool& pool(PoolId id) const { return pools_[id]; }
+  const std::deque<Sku>& skus() const { return skus_; }
+  const std::string& name(NameId id) const { return names_.text(id); }
+  const std::map<Key, Unshipped>& unshipped() const { return unshipped_; }
+  Millis now() const { return now_; }
+  Millis as_of() const { return as_of_; }
+  // The plan for a SKU, by its sales up to a day and including it.
+  Plan plan(const Sku& sku, Day last_day) const;
+  // The last day whose sales are whole.
+  Day last_whole_day(const Sku& sku) const;
+  Stock stock(const Sku& sku) const;
+
+ private:
+  void fold_store(const FactView& fact, Outbox& outbox);
+  void fold_order(const FactView& fact, Outbox& outbox);
+  void fold_refund(const FactView& fact, Outbox& outbox);
+  void fold_level(const FactView& fact, Outbox& outbox);
+  void fold_purchase(const FactView& fact, Outbox& outbox);
+  void fold_move(const FactView& fact);
+  void fold_listing(const FactView& fact, Outbox& outbox);
+
+  // The store of a fact, made if it was never heard of.
+  Place& place_of(const FactView& fact);
+  SkuId sku_of(const Place& place, NameId name);
+  // Makes everything that follows from the things anew; needed when a store changes its day or its pool.
+  void rebuild();
+  void refresh_places();
+  // What a thing adds to the SKUs (sign 1), or takes away (-1); gives the SKUs.
+  std::vector<SkuId> add_order(const Order& order, int64_t sign);
+  std::vector<SkuId> add_purchase(const Purchase& purchase, int64_t sign);
+  std::vector<SkuId> add_level(const Level& level, bool enters);
+  std::vector<SkuId> add_offer(const Offer& offer, bool enters);
+  void add_move(const Move& move, int64_t sign);
+  // Takes an order into the waiting ones or out of them. `id` is its key's text.
+  void settle_unshipped(const Key& key, std::string_view id, Outbox* outbox);
+  void schedule(const Key& key, Unshipped& order);
+  void watch_midnight(const Place& place);
+
+  const Place* home_of(const Sku& sku) const;
+  std::optional<int64_t> available_at(const Sku& sku, Millis time) const;
+  std::optional<Demand> demand(const Sku& sku, Day last_day) const;
+  void judge_sku(SkuId id, Outbox& outbox);
+  void judge_all(Outbox& outbox);
+  void judge_skus(const std::vector<SkuId>& ids, Outbox& outbox);
+  void judge_order(const Unshipped& order, bool waits, Outbox& outbox);
+  void judge_purchase(const Purchase& purchase, Outbox& outbox);
+
+  // Things.
+  Stores stores_;
+  Names names_;
+  RuleBook rules_;
+  Judge judge_;
+  tsl::robin_map<Key, Order, KeyHash> orders_;
+  std::unordered_map<Key, Refund, KeyHash> refunds_;
+  std::map<Key, Level> levels_;
+  std::map<Key, Purchase> purchases_;
+  std::map<Key, Move> moves_;
+  std::map<Key, Offer> offers_;
+  Millis now_ = 0, as_of_ = 0;
+
+  // What follows from them.
+  std::map<uint64_t, Place> places_;
+  std::vector<Pool> pools_;
+  std::map<std::string, PoolId> pool_ids_;
+  std::deque<Sku> skus_;
+  tsl::robin_map<uint64_t, SkuId> sku_ids_;  // By pool and name.
+  tsl::robin_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.
+  std::map<Key, Unshipped> unshipped_;
+  std::set<std::pair<Millis, Key>> timers_;  // Of orders that wait to be shipped.
+  Millis midnight_ms_ = never;  // The next at which a store's day begins.
+  OrderScan scan_;
+};
+
+std::span<const ShippedRule> shipped_rules();
+ServiceDefinition definition();
+
+}  // namespace xundian::inventory

@@ -1,0 +1,91 @@
+#include "services/inventory/things.h"
+
+#include <algorithm>
+
+namespace xundian::inventory {
+
+NameId Names::of(std::string_view text) {
+  const auto [found, is_new] = ids_.try_emplace(hash64(text), static_cast<NameId>(texts_.size()));
+  if (is_new) texts_.emplace_back(text);
+  return found->second;
+}
+
+void Names::save(std::string& bytes) const {
+  append(bytes, static_cast<uint32_t>(texts_.size()));
+  for (const std::string& text : texts_) append_text(bytes, text);
+}
+
+bool Names::load(ByteReader& bytes) {
+  ids_.clear();
+  texts_.clear();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) of(bytes.take_text());
+  return bytes.ok();
+}
+
+Stage stage_of(std::string_view status) {
+  constexpr std::pair<std::string_view, Stage> stages[] = {
+      {"unpaid", Stage::unpaid}, {"paid", Stage::paid},           {"shipped", Stage::shipped},   {"received", Stage::received},
+      {"closed", Stage::closed}, {"refunding", Stage::refunding}, {"refunded", Stage::refunded}, {"", Stage::unknown}};
+  for (const auto& [word, stage] : stages)
+    if (word == status) return stage;
+  return Stage::other;
+}
+
+bool Order::is_shipped() const {
+  if ((shipped > withdrawn && shipped_ms != 0) || (received > withdrawn && received_ms != 0)) return true;
+  return status > withdrawn && (stage == Stage::shipped || stage == Stage::received);
+}
+
+bool Order::is_refunded() const {
+  if (status > withdrawn && (stage == Stage::refunding || stage == Stage::refunded)) return true;
+  if (!(refunded > withdrawn) || refunded_micros <= 0) return false;
+  int64_t paid_for_lines = 0;
+  for (const OrderLine& line : lines)
+    if (counts(line)) paid_for_lines += line.amount_micros;
+  return refunded_micros >= (paid > withdrawn ? paid_micros.value_or(paid_for_lines) : paid_for_lines);
+}
+
+bool Order::is_known_unshipped() const {
+  const bool stated = shipped > withdrawn || (status > withdrawn && stage == Stage::paid);
+  return is_paid() && stated && !is_shipped() && !is_closed() && !is_refunded();
+}
+
+Millis Order::deadline_ms() const { return shipped > withdrawn && promised_ms > 0 ? promised_ms : paid_ms + ship_within_ms; }
+
+std::optional<NameId> Level::sku() const {
+  if (count.live(withdrawn)) return count.content.sku;
+  if (policy.live(withdrawn)) return policy.content.sku;
+  return std::nullopt;
+}
+
+// What was counted in an hour replaces what an older version said of the same hour; what is older than the window goes, so that what
+// stays follows from the set of counts alone.
+void Level::remember(const Version& version, const StockCount& stated) {
+  const auto sellable = stated.sellable();
+  if (!sellable) return;
+  const Millis counted = stated.counted_ms > 0 ? stated.counted_ms : rank_parts(version.rank).as_of_ms;
+  const StockPoint point{counted / hour_ms, version, counted, *sellable};
+  if (!history.empty() && point.hour < history.back().hour - history_hours) return;
+  const auto at = std::lower_bound(history.begin(), history.end(), point.hour,
+                                   [](const StockPoint& held, int64_t hour) { return held.hour < hour; });
+  if (at != history.end() && at->hour == point.hour) {
+    if (point.version > at->version) *at = point;
+  } else {
+    history.insert(at, point);
+  }
+  const int64_t first = history.back().hour - history_hours;
+  history.erase(history.begin(), std::find_if(history.begin(), history.end(), [&](const StockPoint& held) { return held.hour >= first; }));
+}
+
+std::map<NameId, int64_t> Purchase::awaited() const {
+  std::map<NameId, int64_t> units;
+  if (!terms.live(withdrawn) || (receipt.live(withdrawn) && receipt.content.complete)) return units;
+  for (const UnitLine& line : terms.content.lines) units[line.sku] += line.quantity;
+  if (receipt.live(withdrawn))
+    for (const UnitLine& line : receipt.content.lines)
+      if (const auto ordered = units.find(line.sku); ordered != units.end()) ordered->second -= line.quantity;
+  std::erase_if(units, [](const auto& entry) { return entry.second <= 0; });
+  return units;
+}
+
+}  // namespace xundian::inventory

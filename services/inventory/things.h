@@ -1,0 +1,190 @@
+// The things that inventory keeps, as their facts say them aspect by aspect.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/bytes.h"
+#include "common/fact_view.h"
+#include "common/time.h"
+
+namespace xundian::inventory {
+
+using NameId = uint32_t;
+
+// Texts that many things share (SKUs, warehouses), kept once. Ids depend on the order of arrival and are never said.
+class Names {
+ public:
+  NameId of(std::string_view text);
+  const std::string& text(NameId id) const { return texts_[id]; }
+  void save(std::string& bytes) const;
+  bool load(ByteReader& bytes);
+
+ private:
+  tsl::robin_map<uint64_t, NameId> ids_;
+  std::deque<std::string> texts_;
+};
+
+// The newest that was said of one aspect.
+template <typename Content>
+struct Aspect {
+  Version version;
+  Content content;
+  // Whether it counts beside a withdrawal of that version.
+  bool live(const Version& withdrawn) const { return version > withdrawn; }
+};
+
+enum class Stage : uint8_t { unknown, unpaid, paid, shipped, received, closed, refunding, refunded, other };
+Stage stage_of(std::string_view status);
+
+struct OrderLine {
+  uint64_t id = 0;
+  Version version;
+  int64_t quantity = 0;
+  int64_t amount_micros = 0;
+  NameId sku = 0;
+  bool withdrawn = false;
+};
+
+struct Order {
+  uint64_t store = 0;
+  Version paid, status, shipped, received, closed, refunded, withdrawn;
+  Millis paid_ms = 0, shipped_ms = 0, promised_ms = 0, received_ms = 0, closed_ms = 0;
+  std::optional<int64_t> paid_micros;
+  int64_t refunded_micros = 0;
+  Stage stage = Stage::unknown;
+  std::vector<OrderLine> lines;  // In the order of their ids.
+
+  bool is_paid() const { return paid > withdrawn && paid_ms > 0; }
+  bool is_shipped() const;
+  bool is_closed() const { return (closed > withdrawn && closed_ms != 0) || (status > withdrawn && stage == Stage::closed); }
+  bool is_refunded() const;  // In full, or being refunded, by the order list's own word.
+  // A source said that it is not shipped; silence about shipping does not.
+  bool is_known_unshipped() const;
+  // Counts as demand: paid, and not closed before it was shipped.
+  bool is_demand() const { return is_paid() && !(is_closed() && !is_shipped()); }
+  bool counts(const OrderLine& line) const { return line.version > withdrawn && !line.withdrawn; }
+  Millis deadline_ms() const;
+};
+
+// The platforms' usual promise where the order states none.
+inline constexpr Millis ship_within_ms = 48 * hour_ms;
+
+struct Refund {
+  uint64_t store = 0;
+  Aspect<std::string> order;  // The order's key; as the request for the refund names it.
+  Aspect<std::string> status;
+  Version withdrawn;
+  // Asked for or settled, and not refused.
+  bool holds_order() const {
+    return order.live(withdrawn) && !order.content.empty() && !(status.live(withdrawn) && status.content == "closed");
+  }
+};
+
+struct StockCount {
+  NameId sku = 0, warehouse = 0;
+  std::optional<int64_t> on_hand, reserved, available, inbound;
+  Millis counted_ms = 0;
+  // What can be sold; absent: the source does not say.
+  std::optional<int64_t> sellable() const {
+    if (available) return available;
+    if (on_hand) return *on_hand - reserved.value_or(0);
+    return std::nullopt;
+  }
+};
+
+struct StockPolicy {
+  NameId sku = 0, warehouse = 0;
+  std::optional<int64_t> reorder_point;
+  std::optional<uint32_t> lead_time_days;
+};
+
+// What was counted last within an hour; the newest version of each hour is kept, so that history does not depend on arrival.
+struct StockPoint {
+  int64_t hour = 0;  // Since 1970.
+  Version version;
+  Millis counted_ms = 0;
+  int64_t sellable = 0;
+};
+
+inline constexpr int64_t history_hours = 40 * 24;
+
+struct Level {
+  uint64_t store = 0;
+  Aspect<StockCount> count;
+  Aspect<StockPolicy> policy;
+  Version withdrawn;
+  std::vector<StockPoint> history;  // In the order of their hours.
+  // The SKU it speaks of; absent: nothing that is said of it counts.
+  std::optional<NameId> sku() const;
+  void remember(const Version& version, const StockCount& count);
+};
+
+struct UnitLine {
+  NameId sku = 0;
+  int64_t quantity = 0;
+};
+
+struct PurchaseTerms {
+  std::string supplier;
+  Millis ordered_ms = 0, due_ms = 0;
+  std::vector<UnitLine> lines;
+};
+
+struct PurchaseReceipt {
+  bool complete = false;
+  std::vector<UnitLine> lines;
+};
+
+struct Purchase {
+  uint64_t store = 0;
+  std::string id;
+  Aspect<PurchaseTerms> terms;
+  Aspect<PurchaseReceipt> receipt;
+  Version withdrawn;
+  // Units of each SKU that have not arrived yet, in the order of the SKUs' ids.
+  std::map<NameId, int64_t> awaited() const;
+};
+
+struct Movement {
+  NameId sku = 0, warehouse = 0;
+  int64_t quantity = 0;
+  std::string reason;
+  Millis moved_ms = 0;
+};
+
+struct Move {
+  uint64_t store = 0;
+  Aspect<Movement> movement;
+  Version withdrawn;
+};
+
+struct Supply {
+  std::optional<uint32_t> lead_time_days;
+  uint32_t pack_units = 0, minimum_units = 0;
+};
+
+// A listing, as far as buying and selling its stock needs it.
+struct Offer {
+  uint64_t store = 0;
+  NameId sku = 0;
+  Aspect<std::string> title;
+  Aspect<bool> on_shelf;
+  Aspect<Supply> supply;
+  Version withdrawn;
+};
+
+// Takes a stated aspect's version if it is newer than what was held.
+inline bool take_newer(const FactView& fact, uint32_t aspect, Version& held) {
+  if (!fact.states(aspect) || fact.version(aspect) <= held) return false;
+  held = fact.version(aspect);
+  return true;
+}
+
+}  // namespace xundian::inventory
