@@ -61,8 +61,8 @@ tl::unexpected<Error> fail(Code code, fmt::format_string<Args...> text, Args&&..
 // The same for a Result<void>.
 #define TRY_VOID(expression)                                                        \
   do {                                                                              \
-    auto try_result = (expression);                                                 \
-    if (!try_result) return tl::unexpected<::xundian::Error>(std::move(try_result.error())); \
+    auto try_void_result = (expression);                                                 \
+    if (!try_void_result) return tl::unexpected<::xundian::Error>(std::move(try_void_result.error())); \
   } while (false)
 
 // An invariant; holds in release builds too.
