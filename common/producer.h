@@ -4,6 +4,8 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 #include <zmq.hpp>
@@ -48,30 +50,51 @@ class BusLink {
  private:
   struct Outgoing {
     std::string batch;
-    bool sent = false;
+    uint64_t sequence = 0;
+    Partition partition = 0;
   };
   struct Producer {
     uint64_t id = 0;
-    uint64_t last_queued = 0;
+    uint64_t last_queued = 0;  // Of an outside producer.
     uint64_t last_acknowledged = 0;
     std::deque<Outgoing> queue;
+    size_t sent = 0;  // So many at its front were sent in this session.
+    size_t bytes_sent = 0;
   };
   void connect();
   void hello(Millis now);
+  void ask(Millis now);
+  bool is_waiting() const { return !welcomed() || batches_sent_ > 0 || asked_; }
   void flush(Millis now);
+  void send_wake(size_t index, Partition partition, Millis at_ms);
   Result<void> take(wire::v1::MessageType type, const zmq::message_t& body, Millis now);
+  Result<void> take_welcome(const wire::v1::Welcome& welcome);
+  Result<void> take_welcome_for(size_t index, const wire::v1::Welcome& welcome);
+  void take_ack(const wire::v1::Ack& ack);
+  Result<void> take_nack(const wire::v1::Nack& nack, Millis now);
+  Producer* find(uint64_t id);
+  void forget_until(Producer& producer, uint64_t sequence);
+  void send_again(Producer& producer, uint64_t from_sequence);
+  void raise_head(Partition partition, Offset head);
 
   std::string endpoint_;
   Options options_;
+  uint64_t instance_ = 0;
+  uint64_t attempt_ = 0;
   zmq::socket_t socket_;
   wire::v1::Welcome welcome_;
   std::vector<Producer> producers_;
   std::map<std::pair<size_t, Partition>, Millis> wakes_;
   std::map<Partition, Offset> acknowledged_heads_;
   std::string refusal_;
-  size_t bytes_sent_ = 0;
-  Millis hello_at_ = 0;
-  Millis heard_at_ = 0;
+  std::optional<Error> failed_;  // For good.
+  size_t bytes_queued_ = 0;
+  size_t batches_sent_ = 0;   // And neither acknowledged nor refused.
+  bool hello_wanted_ = true;  // Without waiting for a silence.
+  bool asked_ = false;        // Whether the bus still lives.
+  Millis patience_ms_;
+  Millis quiet_since_ = 0;  // When the bus was last heard; or, if nothing was outstanding then, when it was last spoken to.
+  Millis now_ = 0;
   Millis wait_until_ = 0;
 };
 

@@ -1,0 +1,97 @@
+#include "common/wire.h"
+
+#include <cerrno>
+#include <optional>
+
+#include "common/query.h"
+
+namespace xundian {
+
+zmq::context_t& zmq_context() {
+  // Never ended: ending it waits for every socket of the process, and all that matters is in the journal.
+  static auto* context = new zmq::context_t(1);
+  return *context;
+}
+
+zmq::socket_t make_socket(zmq::socket_type type, int64_t message_bytes_max) {
+  zmq::socket_t socket(zmq_context(), type);
+  socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::sndhwm, 1000);
+  socket.set(zmq::sockopt::rcvhwm, 1000);
+  socket.set(zmq::sockopt::maxmsgsize, message_bytes_max);
+  socket.set(zmq::sockopt::heartbeat_ivl, 2000);
+  socket.set(zmq::sockopt::heartbeat_timeout, 6000);
+  socket.set(zmq::sockopt::heartbeat_ttl, 6000);
+  socket.set(zmq::sockopt::handshake_ivl, 5000);
+  socket.set(zmq::sockopt::reconnect_ivl, 50);
+  socket.set(zmq::sockopt::reconnect_ivl_max, 500);
+  if (type == zmq::socket_type::router) socket.set(zmq::sockopt::router_mandatory, true);
+  return socket;
+}
+
+Result<void> bind_socket(zmq::socket_t& socket, const std::string& endpoint) {
+  try {
+    socket.bind(endpoint);
+  } catch (const zmq::error_t& error) {
+    return fail(Code::failed_precondition, "{} cannot be bound: {}", endpoint, error.what());
+  }
+  return {};
+}
+
+Result<void> connect_socket(zmq::socket_t& socket, const std::string& endpoint) {
+  try {
+    socket.connect(endpoint);
+  } catch (const zmq::error_t& error) {
+    return fail(Code::failed_precondition, "{} cannot be connected to: {}", endpoint, error.what());
+  }
+  return {};
+}
+
+bool poll_sockets(std::span<zmq::pollitem_t> items, Millis timeout_ms) {
+  const int ready = zmq_poll(items.data(), static_cast<int>(items.size()), static_cast<long>(timeout_ms));
+  CHECK(ready >= 0 || errno == EINTR, zmq_strerror(errno));
+  return ready > 0;
+}
+
+bool poll_socket(zmq::socket_t& socket, Millis timeout_ms) {
+  zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
+  return poll_sockets({&item, 1}, timeout_ms);
+}
+
+bool take_frames(zmq::socket_t& socket, std::vector<zmq::message_t>& frames) {
+  frames.clear();
+  do {
+    zmq::message_t frame;
+    int taken = -1;
+    // The frames behind the first are there when the first is; only a signal comes between.
+    do taken = zmq_msg_recv(frame.handle(), socket.handle(), frames.empty() ? ZMQ_DONTWAIT : 0);
+    while (taken < 0 && errno == EINTR);
+    if (taken < 0) {
+      CHECK(errno == EAGAIN, zmq_strerror(errno));
+      return false;
+    }
+    frames.push_back(std::move(frame));
+  } while (frames.back().more());
+  return true;
+}
+
+bool send_frames(zmq::socket_t& socket, std::initializer_list<std::string_view> frames) {
+  size_t index = 0;
+  for (const std::string_view frame : frames) {
+    const int flags = ZMQ_DONTWAIT | (++index < frames.size() ? ZMQ_SNDMORE : 0);
+    int sent = -1;
+    do sent = zmq_send(socket.handle(), frame.data(), frame.size(), flags);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0) continue;
+    CHECK(errno == EAGAIN || errno == EHOSTUNREACH, zmq_strerror(errno));
+    return false;  // Only the first frame of a message can be refused.
+  }
+  return true;
+}
+
+wire::v1::MessageType type_of(const zmq::message_t& frame) {
+  const int value = frame.size() == 1 ? *static_cast<const unsigned char*>(frame.data()) : 0;
+  return wire::v1::MessageType_IsValid(value) ? static_cast<wire::v1::MessageType>(value) : wire::v1::MESSAGE_TYPE_UNSPECIFIED;
+}
+
+}  // namespace xundian

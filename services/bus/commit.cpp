@@ -1,0 +1,142 @@
+// The half of the sequencer that writes: groups, Ticks, acknowledgements, the bell.
+#include <algorithm>
+#include <limits>
+
+#include "services/bus/sequencer.h"
+
+namespace xundian::bus {
+
+// What goes into one group commit.
+struct Sequencer::Group {
+  std::vector<Waiting> puts;
+  std::vector<std::string> ticks;
+  Heads heads;                        // Behind what was placed so far.
+  std::vector<BatchHeader> headers;   // As placed.
+  std::vector<std::string_view> batches;
+  size_t bytes = 0;
+};
+
+namespace {
+
+// A Tick concerns a whole partition; its scope is therefore no group's.
+std::string tick_batch(Partition partition, uint32_t partitions, Millis time) {
+  v1::Fact fact;
+  fact.set_as_of_ms(time);
+  fact.set_occurred_ms(time);
+  fact.set_source("bus");
+  fact.mutable_tick()->set_time_ms(time);
+  BatchBuilder builder;
+  const auto added = builder.add(fact);
+  CHECK(added, added.error().message);
+  std::string batch = builder.finish("", partitions, {});
+  auto header = load<BatchHeader>(batch.data());
+  header.partition = partition;
+  write_header(batch, header);
+  return batch;
+}
+
+}  // namespace
+
+Result<Committed> Sequencer::commit(Millis now) {
+  Group group;
+  group.heads = ledger_.heads;
+  gather(group);
+  for (const Waiting& waiting : group.puts) group.headers.push_back(place(group, waiting.message.bytes, now));
+  add_ticks(group, now);
+  if (group.headers.empty()) return Committed{};
+  for (const Waiting& waiting : group.puts) group.batches.push_back(waiting.message.view());
+  for (const std::string& tick : group.ticks) group.batches.push_back(tick);
+  next_position_ = TRY(writer_.append(ledger_.heads, group.batches)) + 1;
+  for (const BatchHeader& header : group.headers) {
+    ledger_.note(header);
+    forget_wakes(header);
+  }
+  acknowledge(group);
+  ring();
+  return Committed{group.batches.size(), group.bytes};
+}
+
+void Sequencer::gather(Group& group) {
+  while (!queue_.empty()) {
+    const size_t bytes = queue_.front().message.bytes.size();
+    if (!group.puts.empty() && group.bytes + bytes > options_.group_bytes) return;
+    group.bytes += bytes;
+    queue_bytes_ -= bytes;
+    group.puts.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+}
+
+// A batch gets its offsets, the epoch and the time.
+BatchHeader Sequencer::place(Group& group, std::span<char> batch, Millis now) const {
+  auto header = load<BatchHeader>(batch.data());
+  header.base = group.heads[header.partition];
+  header.epoch = epoch_;
+  // The clock may step back; a partition's time does not.
+  if (options_.clock == Clock::wall) header.time_ms = std::max(now, ledger_.times[header.partition]);
+  write_header(batch, header);
+  group.heads[header.partition] += header.count;
+  return header;
+}
+
+// One Tick for each partition where somebody waits for a time that has come, and no record brings it.
+void Sequencer::add_ticks(Group& group, Millis now) {
+  if (options_.clock != Clock::wall) return;
+  for (Partition partition = 0; partition < wakes_.size(); ++partition) {
+    const Millis time = std::max(now, ledger_.times[partition]);
+    const bool due = std::ranges::any_of(wakes_[partition], [&](const auto& wake) { return wake.second <= time; });
+    const bool brought = group.heads[partition] != ledger_.heads[partition];
+    if (!due || brought) continue;
+    group.ticks.push_back(tick_batch(partition, options_.partitions, time));
+    group.headers.push_back(place(group, group.ticks.back(), now));
+    group.bytes += group.ticks.back().size();
+  }
+}
+
+void Sequencer::forget_wakes(const BatchHeader& header) {
+  if (options_.clock != Clock::wall) return;
+  std::erase_if(wakes_[header.partition], [&](const auto& wake) { return wake.second <= header.time_ms; });
+}
+
+// For each producer one acknowledgement for each partition it put into, so that it learns all the heads; cumulative all the same.
+void Sequencer::acknowledge(const Group& group) {
+  std::map<std::pair<uint64_t, Partition>, size_t> last;
+  for (size_t index = 0; index < group.puts.size(); ++index)
+    last[{group.headers[index].producer, group.headers[index].partition}] = index;
+  for (size_t index = 0; index < group.puts.size(); ++index) {
+    const BatchHeader& header = group.headers[index];
+    if (last.at({header.producer, header.partition}) != index) continue;
+    acknowledge(sessions_.at(header.producer).connection, header.producer, header.sequence, header.base + header.count);
+  }
+}
+
+void Sequencer::ring() {
+  wire::v1::Bell bell;
+  bell.set_home(options_.home);
+  bell.set_epoch(epoch_);
+  bell.set_next_position(next_position_);
+  for (const Offset head : ledger_.heads) bell.add_heads(head);
+  send("", wire::v1::MESSAGE_TYPE_BELL, bell);
+}
+
+// ---- Wakes
+
+void Sequencer::wake(std::string_view connection, const wire::v1::Wake& wake) {
+  if (options_.clock != Clock::wall) return;  // Time comes from the facts then, and from their producers' Ticks.
+  const auto session = sessions_.find(wake.producer());
+  if (session == sessions_.end() || session->second.connection != connection || wake.partition() >= options_.partitions) return;
+  const auto partition = static_cast<Partition>(wake.partition());
+  wakes_[partition].erase(wake.producer());
+  // A record that brought this time is in the journal; the fold has only not read it yet.
+  if (wake.at_ms() <= ledger_.times[partition] || wake.at_ms() == std::numeric_limits<Millis>::max()) return;
+  wakes_[partition][wake.producer()] = wake.at_ms();
+}
+
+Millis Sequencer::next_tick() const {
+  Millis next = std::numeric_limits<Millis>::max();
+  for (const auto& wakes : wakes_)
+    for (const auto& [producer, at_ms] : wakes) next = std::min(next, at_ms);
+  return next;
+}
+
+}  // namespace xundian::bus

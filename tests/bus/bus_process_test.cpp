@@ -1,0 +1,208 @@
+// The bus as its users meet it: a home, producers, readers in place and by pull, the bell, a second bus.
+#include <signal.h>
+
+#include <filesystem>
+#include <numeric>
+#include <thread>
+
+#include "common/bell.h"
+#include "common/clock.h"
+#include "common/producer.h"
+#include "common/pull_reader.h"
+#include "common/query.h"
+#include "common/wire.h"
+#include "tests/bus/process.h"
+#include "xundian/query/v1/query.pb.h"
+
+namespace xundian {
+namespace {
+
+std::vector<uint64_t> up_to(uint64_t count) {
+  std::vector<uint64_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), uint64_t{0});
+  return numbers;
+}
+
+// Hears until the bell says what is waited for.
+template <typename Enough>
+std::optional<wire::v1::Bell> hear(BellListener& listener, Enough&& enough) {
+  for (const Millis until = steady_ms() + 10'000; steady_ms() < until;) {
+    poll_socket(listener.socket(), 1000);
+    if (const auto bell = listener.newest(); bell && enough(*bell)) return bell;
+  }
+  return {};
+}
+
+TEST(Bus, KeepsWhatIsPutForReadersInPlaceAndByPull) {
+  BusProcess bus;
+  bus.start();
+  const Home home = bus.home();
+  Publisher publisher(home, "test/1");
+  for (uint64_t number = 0; number < 10'000; ++number) ASSERT_TRUE(publisher.put("t/g", numbered_fact(number)).has_value());
+  const auto heads = publisher.flush();
+  ASSERT_TRUE(heads.has_value()) << heads.error().message;
+  const Partition partition = partition_of(group_hash("t/g"), home.settings().partitions);
+  EXPECT_EQ(*heads, (std::map<Partition, Offset>{{partition, 10'000}}));
+  {
+    auto in_place = open_lmdb_reader(home.journal_folder(0));
+    ASSERT_TRUE(in_place.has_value()) << in_place.error().message;
+    auto pull = open_pull_reader(home.endpoint("bus.0.fetch"));
+    ASSERT_TRUE(pull.has_value());
+    std::string bytes[2];
+    for (int reader = 0; reader < 2; ++reader) {
+      auto& journal = reader == 0 ? **in_place : **pull;
+      EXPECT_EQ(read_numbers(journal)[partition], up_to(10'000));
+      const auto read = journal.read(0, SIZE_MAX, [&](const CommitView& commit) {
+        bytes[reader].append(commit.bytes());
+        return true;
+      });
+      ASSERT_TRUE(read.has_value());
+      const auto range = journal.range();
+      ASSERT_TRUE(range.has_value());
+      EXPECT_EQ(range->next, *read);
+    }
+    EXPECT_EQ(bytes[0], bytes[1]);
+  }
+  EXPECT_EQ(bus.end(SIGTERM), 0);
+}
+
+TEST(Bus, RingsForWhoComesAndForWhatIsAppended) {
+  BusProcess bus;
+  bus.start();
+  const Home home = bus.home();
+  BellListener listener(home.endpoint("bus.0.bell"));
+  const auto first = hear(listener, [](const auto&) { return true; });
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->home(), home.settings().id);
+  EXPECT_EQ(first->heads_size(), 16);
+  Publisher publisher(home, "test/1");
+  ASSERT_TRUE(publisher.put("t/g", numbered_fact(1)).has_value());
+  ASSERT_TRUE(publisher.flush().has_value());
+  const auto rung = hear(listener, [&](const auto& bell) { return bell.next_position() > first->next_position(); });
+  ASSERT_TRUE(rung.has_value());
+  EXPECT_EQ(rung->heads(partition_of(group_hash("t/g"), 16)), 1u);
+}
+
+TEST(Bus, TellsHowItStands) {
+  BusProcess bus;
+  bus.start({"--clock", "facts"});
+  const Home home = bus.home();
+  Publisher publisher(home, "test/1");
+  for (uint64_t number = 0; number < 10; ++number) ASSERT_TRUE(publisher.put("t/g", numbered_fact(number)).has_value());
+  ASSERT_TRUE(publisher.flush().has_value());
+  QueryClient client(home.endpoint("bus.0.query"));
+  const auto status = client.ask_as<query::v1::GetBusStatusResponse>("GetBusStatus", query::v1::GetBusStatusRequest(), 10'000);
+  ASSERT_TRUE(status.has_value()) << status.error().message;
+  EXPECT_EQ(status->engine(), "lmdb");
+  EXPECT_EQ(status->home(), home.settings().id);
+  EXPECT_EQ(status->facts(), 10u);
+  EXPECT_EQ(status->clock(), "facts");
+  EXPECT_GT(status->bytes(), 0u);
+  EXPECT_GT(status->sync_p99_us(), 0u);
+  EXPECT_GE(status->sync_p99_us(), status->sync_p50_us());
+  const auto unknown = client.ask("GetWeather", "", 10'000);
+  ASSERT_FALSE(unknown.has_value());
+  EXPECT_EQ(unknown.error().code, Code::unimplemented);
+}
+
+TEST(Bus, ASecondOneIsRefusedByNameOfTheFirst) {
+  BusProcess bus;
+  bus.start();
+  const pid_t first = bus.pid();
+  bus.launch();
+  EXPECT_EQ(bus.wait(), 1);
+  EXPECT_NE(bus.said().find(std::to_string(first)), std::string::npos) << bus.said();
+  Publisher publisher(bus.home(), "test/1");  // The first was not disturbed.
+  ASSERT_TRUE(publisher.put("t/g", numbered_fact(1)).has_value());
+  EXPECT_TRUE(publisher.flush().has_value());
+  kill(first, SIGKILL);
+}
+
+TEST(Bus, AHomeStaysWhatItWasMadeAs) {
+  BusProcess bus;
+  bus.start();
+  EXPECT_EQ(bus.end(SIGTERM), 0);
+  bus.launch({"--clock", "facts"});
+  EXPECT_EQ(bus.wait(), 1);
+  EXPECT_NE(bus.said().find("cannot be changed"), std::string::npos) << bus.said();
+  EXPECT_EQ(std::filesystem::status(bus.folder() + "/home").permissions(), std::filesystem::perms::owner_all);
+}
+
+TEST(Bus, WakesWhoAsksEvenAfterItWasKilled) {
+  BusProcess bus;
+  bus.start();
+  const Home home = bus.home();
+  auto link = std::make_unique<BusLink>(home.endpoint("bus.0.put"), BusLink::Options{"fold", {producer_id("fold/3")}, true});
+  BellListener listener(home.endpoint("bus.0.bell"));
+  const auto head_of = [](const wire::v1::Bell& bell) { return bell.heads(3); };
+  const auto turn_until = [&](auto&& enough) {
+    for (const Millis until = steady_ms() + 20'000; steady_ms() < until;) {
+      EXPECT_TRUE(link->turn(steady_ms()).has_value());
+      if (enough()) return true;
+      poll_socket(link->socket(), 20);
+    }
+    return false;
+  };
+  link->wake_at(0, 3, wall_ms() + 50);
+  EXPECT_TRUE(turn_until([&] {
+    const auto bell = listener.newest();
+    return bell && head_of(*bell) == 1;
+  }));
+  link->wake_at(0, 3, wall_ms() + 1000);
+  ASSERT_TRUE(turn_until([&] { return link->welcomed(); }));
+  bus.end(SIGKILL);
+  bus.start();
+  EXPECT_TRUE(turn_until([&] {
+    const auto bell = listener.newest();
+    return bell && head_of(*bell) == 2;
+  }));
+}
+
+// Two under one name: the one that came first is told, and does not fight.
+TEST(Bus, TwoUnderOneName) {
+  BusProcess bus;
+  bus.start();
+  const Home home = bus.home();
+  Publisher first(home, "test/1");
+  ASSERT_TRUE(first.put("t/g", numbered_fact(0)).has_value());
+  ASSERT_TRUE(first.flush().has_value());
+  Publisher second(home, "test/1");
+  ASSERT_TRUE(second.put("t/g", numbered_fact(1)).has_value());
+  ASSERT_TRUE(second.flush().has_value());
+  ASSERT_TRUE(first.put("t/g", numbered_fact(2)).has_value());
+  const auto fenced = first.flush();
+  ASSERT_FALSE(fenced.has_value());
+  EXPECT_EQ(fenced.error().code, Code::aborted) << fenced.error().message;
+  auto reader = open_lmdb_reader(home.journal_folder(0));
+  ASSERT_TRUE(reader.has_value());
+  EXPECT_EQ(read_numbers(**reader)[partition_of(group_hash("t/g"), 16)], up_to(2));
+}
+
+TEST(Bus, ALateAnswerIsNotTakenForTheNext) {
+  BusProcess folder;
+  const std::string endpoint = "ipc://" + folder.folder() + "/slow";
+  QueryServer server(endpoint, [](std::string_view method, std::string_view) { return Result<std::string>(std::string(method)); });
+  std::thread serving([&] {
+    // The first question is answered only when the second has come, or when the client gave up on it.
+    for (int answered = 0; answered < 1;) {
+      poll_socket(server.socket(), 10'000);
+      if (server.serve_one()) ++answered;
+    }
+  });
+  QueryClient client(endpoint);
+  const auto first = client.ask("first", "", 10'000);
+  serving.join();
+  ASSERT_TRUE(first.has_value());
+  EXPECT_FALSE(client.ask("second", "", 20).has_value());
+  std::thread again([&] {
+    for (Millis until = steady_ms() + 2000; steady_ms() < until;)
+      if (poll_socket(server.socket(), 50)) server.serve_one();
+  });
+  const auto third = client.ask("third", "", 10'000);
+  again.join();
+  ASSERT_TRUE(third.has_value()) << third.error().message;
+  EXPECT_EQ(*third, "third");
+}
+
+}  // namespace
+}  // namespace xundian
