@@ -82,7 +82,7 @@ void State::fold(const FactView& fact, Outbox& outbox) {
     case v1::Fact::kListing: return fold_listing(fact, outbox);
     case v1::Fact::kStockLevel: return fold_level(fact, outbox);
     case v1::Fact::kPurchaseOrder: return fold_purchase(fact, outbox);
-    case v1::Fact::kStockMove: return fold_move(fact);
+    case v1::Fact::kStockMove: return fold_move(fact, outbox);
     case v1::Fact::kRuleSet:
       if (!rules_.fold(fact)) return;
       refresh_places();
@@ -112,6 +112,8 @@ void State::wake(Millis now, Outbox& outbox) {
 Millis State::next_wake() const { return std::min(midnight_ms_, timers_.empty() ? never : timers_.begin()->first); }
 
 void State::fold_store(const FactView& fact, Outbox& outbox) {
+  v1::StoreState state;
+  if (!fact.parse(state)) return outbox.reject("the store's state cannot be read");
   place_of(fact);
   const StoreInfo before = stores_.of(fact);
   stores_.fold(fact);
@@ -124,10 +126,12 @@ void State::fold_store(const FactView& fact, Outbox& outbox) {
 }
 
 void State::fold_order(const FactView& fact, Outbox& outbox) {
+  const auto held = orders_.find(fact.key());
+  if (held != orders_.end() && !is_newer(held->second, fact)) return;
+  if (!scan_.scan(fact)) return outbox.reject("the order cannot be read");
   const Place& place = place_of(fact);
   Order& order = orders_[fact.key()];
   order.store = fact.store();
-  if (!is_newer(order, fact) || !scan_.scan(fact)) return;
   const Millis paid_before = order.paid_ms;
   std::vector<SkuId> touched = add_order(order, -1);
   merge(order, fact, scan_, names_);
@@ -143,11 +147,11 @@ void State::fold_order(const FactView& fact, Outbox& outbox) {
 
 // A refund holds an order back; that is a function of both, made anew when either changes.
 void State::fold_refund(const FactView& fact, Outbox& outbox) {
+  v1::RefundState state;
+  if (!fact.parse(state)) return outbox.reject("the refund cannot be read");
   const Place& place = place_of(fact);
   Refund& refund = refunds_[fact.key()];
   refund.store = fact.store();
-  v1::RefundState state;
-  if (!fact.parse(state)) return;
   const std::string before = refund.holds_order() ? refund.order.content : "";
   if (take_newer(fact, refund_opened, refund.order.version)) refund.order.content = state.opened().order();
   if (take_newer(fact, refund_status, refund.status.version)) refund.status.content = state.status().status();
@@ -167,11 +171,11 @@ void State::fold_refund(const FactView& fact, Outbox& outbox) {
 }
 
 void State::fold_level(const FactView& fact, Outbox& outbox) {
+  v1::StockLevel state;
+  if (!fact.parse(state)) return outbox.reject("the stock level cannot be read");
   const Place& place = place_of(fact);
   Level& level = levels_[fact.key()];
   level.store = fact.store();
-  v1::StockLevel state;
-  if (!fact.parse(state)) return;
   std::vector<SkuId> touched = add_level(level, false);
   if (fact.states(level_count)) {
     const v1::StockCount& said = state.count();
@@ -199,12 +203,12 @@ void State::fold_level(const FactView& fact, Outbox& outbox) {
 }
 
 void State::fold_purchase(const FactView& fact, Outbox& outbox) {
+  v1::PurchaseOrder state;
+  if (!fact.parse(state)) return outbox.reject("the purchase order cannot be read");
   place_of(fact);
   Purchase& purchase = purchases_[fact.key()];
   purchase.store = fact.store();
   if (purchase.id.empty()) purchase.id = fact.key_text();
-  v1::PurchaseOrder state;
-  if (!fact.parse(state)) return;
   std::vector<SkuId> touched = add_purchase(purchase, -1);
   if (take_newer(fact, purchase_terms, purchase.terms.version)) {
     const v1::PurchaseTerms& said = state.terms();
@@ -219,12 +223,12 @@ void State::fold_purchase(const FactView& fact, Outbox& outbox) {
   judge_purchase(purchase, outbox);
 }
 
-void State::fold_move(const FactView& fact) {
+void State::fold_move(const FactView& fact, Outbox& outbox) {
+  v1::StockMove state;
+  if (!fact.parse(state)) return outbox.reject("the stock movement cannot be read");
   place_of(fact);
   Move& move = moves_[fact.key()];
   move.store = fact.store();
-  v1::StockMove state;
-  if (!fact.parse(state)) return;
   add_move(move, -1);
   if (take_newer(fact, move_movement, move.movement.version)) {
     const v1::StockMovement& said = state.movement();
@@ -235,11 +239,11 @@ void State::fold_move(const FactView& fact) {
 }
 
 void State::fold_listing(const FactView& fact, Outbox& outbox) {
+  v1::Listing state;
+  if (!fact.parse(state)) return outbox.reject("the listing cannot be read");
   place_of(fact);
   Offer& offer = offers_[fact.key()];
   offer.store = fact.store();
-  v1::Listing state;
-  if (!fact.parse(state)) return;
   add_offer(offer, false);
   offer.sku = names_.of(fact.key_text());
   if (take_newer(fact, listing_identity, offer.title.version)) offer.title.content = state.identity().title();

@@ -62,7 +62,14 @@ void order_fields(Io& io, auto& order) {
     io(*time);
   io(order.paid_micros);
   io(order.stage);
-  io.list(order.lines, [&](auto& line) { io(line); });
+  io.list(order.lines, [&](auto& line) {
+    io(line.id);
+    io(line.version);
+    io(line.quantity);
+    io(line.amount_micros);
+    io(line.sku);
+    io(line.withdrawn);
+  });
 }
 
 template <typename Io>
@@ -95,6 +102,12 @@ void level_fields(Io& io, auto& level) {
 }
 
 template <typename Io>
+void line_fields(Io& io, auto& line) {
+  io(line.sku);
+  io(line.quantity);
+}
+
+template <typename Io>
 void purchase_fields(Io& io, auto& purchase) {
   io(purchase.store);
   io(purchase.id);
@@ -102,10 +115,10 @@ void purchase_fields(Io& io, auto& purchase) {
   io(purchase.terms.content.supplier);
   io(purchase.terms.content.ordered_ms);
   io(purchase.terms.content.due_ms);
-  io.list(purchase.terms.content.lines, [&](auto& line) { io(line); });
+  io.list(purchase.terms.content.lines, [&](auto& line) { line_fields(io, line); });
   io(purchase.receipt.version);
   io(purchase.receipt.content.complete);
-  io.list(purchase.receipt.content.lines, [&](auto& line) { io(line); });
+  io.list(purchase.receipt.content.lines, [&](auto& line) { line_fields(io, line); });
   io(purchase.withdrawn);
 }
 
@@ -145,6 +158,15 @@ void save_all(std::string& bytes, const Things& things, Each&& each) {
   }
 }
 
+// The table of orders has no order of its own; saved by keys, the same orders are the same bytes.
+std::vector<Key> sorted_keys(const tsl::robin_map<Key, Order, KeyHash>& orders) {
+  std::vector<Key> keys;
+  keys.reserve(orders.size());
+  for (const auto& [key, order] : orders) keys.push_back(key);
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
 template <typename Things, typename Each>
 void load_all(ByteReader& bytes, Things& things, Each&& each) {
   things.clear();
@@ -163,7 +185,11 @@ void State::save(std::string& bytes) const {
   Writer io(bytes);
   append(bytes, static_cast<uint32_t>(places_.size()));
   for (const auto& [hash, place] : places_) append(bytes, hash);
-  save_all(bytes, orders_, [&](const Order& order) { order_fields(io, order); });
+  append(bytes, static_cast<uint64_t>(orders_.size()));
+  for (const Key& key : sorted_keys(orders_)) {
+    append(bytes, key);
+    order_fields(io, orders_.at(key));
+  }
   save_all(bytes, refunds_, [&](const Refund& refund) { refund_fields(io, refund); });
   save_all(bytes, levels_, [&](const Level& level) { level_fields(io, level); });
   save_all(bytes, purchases_, [&](const Purchase& purchase) { purchase_fields(io, purchase); });

@@ -124,7 +124,7 @@ class State final : public Fold {
   void fold_refund(const FactView& fact, Outbox& outbox);
   void fold_level(const FactView& fact, Outbox& outbox);
   void fold_purchase(const FactView& fact, Outbox& outbox);
-  void fold_move(const FactView& fact);
+  void fold_move(const FactView& fact, Outbox& outbox);
   void fold_listing(const FactView& fact, Outbox& outbox);
 
   // The store of a fact, made if it was never heard of.
@@ -159,7 +159,7 @@ class State final : public Fold {
   RuleBook rules_;
   Judge judge_;
   tsl::robin_map<Key, Order, KeyHash> orders_;
-  std::unordered_map<Key, Refund, KeyHash> refunds_;
+  std::map<Key, Refund> refunds_;
   std::map<Key, Level> levels_;
   std::map<Key, Purchase> purchases_;
   std::map<Key, Move> moves_;

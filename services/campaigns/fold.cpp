@@ -1,0 +1,198 @@
+// What promotion comes to know when something is stated. A cell that is stated anew takes its old figures out first.
+#include <algorithm>
+
+#include "services/campaigns/state.h"
+
+namespace xundian::campaigns {
+
+namespace {
+
+constexpr uint32_t first_aspect = 1;  // The only one, besides withdrawn, of every kind here.
+constexpr Millis settle_ms = 12 * hour_ms;  // Reports of a day come in the morning after.
+constexpr Millis forget_ms = 7 * day_ms;
+
+// Takes a stated aspect's version if it is newer than what was held.
+bool take_newer(const FactView& fact, uint32_t aspect, Version& held) {
+  if (!fact.states(aspect) || fact.version(aspect) <= held) return false;
+  held = fact.version(aspect);
+  return true;
+}
+
+}  // namespace
+
+void State::fold(const FactView& fact, Outbox& outbox) {
+  now_ = std::max(now_, fact.time_ms());
+  switch (fact.kind()) {
+    case v1::Fact::kStoreState: fold_store(fact, outbox); break;
+    case v1::Fact::kAdReport: fold_report(fact, outbox); break;
+    case v1::Fact::kBudgetPlan: fold_budget(fact, outbox); break;
+    case v1::Fact::kCampaignPlan: fold_plan(fact, outbox); break;
+    case v1::Fact::kRuleSet:
+      if (rules_.fold(fact)) judge_all(outbox);
+      break;
+    default: return;  // Not ours.
+  }
+  if (outbox.rejected().empty()) as_of_ = std::max(as_of_, fact.occurred_ms());
+}
+
+// A day has begun, and what is older than a week is no news any more; or a budget's term has ended and its reports should be in.
+void State::wake(Millis now, Outbox& outbox) {
+  now_ = std::max(now_, now);
+  if (now_ >= midnight_ms_) {
+    midnight_ms_ = never;
+    for (const auto& [hash, book] : books_) {
+      watch_midnight(book);
+      for (const auto& [channel, cells] : book.channels)
+        for (const auto& [campaign, one] : cells.campaigns) judge_campaign(book, channel, campaign, outbox);
+    }
+  }
+  while (!timers_.empty() && timers_.begin()->first <= now_) {
+    const Key key = timers_.begin()->second;
+    Budget& budget = budgets_.at(key);
+    schedule(key, budget);
+    judge_budget(budget, outbox);
+  }
+}
+
+Millis State::next_wake() const { return std::min(midnight_ms_, timers_.empty() ? never : timers_.begin()->first); }
+
+void State::fold_store(const FactView& fact, Outbox& outbox) {
+  v1::StoreState state;
+  if (!fact.parse(state)) return outbox.reject("the store's state cannot be read");
+  const Book& book = book_of(fact);
+  const StoreInfo before = *book.info;
+  stores_.fold(fact);
+  if (before.zone == book.info->zone && before.currency_code == book.info->currency_code && before.withdrawn == book.info->withdrawn &&
+      before.platform == book.info->platform && before.live_from_ms == book.info->live_from_ms)
+    return;
+  rebuild();
+  judge_all(outbox);
+}
+
+void State::fold_report(const FactView& fact, Outbox& outbox) {
+  v1::AdReport state;
+  if (!fact.parse(state)) return outbox.reject("the ad report cannot be read");
+  const Book& book = book_of(fact);
+  Report& report = reports_[fact.key()];
+  report.store = fact.store();
+  const bool is_newer = (fact.states(first_aspect) && fact.version(first_aspect) > report.cell.version) ||
+                        (fact.withdrawn() && fact.version(withdrawn_aspect) > report.withdrawn);
+  if (!is_newer) return;
+  std::set<std::pair<std::string, std::string>> touched;
+  const auto touch = [&] {
+    if (report.live()) touched.emplace(report.cell.content.channel(), report.cell.content.campaign());
+  };
+  touch();
+  leave(fact.key(), report);
+  if (take_newer(fact, first_aspect, report.cell.version)) {
+    report.cell.content = state.cell();
+    report.cut = cut_of(state.cell());
+    report.slot = slot_of(state.cell().period());
+  }
+  take_newer(fact, withdrawn_aspect, report.withdrawn);
+  enter(fact.key(), report);
+  touch();
+  watch_midnight(book);
+  for (const auto& [channel, campaign] : touched) judge_campaign(book, channel, campaign, outbox);
+  for (const auto& [key, budget] : budgets_) {
+    const v1::BudgetTerms& terms = budget.terms.content;
+    const bool concerned = std::any_of(touched.begin(), touched.end(), [&](const auto& cell) {
+      return (terms.channel().empty() || terms.channel() == cell.first) && (terms.campaign().empty() || terms.campaign() == cell.second);
+    });
+    if (budget.store == fact.store() && concerned) judge_budget(budget, outbox);
+  }
+}
+
+void State::fold_budget(const FactView& fact, Outbox& outbox) {
+  v1::BudgetPlan state;
+  if (!fact.parse(state)) return outbox.reject("the budget cannot be read");
+  book_of(fact);
+  Budget& budget = budgets_[fact.key()];
+  budget.store = fact.store();
+  budget.id = fact.key_text();
+  if (take_newer(fact, first_aspect, budget.terms.version)) {
+    budget.terms.content = state.terms();
+    v1::Period period;
+    period.set_from(state.terms().from());
+    period.set_to(state.terms().to());
+    budget.slot = slot_of(period);
+  }
+  take_newer(fact, withdrawn_aspect, budget.withdrawn);
+  schedule(fact.key(), budget);
+  judge_budget(budget, outbox);
+}
+
+void State::fold_plan(const FactView& fact, Outbox& outbox) {
+  v1::CampaignPlan state;
+  if (!fact.parse(state)) return outbox.reject("the campaign plan cannot be read");
+  book_of(fact);
+  Planned& plan = plans_[fact.key()];
+  plan.store = fact.store();
+  plan.id = fact.key_text();
+  if (take_newer(fact, first_aspect, plan.terms.version)) plan.terms.content = state.terms();
+  take_newer(fact, withdrawn_aspect, plan.withdrawn);
+}
+
+Book& State::book_of(const FactView& fact) {
+  Book& book = books_[fact.store()];
+  if (!book.info) book.info = &stores_.of(fact);
+  return book;
+}
+
+void State::enter(const Key& key, const Report& report) {
+  if (!report.live()) return;
+  Channel& channel = books_.at(report.store).channels[report.cell.content.channel()];
+  Campaign& campaign = channel.campaigns[report.cell.content.campaign()];
+  channel.cells[report.cut][*report.slot][key] = &report;
+  campaign.cells[report.cut][*report.slot][key] = &report;
+  if (report.is_wrong()) campaign.wrong[key] = &report;
+}
+
+// An empty campaign stays, so that what held of it can be cleared.
+void State::leave(const Key& key, const Report& report) {
+  if (!report.live()) return;
+  Channel& channel = books_.at(report.store).channels[report.cell.content.channel()];
+  Campaign& campaign = channel.campaigns[report.cell.content.campaign()];
+  for (Cells* cells : {&channel.cells, &campaign.cells}) {
+    const auto slots = cells->find(report.cut);
+    const auto reports = slots->second.find(*report.slot);
+    reports->second.erase(key);
+    if (reports->second.empty()) slots->second.erase(reports);
+    if (slots->second.empty()) cells->erase(slots);
+  }
+  campaign.wrong.erase(key);
+}
+
+void State::watch_midnight(const Book& book) {
+  if (book.channels.empty()) return;
+  const Zone& zone = book.info->zone;
+  midnight_ms_ = std::min(midnight_ms_, zone.start_of(zone.day_of(now_) + 1));
+}
+
+// After its term a budget is looked at once more, when its reports should be in, and once again when it is no news any more.
+void State::schedule(const Key& key, Budget& budget) {
+  if (budget.due_ms != 0) timers_.erase({budget.due_ms, key});
+  budget.due_ms = 0;
+  if (!budget.live()) return;
+  const Millis end = books_.at(budget.store).info->zone.start_of(budget.slot->to + 1);
+  Millis next = never;
+  for (const Millis due : {end + settle_ms, end + forget_ms})
+    if (due > now_) next = std::min(next, due);
+  if (next == never) return;
+  budget.due_ms = next;
+  timers_.insert({next, key});
+}
+
+void State::rebuild() {
+  for (auto& [hash, book] : books_) book = {stores_.find(hash), {}};
+  for (const auto& [key, report] : reports_) enter(key, report);
+  timers_.clear();
+  for (auto& [key, budget] : budgets_) {
+    budget.due_ms = 0;
+    schedule(key, budget);
+  }
+  midnight_ms_ = never;
+  for (const auto& [hash, book] : books_) watch_midnight(book);
+}
+
+}  // namespace xundian::campaigns

@@ -1,0 +1,361 @@
+// What campaigns answers: advertising by store, channel, campaign or item, each figure from one cut; budgets and planned campaigns.
+#include <algorithm>
+
+#include "services/campaigns/state.h"
+
+namespace xundian::campaigns {
+
+namespace {
+
+enum class Grain { total, month, day, hour };
+enum class By { nothing, store, channel, campaign, item, other };
+
+struct Asked {
+  std::set<std::string> metrics, stores;
+  Day from = 0, to = 0;
+  Grain grain = Grain::total;
+  By by = By::nothing;
+
+  bool wants(const std::string& metric) const { return metrics.contains(metric); }
+  bool wants_store(const StoreInfo& store) const { return !store.withdrawn && !store.id.empty() && (stores.empty() || stores.contains(store.id)); }
+  uint8_t needed() const { return by == By::campaign ? by_campaign : by == By::item ? by_item : 0; }
+  // Whether a cell's period lies within one row's period.
+  bool fits(const Slot& slot) const {
+    if (slot.from < from || slot.to > to) return false;
+    if (grain == Grain::hour) return slot.hour >= 0;
+    if (grain == Grain::day) return slot.from == slot.to;
+    return grain == Grain::total || month_start(slot.from) == month_start(slot.to);
+  }
+  std::string row_from(const Slot& slot) const {
+    switch (grain) {
+      case Grain::total: return format_day(from);
+      case Grain::month: return format_day(std::max(from, month_start(slot.from)));
+      case Grain::day: return format_day(slot.from);
+      case Grain::hour: return fmt::format("{}T{:02}", format_day(slot.from), slot.hour);
+    }
+    return {};
+  }
+};
+
+struct Place {
+  std::string store, key, from;
+  auto operator<=>(const Place&) const = default;
+};
+
+// A ratio's parts, added over the cells that state both.
+struct Ratio {
+  int64_t upper = 0, lower = 0;
+  bool known = false;
+  void add(bool both, int64_t by_upper, int64_t by_lower) {
+    if (!both) return;
+    known = true;
+    upper += by_upper;
+    lower += by_lower;
+  }
+};
+
+struct Count {
+  int64_t value = 0;
+  bool known = false;
+  void add(bool states, int64_t by) {
+    known |= states;
+    value += states ? by : 0;
+  }
+};
+
+struct Money {
+  Count cost, amount;
+  Ratio cpc, cpm, roas, cost_per_order;
+};
+
+struct Sum {
+  std::map<std::string, Money> money;  // By currency.
+  Count impressions, clicks, orders;
+  Ratio ctr;
+  bool provisional = false;  // A period has not ended as of what was said.
+  bool immature = false;     // Its attribution window has not.
+};
+
+class Adder {
+ public:
+  explicit Adder(const Asked& asked) : asked_(asked) {}
+
+  void add(const State& state) {
+    state_ = &state;
+    for (const auto& [hash, book] : state.books()) {
+      if (!asked_.wants_store(*book.info)) continue;
+      book_ = &book;
+      for (const auto& [name, channel] : book.channels) add_channel(name, channel);
+      if (asked_.grain == Grain::hour || asked_.by == By::item) continue;
+      if (asked_.wants("budget_used") || asked_.wants("budget_pace")) add_budgets(hash);
+      if (asked_.wants("campaigns_planned") && asked_.by != By::channel) add_plans(hash);
+    }
+    as_of_ms_ = std::max(as_of_ms_, state.as_of());
+  }
+
+  template <typename Rows>
+  void write(Rows& rows) {
+    for (const auto& [place, sum] : sums_) write_sum(place, sum);
+    for (auto& [cell, row] : rows_) *rows.Add() = std::move(row);
+  }
+
+  Millis as_of_ms() const { return as_of_ms_; }
+
+ private:
+  Place place(const std::string& channel, const v1::AdCell* cell, std::string from) const {
+    Place at{asked_.by == By::store ? book_->info->id : std::string(), {}, std::move(from)};
+    if (asked_.by == By::channel) at.key = channel;
+    if (asked_.by == By::campaign && cell) at.key = cell->campaign();
+    if (asked_.by == By::item && cell) at.key = cell->item();
+    return at;
+  }
+
+  void add_channel(const std::string& name, const Channel& channel) {
+    answer_from_one_cut(channel.cells, asked_.needed(), [&](const Slot& slot) { return asked_.fits(slot); },
+                        [&](const Slot& slot, const Report& report) {
+                          add_cell(sums_[place(name, &report.cell.content, asked_.row_from(slot))], slot, report);
+                        });
+    if (asked_.wants("ad_cost_cut_difference") && asked_.grain != Grain::hour && asked_.needed() == 0) add_difference(name, channel);
+  }
+
+  void add_cell(Sum& sum, const Slot& slot, const Report& report) {
+    const v1::AdCell& cell = report.cell.content;
+    Money& money = sum.money[state_->currency(*book_->info, cell.currency_code())];
+    const int64_t cost = cell.cost_micros();
+    sum.impressions.add(cell.has_impressions(), cell.impressions());
+    sum.clicks.add(cell.has_clicks(), cell.clicks());
+    sum.orders.add(cell.has_attributed_orders(), cell.attributed_orders());
+    sum.ctr.add(cell.has_clicks() && cell.has_impressions(), cell.clicks(), cell.impressions());
+    money.cost.add(cell.has_cost_micros(), cost);
+    money.amount.add(cell.has_attributed_amount_micros(), cell.attributed_amount_micros());
+    money.cpc.add(cell.has_cost_micros() && cell.has_clicks(), cost, cell.clicks());
+    money.cpm.add(cell.has_cost_micros() && cell.has_impressions(), cost * 1000, cell.impressions());
+    money.roas.add(cell.has_cost_micros() && cell.has_attributed_amount_micros(), cell.attributed_amount_micros(), cost);
+    money.cost_per_order.add(cell.has_cost_micros() && cell.has_attributed_orders(), cost, cell.attributed_orders());
+    const Millis end = slot.hour < 0 ? book_->info->zone.start_of(slot.to + 1) : state_->reached(*book_->info, slot, report);
+    sum.provisional |= report.as_of_ms() < end;
+    sum.immature |= report.as_of_ms() < end + report.cut.attribution_days() * day_ms;
+  }
+
+  // What cuts say differently of the same day.
+  void add_difference(const std::string& name, const Channel& channel) {
+    std::map<Day, std::map<std::pair<std::string, uint32_t>, std::map<std::string, int64_t>>> days;  // By cut and currency.
+    for (const auto& [cut, slots] : channel.cells)
+      for (auto slot = slots.lower_bound(Slot{asked_.from, asked_.from, -1}); slot != slots.end() && slot->first.from <= asked_.to; ++slot) {
+        if (slot->first.from != slot->first.to) continue;
+        for (const auto& [key, report] : slot->second)
+          if (report->cell.content.has_cost_micros())
+            days[slot->first.from][{cut.names + (cut.grain == 1 ? "/hour" : ""), cut.attribution_left}]
+                [state_->currency(*book_->info, report->cell.content.currency_code())] += report->cell.content.cost_micros();
+      }
+    for (const auto& [day, cuts] : days) {
+      if (cuts.size() < 2) continue;
+      std::map<std::string, std::vector<int64_t>> costs;
+      for (const auto& [cut, currencies] : cuts)
+        for (const auto& [code, cost] : currencies) costs[code].push_back(cost);
+      for (const auto& [code, stated] : costs) {
+        const auto [least, most] = std::minmax_element(stated.begin(), stated.end());
+        if (stated.size() < 2) continue;
+        add_row(place(name, nullptr, asked_.row_from({day, day, -1})), "ad_cost_cut_difference", code, "money", "provisional", *most - *least, {});
+      }
+    }
+  }
+
+  // Budgets of one level are added, the coarsest that there is for what is asked; of budgets whose terms overlap the longest counts.
+  void add_budgets(uint64_t store) {
+    std::map<std::string, std::vector<const Budget*>> by_key;
+    for (const auto& [key, budget] : state_->budgets()) {
+      if (budget.store != store || !budget.live() || budget.slot->to < asked_.from || budget.slot->from > asked_.to) continue;
+      const v1::BudgetTerms& terms = budget.terms.content;
+      if ((asked_.by == By::channel && terms.channel().empty()) || (asked_.by == By::campaign && terms.campaign().empty())) continue;
+      by_key[asked_.by == By::channel ? terms.channel() : asked_.by == By::campaign ? terms.campaign() : std::string()].push_back(&budget);
+    }
+    for (auto& [key, budgets] : by_key) {
+      std::sort(budgets.begin(), budgets.end(), [](const Budget* a, const Budget* b) { return rank(*a) < rank(*b); });
+      std::vector<const Budget*> counted;
+      for (const Budget* budget : budgets)
+        if (level(*budget) == level(*budgets.front()) && std::none_of(counted.begin(), counted.end(), [&](const Budget* held) { return overlap(*held, *budget); }))
+          counted.push_back(budget);
+      for (const Budget* budget : counted) add_budget(key, *budget);
+    }
+  }
+
+  static int level(const Budget& budget) {
+    return (budget.terms.content.channel().empty() ? 0 : 1) + (budget.terms.content.campaign().empty() ? 0 : 2);
+  }
+  static std::tuple<int, Day, std::string> rank(const Budget& budget) { return {level(budget), budget.slot->from - budget.slot->to, budget.id}; }
+  static bool overlap(const Budget& a, const Budget& b) {
+    const v1::BudgetTerms &left = a.terms.content, &right = b.terms.content;
+    return left.channel() == right.channel() && left.campaign() == right.campaign() && a.slot->from <= b.slot->to && b.slot->from <= a.slot->to;
+  }
+
+  void add_budget(const std::string& key, const Budget& budget) {
+    const Pace pace = state_->pace(budget);
+    const std::string code = state_->currency(*book_->info, budget.terms.content.currency_code());
+    const Place at{asked_.by == By::store ? book_->info->id : std::string(), key,
+                   format_day(asked_.grain == Grain::total ? asked_.from : std::max(asked_.from, budget.slot->from))};
+    add_row(at, "budget_used", code, "ratio", "provisional", pace.spent_micros, pace.amount_micros);
+    if (pace.reached_ms != 0) add_row(at, "budget_pace", code, "ratio", "provisional", pace.spent_micros, pace.due_micros);
+  }
+
+  void add_plans(uint64_t store) {
+    const Zone& zone = book_->info->zone;
+    for (const auto& [key, plan] : state_->plans()) {
+      const v1::CampaignTerms& terms = plan.terms.content;
+      if (plan.store != store || !plan.live() || terms.end_ms() <= terms.start_ms()) continue;
+      const Day first = std::max(asked_.from, zone.day_of(terms.start_ms())), last = std::min(asked_.to, zone.day_of(terms.end_ms() - 1));
+      std::string row_before;
+      for (Day day = first; day <= last; ++day) {
+        Place at = place({}, nullptr, asked_.row_from({day, day, -1}));
+        if (at.from == row_before) continue;
+        row_before = at.from;
+        if (asked_.by == By::campaign) at.key = terms.name().empty() ? plan.id : terms.name();
+        add_row(at, "campaigns_planned", {}, "count", "provisional", 1, {});
+      }
+    }
+  }
+
+  void write_sum(const Place& at, const Sum& sum) {
+    const char* reported = sum.provisional ? "provisional" : "final";
+    const char* attributed = sum.immature ? "provisional" : "final";
+    const auto count = [&](const char* metric, const Count& one, const char* status) {
+      if (one.known) add_row(at, metric, {}, "count", status, one.value, {});
+    };
+    const auto ratio = [&](const char* metric, const Ratio& one, const std::string& code, const char* unit, const char* status) {
+      if (one.known) add_row(at, metric, code, unit, status, one.upper, one.lower);
+    };
+    count("impressions", sum.impressions, reported);
+    count("clicks", sum.clicks, reported);
+    count("ad_orders", sum.orders, attributed);
+    ratio("ctr", sum.ctr, {}, "ratio", reported);
+    for (const auto& [code, money] : sum.money) {
+      if (money.cost.known) add_row(at, "ad_cost", code, "money", reported, money.cost.value, {});
+      if (money.amount.known) add_row(at, "ad_amount", code, "money", attributed, money.amount.value, {});
+      ratio("cpc", money.cpc, code, "money", reported);
+      ratio("cpm", money.cpm, code, "money", reported);
+      ratio("cost_per_order", money.cost_per_order, code, "money", attributed);
+      // One currency needs no name beside a ratio.
+      ratio("roas", money.roas, sum.money.size() > 1 ? code : std::string(), "ratio", attributed);
+    }
+  }
+
+  void add_row(const Place& at, const char* metric, const std::string& code, const char* unit, const char* status, int64_t numerator,
+               std::optional<int64_t> denominator) {
+    if (!asked_.wants(metric)) return;
+    query::v1::MetricRow& row = rows_[{at, metric, code}];
+    row.set_store(at.store);
+    row.set_key(at.key);
+    row.set_from(at.from);
+    row.set_metric(metric);
+    row.set_numerator(row.numerator() + numerator);
+    if (denominator) row.set_denominator(row.denominator() + *denominator);
+    row.set_unit(unit);
+    row.set_currency_code(std::string_view(unit) == "money" || std::string_view(metric) == "roas" ? code : std::string());
+    row.set_status(status);
+  }
+
+  const Asked& asked_;
+  const State* state_ = nullptr;
+  const Book* book_ = nullptr;
+  std::map<Place, Sum> sums_;
+  std::map<std::tuple<Place, std::string, std::string>, query::v1::MetricRow> rows_;
+  Millis as_of_ms_ = 0;
+};
+
+Result<Asked> read_request(const query::v1::QueryMetricsRequest& request) {
+  Asked asked;
+  asked.metrics.insert(request.metrics().begin(), request.metrics().end());
+  asked.stores.insert(request.stores().begin(), request.stores().end());
+  asked.from = TRY(parse_day(request.from()));
+  asked.to = request.to().empty() ? asked.from : TRY(parse_day(request.to()));
+  const std::map<std::string_view, Grain> grains = {
+      {"", Grain::total}, {"total", Grain::total}, {"month", Grain::month}, {"day", Grain::day}, {"hour", Grain::hour}};
+  const auto grain = grains.find(request.grain());
+  if (grain == grains.end()) return fail(Code::invalid_argument, "\"{}\" is no grain; use total, month, day or hour", request.grain());
+  asked.grain = grain->second;
+  const std::map<std::string_view, By> dimensions = {{"", By::nothing},  {"store", By::store},       {"channel", By::channel},
+                                                     {"sku", By::item},  {"campaign", By::campaign}, {"agent", By::other}};
+  const auto by = dimensions.find(request.by());
+  if (by == dimensions.end())
+    return fail(Code::invalid_argument, "\"{}\" is no dimension; use store, sku, channel, campaign or agent", request.by());
+  asked.by = by->second;
+  return asked;
+}
+
+Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> states, const query::v1::QueryMetricsRequest& request) {
+  const Asked asked = TRY(read_request(request));
+  query::v1::QueryMetricsResponse response;
+  if (asked.by == By::other || asked.metrics.empty()) return response;
+  Adder adder(asked);
+  for (const State* state : states) adder.add(*state);
+  adder.write(*response.mutable_rows());
+  response.set_as_of_ms(adder.as_of_ms());
+  return response;
+}
+
+// A store's newest reported day.
+std::optional<Day> newest_day(const Book& book) {
+  std::optional<Day> newest;
+  for (const auto& [name, channel] : book.channels)
+    for (const auto& [cut, slots] : channel.cells)
+      if (!slots.empty()) newest = std::max(newest.value_or(slots.rbegin()->first.from), slots.rbegin()->first.from);
+  return newest;
+}
+
+Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> states, const query::v1::GetOverviewRequest& request) {
+  Asked asked;
+  asked.metrics = {"ad_amount", "ad_cost", "ad_orders", "budget_pace", "clicks", "impressions", "roas"};
+  asked.by = By::store;
+  asked.grain = Grain::day;
+  const std::optional<Day> stated = request.day().empty() ? std::nullopt : std::optional<Day>(TRY(parse_day(request.day())));
+  std::map<std::string, std::pair<const State*, const Book*>> stores;
+  for (const State* state : states)
+    for (const auto& [hash, book] : state->books()) stores.emplace(book.info->id, std::pair(state, &book));
+  query::v1::GetOverviewResponse response;
+  for (const auto& [id, found] : stores) {
+    if (request.stores_size() > 0 && std::find(request.stores().begin(), request.stores().end(), id) == request.stores().end()) continue;
+    const std::optional<Day> day = stated ? stated : newest_day(*found.second);
+    if (!day || id.empty()) continue;
+    asked.stores = {id};
+    asked.from = asked.to = *day;
+    Adder adder(asked);
+    adder.add(*found.first);
+    adder.write(*response.mutable_rows());
+    response.set_as_of_ms(std::max(response.as_of_ms(), adder.as_of_ms()));
+  }
+  return response;
+}
+
+// Overrides are facts of the groups; each group's are named.
+query::v1::ListRulesResponse list_rules(std::span<State* const> states) {
+  query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("campaigns");
+  for (const State* state : states)
+    for (const v1::Rule& rule : state->rules().list("campaigns").overrides()) *response.add_overrides() = rule;
+  return response;
+}
+
+Result<std::string> answer(std::span<Fold* const> folds, std::string_view method, std::string_view request) {
+  using namespace query::v1;
+  if (method == "QueryMetrics") return answer_as<State, QueryMetricsRequest>(folds, request, query_metrics);
+  if (method == "GetOverview") return answer_as<State, GetOverviewRequest>(folds, request, get_overview);
+  if (method == "ListRules")
+    return answer_as<State, ListRulesRequest>(folds, request, [](auto states, const auto&) { return Result<ListRulesResponse>(list_rules(states)); });
+  if (method == "GetMetricDefinitions")
+    return answer_as<State, GetMetricDefinitionsRequest>(
+        folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });
+  return fail(Code::unimplemented, "campaigns does not answer {}", method);
+}
+
+}  // namespace
+
+ServiceDefinition definition() {
+  ServiceDefinition definition;
+  definition.name = "campaigns";
+  definition.kinds = {v1::Fact::kStoreState, v1::Fact::kAdReport, v1::Fact::kCampaignPlan, v1::Fact::kBudgetPlan, v1::Fact::kRuleSet};
+  definition.shape = 1;
+  definition.make_fold = [] { return std::make_unique<State>(); };
+  definition.answer = answer;
+  return definition;
+}
+
+}  // namespace xundian::campaigns

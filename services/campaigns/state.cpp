@@ -1,0 +1,203 @@
+// Cuts and periods, how a budget stands, and what is kept when the service stops.
+#include "services/campaigns/state.h"
+
+#include <algorithm>
+
+namespace xundian::campaigns {
+
+namespace {
+
+std::vector<std::string> split_names(std::string_view names) {
+  std::vector<std::string> parts;
+  while (!names.empty()) {
+    const size_t end = std::min(names.find('+'), names.size());
+    if (end > 0) parts.emplace_back(names.substr(0, end));
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  return parts;
+}
+
+uint8_t grain_place(std::string_view grain, const v1::Period& period) {
+  if (period.has_hour()) return 1;
+  constexpr std::string_view grains[] = {"day", "hour", "week", "month"};
+  const auto found = std::find(std::begin(grains), std::end(grains), grain);
+  return static_cast<uint8_t>(found - std::begin(grains));
+}
+
+template <typename Thing>
+void save_thing(std::string& bytes, const Key& key, const Thing& thing, const Version& version, const google::protobuf::Message& content) {
+  append(bytes, key);
+  append(bytes, thing.store);
+  append(bytes, version);
+  append(bytes, thing.withdrawn);
+  append_text(bytes, content.SerializeAsString());
+}
+
+template <typename Thing, typename Content>
+bool load_thing(ByteReader& bytes, Thing& thing, Aspect<Content>& aspect) {
+  thing.store = bytes.take<uint64_t>();
+  aspect.version = bytes.take<Version>();
+  thing.withdrawn = bytes.take<Version>();
+  const std::string_view content = bytes.take_text();
+  return bytes.ok() && aspect.content.ParseFromArray(content.data(), static_cast<int>(content.size()));
+}
+
+}  // namespace
+
+State::State() : rules_(shipped_rules()) {}
+
+bool Report::is_wrong() const {
+  const v1::AdCell& said = cell.content;
+  if (said.has_clicks() && said.has_impressions() && said.clicks() > said.impressions()) return true;
+  return said.cost_micros() < 0 || said.clicks() < 0 || said.impressions() < 0 || said.attributed_orders() < 0;
+}
+
+// A dimension counts if the cell has a value for it: a row of totals in a campaign report belongs to the channel's cut.
+Cut cut_of(const v1::AdCell& cell) {
+  Cut cut;
+  std::vector<std::string> names;
+  if (!cell.campaign().empty()) {
+    cut.dimensions |= by_campaign;
+    names.push_back("campaign");
+  }
+  if (!cell.item().empty()) {
+    cut.dimensions |= by_item;
+    names.push_back("item");
+  }
+  for (const std::string& name : split_names(cell.cut().dimensions()))
+    if (name != "store" && name != "channel" && name != "campaign" && name != "item" && name != "sku" && name != "product") names.push_back(name);
+  cut.depth = static_cast<uint8_t>(std::min<size_t>(names.size(), 255));
+  for (const std::string& name : names) cut.names += (cut.names.empty() ? "" : "+") + name;
+  cut.grain = grain_place(cell.cut().grain(), cell.period());
+  cut.attribution_left = UINT32_MAX - cell.cut().attribution_days();
+  return cut;
+}
+
+std::optional<Slot> slot_of(const v1::Period& period) {
+  const auto from = parse_day(period.from());
+  const auto to = period.to().empty() ? from : parse_day(period.to());
+  if (!from || !to || *to < *from || *to - *from > 3660) return std::nullopt;
+  return Slot{*from, *to, period.has_hour() ? static_cast<int32_t>(std::min(period.hour(), 23u)) : -1};
+}
+
+Millis State::reached(const StoreInfo& store, const Slot& slot, const Report& report) const {
+  const Millis end = slot.hour < 0 ? store.zone.start_of(slot.to + 1) : store.zone.from_local(slot.from, slot.hour, 0, 0) + hour_ms;
+  return std::min(end, report.as_of_ms());
+}
+
+// Spending and time are compared as of the same moment: until when the reports reach.
+Pace State::pace(const Budget& budget) const {
+  const v1::BudgetTerms& terms = budget.terms.content;
+  const Book& book = books_.at(budget.store);
+  const std::string money = currency(*book.info, terms.currency_code());
+  Pace pace{0, terms.amount_micros(), 0, 0};
+  const auto within = [&](const Slot& slot) { return slot.from >= budget.slot->from && slot.to <= budget.slot->to; };
+  const auto add = [&](const Slot& slot, const Report& report) {
+    if (!report.cell.content.has_cost_micros() || currency(*book.info, report.cell.content.currency_code()) != money) return;
+    pace.spent_micros += report.cell.content.cost_micros();
+    pace.reached_ms = std::max(pace.reached_ms, reached(*book.info, slot, report));
+  };
+  for (const auto& [name, channel] : book.channels) {
+    if (!terms.channel().empty() && terms.channel() != name) continue;
+    if (terms.campaign().empty())
+      answer_from_one_cut(channel.cells, 0, within, add);
+    else if (const auto campaign = channel.campaigns.find(terms.campaign()); campaign != channel.campaigns.end())
+      answer_from_one_cut(campaign->second.cells, by_campaign, within, add);
+  }
+  const Millis start = book.info->zone.start_of(budget.slot->from), end = book.info->zone.start_of(budget.slot->to + 1);
+  const Millis passed = std::clamp<Millis>(pace.reached_ms - start, 0, end - start);
+  const auto share = static_cast<long double>(passed) / static_cast<long double>(end - start);
+  pace.due_micros = static_cast<int64_t>(static_cast<long double>(pace.amount_micros) * share);
+  return pace;
+}
+
+std::map<Day, DaySum> State::days_of(const Book& book, const Campaign& campaign, Day from, Day to) const {
+  std::map<Day, DaySum> days;
+  const auto within = [&](const Slot& slot) { return slot.from == slot.to && slot.from >= from && slot.from <= to; };
+  answer_from_one_cut(campaign.cells, by_campaign, within, [&](const Slot& slot, const Report& report) {
+    const v1::AdCell& cell = report.cell.content;
+    if (currency(*book.info, cell.currency_code()) != book.info->currency_code && !book.info->currency_code.empty()) return;
+    DaySum& day = days[slot.from];
+    day.cost_micros += cell.cost_micros();
+    day.amount_micros += cell.attributed_amount_micros();
+    day.orders += cell.attributed_orders();
+    day.knows_amount |= cell.has_attributed_amount_micros();
+    day.knows_orders &= cell.has_attributed_orders();
+    day.reached_ms = std::max(day.reached_ms, reached(*book.info, slot, report));
+  });
+  return days;
+}
+
+void State::save(std::string& bytes) const {
+  stores_.save(bytes);
+  rules_.save(bytes);
+  judge_.save(bytes);
+  append(bytes, now_);
+  append(bytes, as_of_);
+  append(bytes, static_cast<uint32_t>(books_.size()));
+  for (const auto& [hash, book] : books_) append(bytes, hash);
+  append(bytes, static_cast<uint32_t>(reports_.size()));
+  for (const auto& [key, report] : reports_) save_thing(bytes, key, report, report.cell.version, report.cell.content);
+  append(bytes, static_cast<uint32_t>(budgets_.size()));
+  for (const auto& [key, budget] : budgets_) {
+    save_thing(bytes, key, budget, budget.terms.version, budget.terms.content);
+    append_text(bytes, budget.id);
+  }
+  append(bytes, static_cast<uint32_t>(plans_.size()));
+  for (const auto& [key, plan] : plans_) {
+    save_thing(bytes, key, plan, plan.terms.version, plan.terms.content);
+    append_text(bytes, plan.id);
+  }
+}
+
+bool State::load(std::string_view saved) {
+  ByteReader bytes(saved);
+  if (!stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes)) return false;
+  now_ = bytes.take<Millis>();
+  as_of_ = bytes.take<Millis>();
+  books_.clear();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const auto hash = bytes.take<uint64_t>();
+    if (!stores_.find(hash)) return false;
+    books_[hash].info = stores_.find(hash);
+  }
+  reports_.clear();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    Report& report = reports_[bytes.take<Key>()];
+    if (!load_thing(bytes, report, report.cell) || !books_.contains(report.store)) return false;
+    report.cut = cut_of(report.cell.content);
+    report.slot = slot_of(report.cell.content.period());
+  }
+  budgets_.clear();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    Budget& budget = budgets_[bytes.take<Key>()];
+    if (!load_thing(bytes, budget, budget.terms) || !books_.contains(budget.store)) return false;
+    budget.id = bytes.take_text();
+    v1::Period period;
+    period.set_from(budget.terms.content.from());
+    period.set_to(budget.terms.content.to());
+    budget.slot = slot_of(period);
+  }
+  plans_.clear();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    Planned& plan = plans_[bytes.take<Key>()];
+    if (!load_thing(bytes, plan, plan.terms) || !books_.contains(plan.store)) return false;
+    plan.id = bytes.take_text();
+  }
+  if (!bytes.ok() || !bytes.empty()) return false;
+  rebuild();
+  return true;
+}
+
+// The contents are stated again in canonical form: fields in the order of their numbers, as they are written by the library.
+void State::fingerprint(Fingerprint& sum) const {
+  stores_.fingerprint(sum);
+  for (const auto& [key, report] : reports_)
+    if (report.cell.version > report.withdrawn) sum.add("ad_report/" + to_hex(key), report.cell.content.SerializeAsString());
+  for (const auto& [key, budget] : budgets_)
+    if (budget.terms.version > budget.withdrawn) sum.add("budget_plan/" + to_hex(key), budget.terms.content.SerializeAsString());
+  for (const auto& [key, plan] : plans_)
+    if (plan.live()) sum.add("campaign_plan/" + to_hex(key), plan.terms.content.SerializeAsString());
+}
+
+}  // namespace xundian::campaigns

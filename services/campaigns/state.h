@@ -1,0 +1,198 @@
+// What promotion has to know: what ad channels report, cut by cut, what was budgeted, and which campaigns are planned.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/rules.h"
+#include "common/service.h"
+#include "common/stores.h"
+#include "common/time.h"
+
+namespace xundian::campaigns {
+
+// The newest that was said of one aspect.
+template <typename Content>
+struct Aspect {
+  Version version;
+  Content content;
+};
+
+// Dimensions that a question may need; every cell has its store and its channel.
+enum Dimension : uint8_t { by_campaign = 1, by_item = 2 };
+
+// The cut that a cell belongs to, in the order in which cuts are asked: from the coarsest to the finest; among equals days before
+// hours before longer periods, so that days add up to months, then the longest attribution.
+struct Cut {
+  uint8_t depth = 0;  // Number of dimensions besides store and channel.
+  std::string names;  // Those dimensions, joined by "+".
+  uint8_t grain = 0;  // Its place among day, hour, week, month, others.
+  uint32_t attribution_left = 0;  // UINT32_MAX less the window's days.
+  uint8_t dimensions = 0;
+  auto operator<=>(const Cut&) const = default;
+  uint32_t attribution_days() const { return UINT32_MAX - attribution_left; }
+};
+
+// The period of a cell: whole days, or an hour of one.
+struct Slot {
+  Day from = 0, to = 0;
+  int32_t hour = -1;
+  auto operator<=>(const Slot&) const = default;
+};
+
+struct Report {
+  uint64_t store = 0;
+  Aspect<v1::AdCell> cell;
+  Version withdrawn;
+  Cut cut;
+  std::optional<Slot> slot;  // Absent: its period is no date, so it cannot be counted.
+
+  bool live() const { return cell.version > withdrawn && slot; }
+  Millis as_of_ms() const { return rank_parts(cell.version.rank).as_of_ms; }
+  // Clicks that were never shown, or anything below zero.
+  bool is_wrong() const;
+};
+
+using Cells = std::map<Cut, std::map<Slot, std::map<Key, const Report*>>>;
+
+struct Campaign {
+  Cells cells;
+  std::map<Key, const Report*> wrong;
+};
+
+struct Channel {
+  Cells cells;
+  std::map<std::string, Campaign> campaigns;  // Cells without a campaign stand under "".
+};
+
+struct Budget {
+  uint64_t store = 0;
+  std::string id;
+  Aspect<v1::BudgetTerms> terms;
+  Version withdrawn;
+  std::optional<Slot> slot;
+  Millis due_ms = 0;  // The timer that is set for it; 0 = none.
+  bool live() const { return terms.version > withdrawn && slot && terms.content.amount_micros() > 0; }
+};
+
+struct Planned {
+  uint64_t store = 0;
+  std::string id;
+  Aspect<v1::CampaignTerms> terms;
+  Version withdrawn;
+  bool live() const { return terms.version > withdrawn; }
+};
+
+// How a budget stands, as far as reports reach.
+struct Pace {
+  int64_t spent_micros = 0;
+  int64_t amount_micros = 0;
+  int64_t due_micros = 0;    // What would be spent by now if it were spent evenly.
+  Millis reached_ms = 0;     // Until when spending is known; 0 = nothing is reported.
+};
+
+// A store's part.
+struct Book {
+  const StoreInfo* info = nullptr;
+  std::map<std::string, Channel> channels;
+};
+
+// A campaign's day, from one cut.
+struct DaySum {
+  int64_t cost_micros = 0, amount_micros = 0, orders = 0;
+  bool knows_amount = false, knows_orders = true;
+  Millis reached_ms = 0;
+};
+
+Cut cut_of(const v1::AdCell& cell);
+std::optional<Slot> slot_of(const v1::Period& period);
+
+// Calls `visit(slot, report)` for the cells that answer a question about whole days in [from, to], or about hours: each day from one
+// cut, the coarsest that has the needed dimensions. `fits(slot)` says whether a period lies within what is asked.
+template <typename Fits, typename Visit>
+void answer_from_one_cut(const Cells& cells, uint8_t needed, Fits&& fits, Visit&& visit) {
+  std::set<Day> taken;
+  for (const auto& [cut, slots] : cells) {
+    if ((cut.dimensions & needed) != needed) continue;
+    std::set<Day> mine;
+    for (const auto& [slot, reports] : slots) {
+      if (!fits(slot)) continue;
+      bool is_free = true;
+      for (Day day = slot.from; day <= slot.to && is_free; ++day)
+        is_free = !taken.contains(day) && (slot.from == slot.to || !mine.contains(day));
+      if (!is_free) continue;
+      for (Day day = slot.from; day <= slot.to; ++day) mine.insert(day);
+      for (const auto& [key, report] : reports) visit(slot, *report);
+    }
+    taken.merge(mine);
+  }
+}
+
+class State final : public Fold {
+ public:
+  State();
+  void fold(const FactView& fact, Outbox& outbox) override;
+  void said(const FactView& fact) override { judge_.said(fact); }
+  void wake(Millis now, Outbox& outbox) override;
+  Millis next_wake() const override;
+  void save(std::string& bytes) const override;
+  bool load(std::string_view bytes) override;
+  void fingerprint(Fingerprint& sum) const override;
+
+  // For queries.
+  const Stores& stores() const { return stores_; }
+  const RuleBook& rules() const { return rules_; }
+  const std::map<uint64_t, Book>& books() const { return books_; }
+  const std::map<Key, Budget>& budgets() const { return budgets_; }
+  const std::map<Key, Planned>& plans() const { return plans_; }
+  Millis as_of() const { return as_of_; }
+  Millis now() const { return now_; }
+  Pace pace(const Budget& budget) const;
+  // When what a cell says ends: its period, or the time as of which it was said, if that is earlier.
+  Millis reached(const StoreInfo& store, const Slot& slot, const Report& report) const;
+  std::string currency(const StoreInfo& store, std::string_view stated) const {
+    return stated.empty() ? store.currency_code : std::string(stated);
+  }
+
+ private:
+  void fold_store(const FactView& fact, Outbox& outbox);
+  void fold_report(const FactView& fact, Outbox& outbox);
+  void fold_budget(const FactView& fact, Outbox& outbox);
+  void fold_plan(const FactView& fact, Outbox& outbox);
+  Book& book_of(const FactView& fact);
+  void enter(const Key& key, const Report& report);
+  void leave(const Key& key, const Report& report);
+  void rebuild();
+  void watch_midnight(const Book& book);
+  void schedule(const Key& key, Budget& budget);
+
+  // A campaign's last days, each from one cut.
+  std::map<Day, DaySum> days_of(const Book& book, const Campaign& campaign, Day from, Day to) const;
+  void judge_campaign(const Book& book, const std::string& channel, const std::string& campaign, Outbox& outbox);
+  void judge_budget(const Budget& budget, Outbox& outbox);
+  void judge_all(Outbox& outbox);
+
+  // Things.
+  Stores stores_;
+  RuleBook rules_;
+  Judge judge_;
+  std::map<Key, Report> reports_;
+  std::map<Key, Budget> budgets_;
+  std::map<Key, Planned> plans_;
+  Millis now_ = 0, as_of_ = 0;
+
+  // What follows from them.
+  std::map<uint64_t, Book> books_;
+  std::set<std::pair<Millis, Key>> timers_;  // Of budgets.
+  Millis midnight_ms_ = never;               // The next at which a store's day begins.
+};
+
+std::span<const ShippedRule> shipped_rules();
+query::v1::GetMetricDefinitionsResponse metric_definitions();
+ServiceDefinition definition();
+
+}  // namespace xundian::campaigns
