@@ -1,0 +1,167 @@
+#include "services/intake/state.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace xundian::intake {
+
+namespace {
+
+constexpr uint32_t done_aspect = 1, undone_aspect = 2;
+
+}  // namespace
+
+std::optional<uint64_t> content_rank(const FactView& fact) {
+  if (revision_of(fact.head().rank) == 0) return std::nullopt;
+  FieldScan scan(fact.body());
+  while (scan.next())
+    if (scan.field() == v1::Fact::kContentRankFieldNumber) return scan.number();
+  return is_undo(fact.head().rank) ? std::optional<uint64_t>(0) : std::nullopt;
+}
+
+bool is_outside_kind(Kind kind) {
+  switch (kind) {
+    case v1::Fact::FACT_NOT_SET:
+    case v1::Fact::kFinding:
+    case v1::Fact::kAlertState:
+    case v1::Fact::kDelivery:
+    case v1::Fact::kTick:
+    case v1::Fact::kHorizon:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// Of each part the newest version is kept, so the state does not depend on the order of arrival.
+void IntakeFold::fold(const FactView& fact, Outbox&) {
+  std::vector<Said>& known = things_[fact.key()];
+  const auto sorted = static_cast<std::ptrdiff_t>(known.size());
+  for_each_part(fact, [&](Part part, Version version) {
+    const auto end = known.begin() + sorted;
+    const auto at = std::lower_bound(known.begin(), end, part, [](const Said& said, Part wanted) { return said.part < wanted; });
+    if (at == end || at->part != part) {
+      known.push_back({part, version});
+    } else if (at->version >= version) {
+      return;
+    } else {
+      at->version = version;
+    }
+    note_content(fact, part);
+  });
+  if (static_cast<std::ptrdiff_t>(known.size()) > sorted) {
+    // A fact may name a line twice: the newest counts.
+    std::sort(known.begin(), known.end(), [](const Said& a, const Said& b) {
+      return a.part != b.part ? a.part < b.part : a.version > b.version;
+    });
+    known.erase(std::unique(known.begin(), known.end(), [](const Said& a, const Said& b) { return a.part == b.part; }), known.end());
+  }
+  if (fact.kind() == v1::Fact::kStoreState) stores_.fold(fact);
+  if (fact.kind() == v1::Fact::kImportState) fold_import(fact);
+}
+
+void IntakeFold::note_content(const FactView& fact, Part part) {
+  if (const auto rank = xundian::intake::content_rank(fact))
+    content_ranks_[{fact.key(), part}] = *rank;
+  else if (!content_ranks_.empty())
+    content_ranks_.erase({fact.key(), part});
+}
+
+void IntakeFold::fold_import(const FactView& fact) {
+  v1::ImportState state;
+  uint64_t id = 0;
+  const std::string_view key = fact.key_text();
+  const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
+  if (error != std::errc() || end != key.data() + key.size() || !fact.parse(state)) return;
+  ImportInfo& info = imports_[id];
+  if (fact.states(done_aspect) && fact.version(done_aspect) > info.done_version) {
+    info.done_version = fact.version(done_aspect);
+    info.done = state.done();
+  }
+  if (fact.states(undone_aspect)) info.undone_version = std::max(info.undone_version, fact.version(undone_aspect));
+}
+
+Version IntakeFold::held(const Key& thing, Part part) const {
+  const auto found = things_.find(thing);
+  if (found == things_.end()) return {};
+  const std::vector<Said>& known = found->second;
+  const auto at = std::lower_bound(known.begin(), known.end(), part, [](const Said& said, Part wanted) { return said.part < wanted; });
+  return at == known.end() || at->part != part ? Version{} : at->version;
+}
+
+bool IntakeFold::stands_after(const Key& thing, Version withdrawn) const {
+  const auto found = things_.find(thing);
+  if (found == things_.end()) return false;
+  return std::any_of(found->second.begin(), found->second.end(), [withdrawn](const Said& said) { return said.version > withdrawn; });
+}
+
+std::optional<uint64_t> IntakeFold::content_rank(const Key& thing, Part part) const {
+  if (content_ranks_.empty()) return std::nullopt;
+  const auto found = content_ranks_.find({thing, part});
+  return found == content_ranks_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void IntakeFold::save(std::string& bytes) const {
+  append(bytes, static_cast<uint64_t>(things_.size()));
+  for (const auto& [key, known] : things_) {
+    append(bytes, key);
+    append(bytes, static_cast<uint32_t>(known.size()));
+    for (const Said& said : known) append(bytes, said);
+  }
+  append(bytes, static_cast<uint64_t>(content_ranks_.size()));
+  for (const auto& [part, rank] : content_ranks_) {
+    append(bytes, part.first);
+    append(bytes, part.second);
+    append(bytes, rank);
+  }
+  append(bytes, static_cast<uint64_t>(imports_.size()));
+  for (const auto& [id, info] : imports_) {
+    append(bytes, id);
+    append(bytes, info.done_version);
+    append(bytes, info.undone_version);
+    append_text(bytes, info.done.SerializeAsString());
+  }
+  stores_.save(bytes);
+}
+
+bool IntakeFold::load(std::string_view bytes) {
+  ByteReader reader(bytes);
+  things_.clear();
+  content_ranks_.clear();
+  imports_.clear();
+  for (uint64_t left = reader.take<uint64_t>(); left > 0 && reader.ok(); --left) {
+    std::vector<Said>& known = things_[reader.take<Key>()];
+    const uint32_t count = reader.take<uint32_t>();
+    const std::string_view all = reader.take_bytes(size_t{count} * sizeof(Said));
+    known.reserve(all.size() / sizeof(Said));
+    for (size_t at = 0; at < all.size(); at += sizeof(Said)) known.push_back(xundian::load<Said>(all.data() + at));
+  }
+  for (uint64_t left = reader.take<uint64_t>(); left > 0 && reader.ok(); --left) {
+    const Key key = reader.take<Key>();
+    const Part part = reader.take<Part>();
+    content_ranks_[{key, part}] = reader.take<uint64_t>();
+  }
+  for (uint64_t left = reader.take<uint64_t>(); left > 0 && reader.ok(); --left) {
+    ImportInfo& info = imports_[reader.take<uint64_t>()];
+    info.done_version = reader.take<Version>();
+    info.undone_version = reader.take<Version>();
+    const std::string_view done = reader.take_text();
+    if (!info.done.ParseFromArray(done.data(), static_cast<int>(done.size()))) return false;
+  }
+  return stores_.load(reader) && reader.ok() && reader.empty();
+}
+
+void IntakeFold::fingerprint(Fingerprint& sum) const {
+  for (const auto& [key, known] : things_) {
+    for (const Said& said : known) {
+      std::string cell, value;
+      append(cell, key);
+      append(cell, said.part);
+      append(value, said.version);
+      append(value, content_rank(key, said.part).value_or(UINT64_MAX));
+      sum.add(cell, value);
+    }
+  }
+}
+
+}  // namespace xundian::intake

@@ -1,0 +1,89 @@
+// What intake knows: the version last said of every part of every thing, the stores, and the imports.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/service.h"
+#include "common/stores.h"
+
+namespace xundian::intake {
+
+class Jobs;
+
+// What has a version of its own in a thing: an aspect, by its number, or a line, by the hash of its id with the highest bit set.
+using Part = uint64_t;
+inline constexpr Part line_bit = Part{1} << 63;
+inline constexpr Part part_of_line(uint64_t id_hash) { return id_hash | line_bit; }
+
+// Calls `visit(part, version)` for all that a fact states.
+template <typename Visit>
+void for_each_part(const FactView& fact, Visit&& visit) {
+  for (uint32_t aspect = 0; aspect <= withdrawn_aspect; ++aspect)
+    if (aspect != lines_aspect && fact.states(aspect)) visit(Part{aspect}, fact.version(aspect));
+  for (uint32_t line = 0; line < fact.line_count(); ++line) visit(part_of_line(fact.line_id(line)), fact.line_version(line));
+}
+
+// Undos say odd revisions; what is said anew after an undo is lifted to the even one above.
+inline constexpr uint64_t revision_max = 15;
+inline constexpr uint64_t revision_of(uint64_t rank) { return rank & revision_max; }
+inline constexpr bool is_undo(uint64_t rank) { return revision_of(rank) % 2 == 1; }
+// The rank of the next undo, or of the next that is lifted; 0 = no revision is left.
+inline constexpr uint64_t next_rank(uint64_t rank, bool undo) {
+  const uint64_t revision = revision_of(rank) + (is_undo(rank) == undo ? 2 : 1);
+  return revision > revision_max ? 0 : (rank & ~revision_max) | revision;
+}
+// Of what an undo restored and of what was lifted: the rank at which its content was first said (Fact.content_rank).
+std::optional<uint64_t> content_rank(const FactView& fact);
+
+// Facts from outside: all that intake weighs.
+bool is_outside_kind(Kind kind);
+
+struct ImportInfo {
+  v1::ImportDone done;
+  Version done_version, undone_version;
+  bool undone() const { return undone_version != Version{}; }
+};
+
+class IntakeFold final : public Fold {
+ public:
+  void fold(const FactView& fact, Outbox& outbox) override;
+  void save(std::string& bytes) const override;
+  bool load(std::string_view bytes) override;
+  // Of every version; intake has no fingerprint to show, but tests compare states with it.
+  void fingerprint(Fingerprint& sum) const override;
+
+  bool knows(const Key& thing) const { return things_.contains(thing); }
+  // Something of it is newer than this.
+  bool stands_after(const Key& thing, Version withdrawn) const;
+  // The newest that was said; zero if nothing was.
+  Version held(const Key& thing, Part part) const;
+  // If an undo said what is held, or it was lifted: the rank at which its content was first said.
+  std::optional<uint64_t> content_rank(const Key& thing, Part part) const;
+  size_t things() const { return things_.size(); }
+  const Stores& stores() const { return stores_; }
+  const std::map<uint64_t, ImportInfo>& imports() const { return imports_; }
+
+ private:
+  struct Said {
+    Part part = 0;
+    Version version;
+  };
+  void note_content(const FactView& fact, Part part);
+  void fold_import(const FactView& fact);
+
+  tsl::robin_map<Key, std::vector<Said>, KeyHash> things_;   // Each in the order of the parts.
+  std::map<std::pair<Key, Part>, uint64_t> content_ranks_;   // Where what is held has another rank than its content.
+  Stores stores_;
+  std::map<uint64_t, ImportInfo> imports_;
+};
+
+// `jobs` runs imports and undos; without it (a tool, a test) those are refused.
+ServiceDefinition definition(Jobs* jobs = nullptr);
+
+}  // namespace xundian::intake
