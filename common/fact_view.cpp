@@ -165,6 +165,7 @@ bool FieldScan::next() {
   if (bytes_.empty()) return false;
   uint64_t tag = 0;
   if (!take_varint(tag)) return false;
+  if (tag < 8 || tag > UINT32_MAX) return ok_ = false;  // There is no field 0, and none beyond 2^29.
   field_ = static_cast<uint32_t>(tag >> 3);
   value_ = {};
   number_ = 0;
