@@ -69,13 +69,13 @@ bool Replica::wants(Kind kind) const {
   return kind == v1::Fact::kTick || std::find(definition_.kinds.begin(), definition_.kinds.end(), kind) != definition_.kinds.end();
 }
 
-Fold& Replica::fold_of(PartitionState& state, std::string_view scope) {
-  const auto found = state.folds.find(scope);
-  if (found != state.folds.end()) return *found->second;
-  auto& fold = state.folds[std::string(scope)];
-  fold = definition_.make_fold();
-  fold->scope = scope;
-  return *fold;
+Replica::Group& Replica::group_of(PartitionState& state, std::string_view scope) {
+  const auto found = state.groups.find(scope);
+  if (found != state.groups.end()) return found->second;
+  Group& group = state.groups[std::string(scope)];
+  group.fold = definition_.make_fold();
+  group.fold->scope = scope;
+  return group;
 }
 
 Result<void> Replica::take(const CommitView& commit, OwnAnswers* own) {
@@ -96,18 +96,18 @@ Result<void> Replica::take_batch(const BatchView& batch, OwnAnswers* own) {
     return fail(Code::data_loss, "partition {}: the journal goes on at {}, the fold stands at {}", partition, batch.header().base, state.offset);
   const bool ours = batch.is_answer() && producers_.contains(batch.header().producer);
   if (!ours) {
-    Fold& fold = fold_of(state, batch.scope());
+    Group& group = group_of(state, batch.scope());
     const bool wall = options_.clock == Clock::wall;
-    if (wall) state.time_ms = std::max(state.time_ms, batch.header().time_ms);
+    if (wall) group.time_ms = std::max(group.time_ms, batch.header().time_ms);
     // Under the wall clock any record brings time, even if the fold wants none of its facts.
-    bool bring_time = wall && fold.next_wake() <= state.time_ms;
+    bool bring_time = wall && group.fold->next_wake() <= group.time_ms;
     Result<void> outcome;
     const auto walked = batch.for_each([&](Kind kind) { return bring_time || wants(kind); },
         [&](std::string_view frame, Offset offset) {
           if (!outcome) return;
           bring_time = false;
-          if (!wall && !batch.is_answer()) state.time_ms = std::max(state.time_ms, ::xundian::load<FactHead>(frame.data()).occurred_ms);
-          outcome = take_input(partition, state, fold, frame, offset, own);
+          if (!wall && !batch.is_answer()) group.time_ms = std::max(group.time_ms, ::xundian::load<FactHead>(frame.data()).occurred_ms);
+          outcome = take_input(partition, state, group, frame, offset, own);
         });
     if (!walked) return walked;
     if (!outcome) return outcome;
@@ -117,11 +117,12 @@ Result<void> Replica::take_batch(const BatchView& batch, OwnAnswers* own) {
 }
 
 // Wakes the fold, folds the input, and hands the fold what it says: from the journal if it was said before, else as it is said now.
-Result<void> Replica::take_input(Partition partition, PartitionState& state, Fold& fold, std::string_view frame, Offset offset,
+Result<void> Replica::take_input(Partition partition, PartitionState& state, Group& group, std::string_view frame, Offset offset,
                                  OwnAnswers* own) {
-  const FactView fact(frame, offset, state.time_ms);
+  Fold& fold = *group.fold;
+  const FactView fact(frame, offset, group.time_ms);
   outbox_.clear();
-  if (fold.next_wake() <= state.time_ms) fold.wake(state.time_ms, outbox_);
+  if (fold.next_wake() <= group.time_ms) fold.wake(group.time_ms, outbox_);
   if (fact.kind() != v1::Fact::kTick && wants(fact.kind())) fold_marked(partition, fold, fact);
   if (!outbox_.rejected().empty()) say_skipped(fact, outbox_.rejected());
   const bool said_before = offset + 1 <= state.answered;
@@ -132,7 +133,7 @@ Result<void> Replica::take_input(Partition partition, PartitionState& state, Fol
   } else {
     frames = frames_of_outbox(partition, fact);
   }
-  for (const std::string& said : frames) fold.said(FactView(said, offset, state.time_ms));
+  for (const std::string& said : frames) fold.said(FactView(said, offset, group.time_ms));
   if (!said_before && !frames.empty()) send(partition, state, fold, offset, frames);
   return {};
 }
@@ -203,7 +204,6 @@ void Replica::close_batch(Partition partition, PartitionState& state) {
   header.flags = fold_answer;
   header.producer = producer_id(producer_name(partition));
   header.sequence = state.answers_sequence;
-  header.time_ms = state.time_ms;
   ready_.push_back({partition, state.answers_sequence, state.answers.finish(state.answers_scope, options_.partitions_all, header)});
 }
 
@@ -218,20 +218,25 @@ bool Replica::caught_up() const {
 }
 
 Offset Replica::offset(Partition partition) const { return states_.at(partition).offset; }
-Millis Replica::time(Partition partition) const { return states_.at(partition).time_ms; }
+
+Millis Replica::time(Partition partition) const {
+  Millis newest = 0;
+  for (const auto& [scope, group] : states_.at(partition).groups) newest = std::max(newest, group.time_ms);
+  return newest;
+}
 
 Millis Replica::next_wake(Partition partition) const {
   Millis first = never;
-  for (const auto& [scope, fold] : states_.at(partition).folds) first = std::min(first, fold->next_wake());
+  for (const auto& [scope, group] : states_.at(partition).groups) first = std::min(first, group.fold->next_wake());
   return first;
 }
 
 std::vector<Fold*> Replica::folds(std::string_view tenant) const {
   std::vector<Fold*> folds;
   for (const auto& [partition, state] : states_)
-    for (const auto& [scope, fold] : state.folds)
+    for (const auto& [scope, group] : state.groups)
       if (tenant.empty() || (scope.size() > tenant.size() && scope.starts_with(tenant) && scope[tenant.size()] == '/'))
-        folds.push_back(fold.get());
+        folds.push_back(group.fold.get());
   return folds;
 }
 
@@ -248,12 +253,12 @@ std::string Replica::save() const {
   for (const auto& [partition, state] : states_) {
     append(bytes, partition);
     append(bytes, state.offset);
-    append(bytes, state.time_ms);
-    append(bytes, static_cast<uint32_t>(state.folds.size()));
-    for (const auto& [scope, fold] : state.folds) {
+    append(bytes, static_cast<uint32_t>(state.groups.size()));
+    for (const auto& [scope, group] : state.groups) {
       append_text(bytes, scope);
+      append(bytes, group.time_ms);
       std::string saved;
-      fold->save(saved);
+      group.fold->save(saved);
       append(bytes, static_cast<uint64_t>(saved.size()));
       bytes.append(saved);
     }
@@ -268,10 +273,10 @@ bool Replica::load(std::string_view bytes) {
   for (auto& [expected, state] : states_) {
     if (reader.take<Partition>() != expected) return false;
     state.offset = reader.take<Offset>();
-    state.time_ms = reader.take<Millis>();
     for (uint32_t left = reader.take<uint32_t>(); left > 0 && reader.ok(); --left) {
-      Fold& fold = fold_of(state, reader.take_text());
-      if (!fold.load(reader.take_bytes(reader.take<uint64_t>()))) return false;
+      Group& group = group_of(state, reader.take_text());
+      group.time_ms = reader.take<Millis>();
+      if (!group.fold->load(reader.take_bytes(reader.take<uint64_t>()))) return false;
     }
   }
   return reader.ok() && reader.empty();

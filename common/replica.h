@@ -94,18 +94,22 @@ class Replica {
   bool load(std::string_view bytes);
 
  private:
-  struct PartitionState {
-    std::map<std::string, std::unique_ptr<Fold>, std::less<>> folds;  // By scope.
-    Offset offset = 0;
+  // Under the facts clock each group has a time of its own: what another group says first is chance.
+  struct Group {
+    std::unique_ptr<Fold> fold;
     Millis time_ms = 0;
+  };
+  struct PartitionState {
+    std::map<std::string, Group, std::less<>> groups;  // By scope.
+    Offset offset = 0;
     uint64_t answered = 0;
     BatchBuilder answers;  // Of one scope.
     std::string answers_scope;
     uint64_t answers_sequence = 0;
   };
-  Fold& fold_of(PartitionState& state, std::string_view scope);
+  Group& group_of(PartitionState& state, std::string_view scope);
   Result<void> take_batch(const BatchView& batch, OwnAnswers* own);
-  Result<void> take_input(Partition partition, PartitionState& state, Fold& fold, std::string_view frame, Offset offset, OwnAnswers* own);
+  Result<void> take_input(Partition partition, PartitionState& state, Group& group, std::string_view frame, Offset offset, OwnAnswers* own);
   void fold_marked(Partition partition, Fold& fold, const FactView& fact);
   void say_skipped(const FactView& fact, const std::string& why);
   std::vector<std::string> frames_of_outbox(Partition partition, const FactView& input);
