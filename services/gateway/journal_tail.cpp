@@ -62,13 +62,8 @@ bool TailStream::has_reached(uint64_t ticket) const {
 JournalTail::JournalTail(const Home& home) : home_(home), event_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   CHECK(event_fd_ >= 0, "no eventfd");
   readers_.resize(home_.settings().buses);
-  for (uint32_t bus = 0; bus < home_.settings().buses; ++bus) {
-    zmq::socket_t& bell = bells_.emplace_back(zmq_context(), zmq::socket_type::sub);
-    bell.set(zmq::sockopt::linger, 0);
-    bell.set(zmq::sockopt::rcvhwm, 1'000);
-    bell.set(zmq::sockopt::subscribe, "");
-    bell.connect(home_.endpoint(fmt::format("bus.{}.bell", bus)));
-  }
+  for (uint32_t bus = 0; bus < home_.settings().buses; ++bus)
+    bells_.push_back(std::make_unique<BellListener>(home_.endpoint(fmt::format("bus.{}.bell", bus))));
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -283,14 +278,10 @@ void JournalTail::drop_reader(uint32_t bus, const Error& why) {
 
 void JournalTail::wait_for_bell() {
   std::vector<zmq::pollitem_t> items{{nullptr, event_fd_, ZMQ_POLLIN, 0}};
-  for (zmq::socket_t& bell : bells_) items.push_back({bell.handle(), 0, ZMQ_POLLIN, 0});
+  for (const auto& bell : bells_) items.push_back({bell->socket().handle(), 0, ZMQ_POLLIN, 0});
   try {
     zmq::poll(items, idle);
-    for (zmq::socket_t& bell : bells_) {
-      zmq::message_t rung;
-      while (bell.recv(rung, zmq::recv_flags::dontwait)) {
-      }
-    }
+    for (const auto& bell : bells_) bell->newest();  // What it says is looked up in the journal itself.
   } catch (const zmq::error_t& error) {
     spdlog::warn("bell_unheard why=\"{}\"", error.what());
   }

@@ -12,8 +12,8 @@
 #include <string>
 #include <thread>
 #include <vector>
-#include <zmq.hpp>
 
+#include "common/bell.h"
 #include "common/home.h"
 #include "common/journal.h"
 
@@ -91,7 +91,7 @@ class JournalTail {
   bool stop_ = false;
   int event_fd_ = -1;
   std::vector<std::unique_ptr<JournalReader>> readers_;  // By bus; null until the journal is there.
-  std::vector<zmq::socket_t> bells_;
+  std::vector<std::unique_ptr<BellListener>> bells_;
   std::thread thread_;
 };
 

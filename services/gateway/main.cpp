@@ -14,6 +14,7 @@ using namespace xundian;
 int usage(int status) {
   fmt::print(stderr,
              "xundian-gateway: the door of Xundian: gRPC, JSON over HTTP, the status page.\n"
+             "  --home FOLDER   the home (else XUNDIAN_HOME, else ./var)\n"
              "  --config FILE   reads [gateway] there (else XUNDIAN_CONFIG)\n"
              "  --check         checks the settings and ends\n"
              "  --print-config  prints the settings and ends\n"
@@ -31,19 +32,22 @@ void print(const gateway::Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const option options[] = {{"config", required_argument, nullptr, 'c'}, {"check", no_argument, nullptr, 'k'},
+  const option options[] = {{"home", required_argument, nullptr, 'o'}, {"config", required_argument, nullptr, 'c'}, {"check", no_argument, nullptr, 'k'},
                             {"print-config", no_argument, nullptr, 'p'}, {"help", no_argument, nullptr, 'h'}, {nullptr, 0, nullptr, 0}};
   const char* environment = std::getenv("XUNDIAN_CONFIG");
+  std::string home;
   std::string config = environment == nullptr ? "" : environment;
   bool only_check = false, only_print = false;
   for (int flag; (flag = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
     if (flag == 'c') config = optarg;
+    else if (flag == 'o') home = optarg;
     else if (flag == 'k') only_check = true;
     else if (flag == 'p') only_print = true;
     else return usage(flag == 'h' ? 0 : 2);
   }
   start_log("gateway");
-  const auto settings = gateway::read_settings(config);
+  auto settings = gateway::read_settings(config);
+  if (settings && !home.empty()) settings->home = home;
   const auto checked = settings ? gateway::check_settings(*settings) : Result<void>(tl::unexpected(settings.error()));
   if (!checked) {
     spdlog::error("settings_refused why=\"{}\"", checked.error().message);
