@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "common/stores.h"
@@ -54,7 +55,7 @@ struct SnapshotCounters {
   int64_t amount_micros = 0;
   int32_t sales = 0;   // Days on which the difference is known.
   int32_t priced = 0;  // Those with a price.
-  int32_t resets = 0;  // Falling counters.
+  int64_t resets = 0;  // Falling counters.
 
   bool empty() const { return sales == 0 && resets == 0; }
   void add(const SnapshotCounters& other, int sign = 1) {
@@ -65,6 +66,9 @@ struct SnapshotCounters {
     resets += sign * other.resets;
   }
 };
+
+// Their bytes go into the fingerprint as they lie.
+static_assert(std::has_unique_object_representations_v<Counters> && std::has_unique_object_representations_v<SnapshotCounters>);
 
 struct CurrencyDay {
   TextId currency = 0;

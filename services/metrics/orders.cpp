@@ -74,14 +74,18 @@ void MetricsFold::merge_order(const FactView& fact, Order& order) {
   }
 }
 
-OrderChange MetricsFold::fold_order(const FactView& fact, StoreBook& book) {
+OrderChange MetricsFold::fold_order(const FactView& fact, StoreBook& book, Outbox& outbox) {
   const auto [index, fresh] = orders_.of(fact.key());
   Order& order = orders_[index];
   if (fresh) {
     order.store = book_index_.at(book.store);
     book.orders.push_back(index);
   }
-  if (!says_more(fact, order) || !scan_.scan(fact)) return {};
+  if (!says_more(fact, order)) return {};
+  if (!scan_.scan(fact)) {
+    outbox.reject("the order cannot be read");
+    return {};
+  }
   const int64_t refunded_before = order.refunded_micros;
   count_order(book, order, -1);
   count_refunds_of(book, fact.key(), order, -1);

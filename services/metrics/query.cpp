@@ -16,10 +16,6 @@ struct Asked {
   Day from = 0, to = 0;
   Grain grain = Grain::total;
   By by = By::nothing;
-
-  bool wants(std::string_view store) const {
-    return stores.empty() || std::find(stores.begin(), stores.end(), store) != stores.end();
-  }
 };
 
 struct Period {
@@ -378,18 +374,22 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<MetricsFold* const
 Result<query::v1::ListStoresResponse> list_stores(std::span<MetricsFold* const> folds) {
   std::vector<query::v1::Store> stores;
   for (const MetricsFold* fold : folds)
-    for (const StoreInfo* info : fold->stores().all()) stores.push_back(fold->stores().describe(*info));
+    for (const StoreInfo* info : fold->stores().all()) stores.emplace_back(fold->stores().describe(*info)).set_scope(fold->scope);
   std::sort(stores.begin(), stores.end(), [](const auto& a, const auto& b) { return a.id() < b.id(); });
   query::v1::ListStoresResponse response;
   for (query::v1::Store& store : stores) *response.add_stores() = std::move(store);
   return response;
 }
 
-// What overrides hold is the same in each group; the first fold that has any names them.
+// A rule set is told to every group; an override that several of them hold is listed once.
 Result<query::v1::ListRulesResponse> list_rules(std::span<MetricsFold* const> folds) {
   query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("metrics");
-  for (const MetricsFold* fold : folds)
-    for (const v1::Rule& rule : fold->rule_book().list("metrics").overrides()) *response.add_overrides() = rule;
+  std::set<std::string> listed;
+  for (const MetricsFold* fold : folds) {
+    const query::v1::ListRulesResponse rules = fold->rule_book().list("metrics");
+    for (const v1::Rule& rule : rules.overrides())
+      if (listed.insert(rule.SerializeAsString()).second) *response.add_overrides() = rule;
+  }
   return response;
 }
 

@@ -37,7 +37,7 @@ void MetricsFold::merge_refund(const FactView& fact, Refund& refund, std::string
   }
 }
 
-void MetricsFold::fold_refund(const FactView& fact, StoreBook& book) {
+void MetricsFold::fold_refund(const FactView& fact, StoreBook& book, Outbox& outbox) {
   const auto [index, fresh] = refunds_.of(fact.key());
   Refund& refund = refunds_[index];
   if (fresh) {
@@ -46,7 +46,7 @@ void MetricsFold::fold_refund(const FactView& fact, StoreBook& book) {
   }
   const auto newer = [&](uint32_t aspect, const Version& held) { return fact.states(aspect) && fact.version(aspect) > held; };
   if (!newer(opened_aspect, refund.opened) && !newer(status_aspect, refund.status) && !newer(withdrawn_aspect, refund.withdrawn)) return;
-  if (!fact.parse(refund_state_)) return;
+  if (!fact.parse(refund_state_)) return outbox.reject("the refund cannot be read");
 
   // The order that was named and the one that is named now count their own word or not, depending on this refund.
   const auto recount_order = [&](int sign) {

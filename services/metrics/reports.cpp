@@ -15,11 +15,22 @@ void put(Report& report, Figure which, bool stated, int64_t value) {
   report.figures[which] = value;
 }
 
+// How fine a cut is: the dimensions that it has beside the store, which all have.
+uint16_t depth_of(std::string_view dimensions) {
+  uint16_t depth = 0;
+  while (!dimensions.empty()) {
+    const size_t end = std::min(dimensions.find('+'), dimensions.size());
+    if (dimensions.substr(0, end) != "store") ++depth;
+    dimensions.remove_prefix(std::min(end + 1, dimensions.size()));
+  }
+  return depth;
+}
+
 }  // namespace
 
 void MetricsFold::read_place(const v1::Cut& cut, const v1::Period& period, Report& report) {
   report.dimensions = texts_.intern(cut.dimensions());
-  report.depth = static_cast<uint16_t>(1 + std::count(cut.dimensions().begin(), cut.dimensions().end(), '+'));
+  report.depth = depth_of(cut.dimensions());
   report.grain = texts_.intern(cut.grain());
   report.attribution_days = cut.attribution_days();
   report.is_snapshot = cut.grain() == "snapshot";
@@ -60,7 +71,7 @@ void MetricsFold::read_product(const v1::ProductCell& cell, Report& report) {
 
 // Merges a cell; `read` fills a report from the message.
 template <typename Read>
-void MetricsFold::fold_report(const FactView& fact, StoreBook& book, Read&& read) {
+void MetricsFold::fold_report(const FactView& fact, StoreBook& book, Outbox& outbox, Read&& read) {
   const auto [index, fresh] = reports_.of(fact.key());
   Report& report = reports_[index];
   if (fresh) {
@@ -73,7 +84,7 @@ void MetricsFold::fold_report(const FactView& fact, StoreBook& book, Read&& read
   Report merged = report;
   if (newer) {
     merged = {.cell = fact.version(cell_aspect), .withdrawn = report.withdrawn, .figures = {}, .store = report.store};
-    if (!read(merged)) return;
+    if (!read(merged)) return outbox.reject("the report cell cannot be read");
   }
   if (gone) merged.withdrawn = fact.version(withdrawn_aspect);
   place_report(book, index, false);
@@ -81,16 +92,16 @@ void MetricsFold::fold_report(const FactView& fact, StoreBook& book, Read&& read
   place_report(book, index, true);
 }
 
-void MetricsFold::fold_traffic(const FactView& fact, StoreBook& book) {
-  fold_report(fact, book, [&](Report& report) {
+void MetricsFold::fold_traffic(const FactView& fact, StoreBook& book, Outbox& outbox) {
+  fold_report(fact, book, outbox, [&](Report& report) {
     if (!fact.parse(traffic_report_)) return false;
     read_traffic(traffic_report_.cell(), report);
     return true;
   });
 }
 
-void MetricsFold::fold_product(const FactView& fact, StoreBook& book) {
-  fold_report(fact, book, [&](Report& report) {
+void MetricsFold::fold_product(const FactView& fact, StoreBook& book, Outbox& outbox) {
+  fold_report(fact, book, outbox, [&](Report& report) {
     if (!fact.parse(product_report_)) return false;
     read_product(product_report_.cell(), report);
     return true;

@@ -54,7 +54,7 @@ class MetricsFold final : public Fold {
   void recount(StoreBook& book);
 
   // orders.cpp
-  OrderChange fold_order(const FactView& fact, StoreBook& book);
+  OrderChange fold_order(const FactView& fact, StoreBook& book, Outbox& outbox);
   void merge_order(const FactView& fact, Order& order);
   // sign: 1 puts the contribution in, -1 takes it out.
   void count_order(StoreBook& book, const Order& order, int sign);
@@ -64,7 +64,7 @@ class MetricsFold final : public Fold {
   void add(DayCell& cell, TextId currency, int hour, std::optional<TextId> channel, const Counters& counters, int sign);
 
   // refunds.cpp
-  void fold_refund(const FactView& fact, StoreBook& book);
+  void fold_refund(const FactView& fact, StoreBook& book, Outbox& outbox);
   void merge_refund(const FactView& fact, Refund& refund, std::string_view store);
   // What the order list itself says was refunded, as long as no refund names the order.
   void count_refunded(StoreBook& book, const Key& key, const Order& order, int sign);
@@ -76,10 +76,10 @@ class MetricsFold final : public Fold {
                    const std::vector<RefundLine>* lines, int sign);
 
   // reports.cpp
-  void fold_traffic(const FactView& fact, StoreBook& book);
-  void fold_product(const FactView& fact, StoreBook& book);
+  void fold_traffic(const FactView& fact, StoreBook& book, Outbox& outbox);
+  void fold_product(const FactView& fact, StoreBook& book, Outbox& outbox);
   template <typename Read>
-  void fold_report(const FactView& fact, StoreBook& book, Read&& read);
+  void fold_report(const FactView& fact, StoreBook& book, Outbox& outbox, Read&& read);
   void read_traffic(const v1::TrafficCell& cell, Report& report);
   void read_product(const v1::ProductCell& cell, Report& report);
   void read_place(const v1::Cut& cut, const v1::Period& period, Report& report);

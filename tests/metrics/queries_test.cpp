@@ -1,0 +1,93 @@
+#include "tests/metrics/ask.h"
+
+namespace xundian::metrics::tests {
+namespace {
+
+template <typename Response, typename Request>
+Response call(std::span<Fold* const> folds, const char* method, const Request& request) {
+  const auto bytes = definition().answer(folds, method, request.SerializeAsString());
+  EXPECT_TRUE(bytes.has_value()) << (bytes ? "" : bytes.error().message);
+  Response response;
+  EXPECT_TRUE(bytes && response.ParseFromString(*bytes));
+  return response;
+}
+
+TEST(Queries, RefuseWhatTheyCannotRead) {
+  Drive d = drive();
+  EXPECT_EQ(ask(d, {.metrics = {"orders"}, .from = "11/01"}), "error: \"11/01\" is no date; write it as 2026-11-11");
+  EXPECT_EQ(ask(d, {.metrics = {"orders"}, .grain = "week"}), "error: \"week\" is no grain; use total, month, day or hour");
+  EXPECT_EQ(ask(d, {.metrics = {"orders"}, .by = "colour"}),
+            "error: \"colour\" is no dimension; use store, sku, channel, campaign or agent");
+  EXPECT_EQ(definition().answer({}, "Dance", "").error().code, Code::unimplemented);
+}
+
+TEST(Queries, LeaveOtherServicesMetricsAndUnknownStoresAlone) {
+  Drive d = drive();
+  open_store(d);
+  d.put(nov1, paid("a", nov1, 7, "mug", 1, 10));
+  EXPECT_EQ(ask(d, {.metrics = {"roas", "orders", "orders"}}), "* * 2026-11-01 orders 1\n");
+  EXPECT_EQ(ask(d, {.metrics = {"orders"}, .stores = {"nowhere"}}), "");
+  EXPECT_EQ(ask(d, {.metrics = {"orders"}, .by = "campaign"}), "");
+}
+
+// A buyer is the same in all stores of a group, and counted in each group of a tenant.
+TEST(Queries, AddGroups) {
+  Drive one = drive(), two = drive();
+  open_store(one);
+  open_store(two, "t");
+  one.put(nov1, paid("a", nov1, 7, "mug", 1, 10));
+  two.put(nov1, paid("b", nov1, 7, "mug", 2, 20, "t"));
+  Fold* folds[] = {&one.fold(), &two.fold()};
+  query::v1::QueryMetricsRequest request;
+  for (const char* metric : {"buyers", "orders", "units", "spend_per_buyer"}) request.add_metrics(metric);
+  request.set_from("2026-11-01");
+  request.set_to("2026-11-01");
+  EXPECT_EQ(print(call<query::v1::QueryMetricsResponse>(folds, "QueryMetrics", request).rows()),
+            "* * 2026-11-01 buyers 2\n* * 2026-11-01 orders 2\n* * 2026-11-01 spend_per_buyer 30000000/2 CNY\n* * 2026-11-01 units 3\n");
+  EXPECT_EQ(call<query::v1::ListStoresResponse>(folds, "ListStores", query::v1::ListStoresRequest()).stores_size(), 2);
+}
+
+TEST(Queries, OverlookEachStoresNewestDay) {
+  Drive d = drive();
+  d.put(nov1, paid("a", nov1, 7, "mug", 1, 10));
+  d.put(nov1, paid("b", nov1 + day_ms, 7, "mug", 1, 20));
+  d.put(nov1, paid("c", nov1, 7, "mug", 1, 30, "t"));
+  query::v1::GetOverviewRequest request;
+  auto overview = call<query::v1::GetOverviewResponse>({d.folds(), 1}, "GetOverview", request);
+  EXPECT_EQ(print(overview.rows()),
+            "s * 2026-11-02 buyers 1 provisional\ns * 2026-11-02 net_sales 20000000 provisional\ns * 2026-11-02 order_value 20000000/1 provisional\n"
+            "s * 2026-11-02 orders 1 provisional\ns * 2026-11-02 paid_amount 20000000 provisional\n"
+            "s * 2026-11-02 spend_per_buyer 20000000/1 provisional\ns * 2026-11-02 units 1 provisional\n"
+            "t * 2026-11-01 buyers 1 provisional\nt * 2026-11-01 net_sales 30000000 provisional\nt * 2026-11-01 order_value 30000000/1 provisional\n"
+            "t * 2026-11-01 orders 1 provisional\nt * 2026-11-01 paid_amount 30000000 provisional\n"
+            "t * 2026-11-01 spend_per_buyer 30000000/1 provisional\nt * 2026-11-01 units 1 provisional\n");
+  EXPECT_EQ(overview.as_of_ms(), nov1 + day_ms);
+  request.add_stores("s");
+  request.set_day("2026-11-01");
+  overview = call<query::v1::GetOverviewResponse>({d.folds(), 1}, "GetOverview", request);
+  EXPECT_EQ(overview.rows_size(), 7);
+  EXPECT_EQ(overview.rows(0).status(), "final");
+}
+
+TEST(Queries, DefineEveryMetricInBothLanguages) {
+  const auto all = metric_definitions();
+  for (const query::v1::MetricDefinition& metric : all.definitions()) {
+    EXPECT_FALSE(metric.name_zh().empty() || metric.name_en().empty() || metric.formula().empty()) << metric.id();
+    EXPECT_EQ(metric.service(), "metrics");
+    EXPECT_GE(metric.version(), 1u);
+  }
+  EXPECT_EQ(call<query::v1::GetMetricDefinitionsResponse>({}, "GetMetricDefinitions", query::v1::GetMetricDefinitionsRequest()).definitions_size(),
+            metric_definitions().definitions_size());
+}
+
+TEST(Queries, ListRulesAndWhatOverridesThem) {
+  Drive d = drive();
+  d.put(nov1, R"(key: "ours" rule_set { list { rules { id: "sales_drop" fire_at_micros: 500000 } } })");
+  const auto rules = call<query::v1::ListRulesResponse>({d.folds(), 1}, "ListRules", query::v1::ListRulesRequest());
+  EXPECT_EQ(static_cast<size_t>(rules.rules_size()), shipped_rules().size());
+  ASSERT_EQ(rules.overrides_size(), 1);
+  EXPECT_EQ(rules.overrides(0).fire_at_micros(), 500'000);
+}
+
+}  // namespace
+}  // namespace xundian::metrics::tests
