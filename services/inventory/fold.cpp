@@ -97,8 +97,7 @@ void State::wake(Millis now, Outbox& outbox) {
   if (now_ >= midnight_ms_) {
     midnight_ms_ = never;
     for (const auto& [hash, place] : places_) watch_midnight(place);
-    for (SkuId id = 0; id < skus_.size(); ++id)
-      if (!skus_[id].levels.empty()) judge_sku(id, outbox);
+    judge_stock(outbox);
     for (const auto& [key, purchase] : purchases_) judge_purchase(purchase, outbox);
   }
   while (!timers_.empty() && timers_.begin()->first <= now_) {
@@ -205,7 +204,7 @@ void State::fold_level(const FactView& fact, Outbox& outbox) {
 void State::fold_purchase(const FactView& fact, Outbox& outbox) {
   v1::PurchaseOrder state;
   if (!fact.parse(state)) return outbox.reject("the purchase order cannot be read");
-  place_of(fact);
+  const Place& place = place_of(fact);
   Purchase& purchase = purchases_[fact.key()];
   purchase.store = fact.store();
   if (purchase.id.empty()) purchase.id = fact.key_text();
@@ -219,6 +218,7 @@ void State::fold_purchase(const FactView& fact, Outbox& outbox) {
   take_newer(fact, withdrawn_aspect, purchase.withdrawn);
   const std::vector<SkuId> entered = add_purchase(purchase, 1);
   touched.insert(touched.end(), entered.begin(), entered.end());
+  watch_midnight(place);
   judge_skus(touched, outbox);
   judge_purchase(purchase, outbox);
 }

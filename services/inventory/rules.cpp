@@ -176,11 +176,16 @@ void State::judge_sku(SkuId id, Outbox& outbox) {
     judge_.judge(rules_, rule, {home->info->id, home->info->platform, entity}, measure(rule, plan), now_, outbox);
 }
 
-void State::judge_all(Outbox& outbox) {
+// By pools and names, not by ids, which a restart gives anew.
+void State::judge_stock(Outbox& outbox) {
   std::map<std::pair<std::string_view, std::string_view>, SkuId> sorted;
   for (SkuId id = 0; id < skus_.size(); ++id)
     if (!skus_[id].levels.empty()) sorted.emplace(std::pair(std::string_view(pools_[skus_[id].pool].name), std::string_view(name(skus_[id].name))), id);
   for (const auto& [sku, id] : sorted) judge_sku(id, outbox);
+}
+
+void State::judge_all(Outbox& outbox) {
+  judge_stock(outbox);
   for (auto& [key, order] : unshipped_) {
     schedule(key, order);
     judge_order(order, true, outbox);

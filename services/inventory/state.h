@@ -148,6 +148,7 @@ class State final : public Fold {
   std::optional<int64_t> available_at(const Sku& sku, Millis time) const;
   std::optional<Demand> demand(const Sku& sku, Day last_day) const;
   void judge_sku(SkuId id, Outbox& outbox);
+  void judge_stock(Outbox& outbox);
   void judge_all(Outbox& outbox);
   void judge_skus(const std::vector<SkuId>& ids, Outbox& outbox);
   void judge_order(const Unshipped& order, bool waits, Outbox& outbox);

@@ -1,0 +1,228 @@
+// What inventory answers and says, from facts as sources state them.
+#include "services/inventory/state.h"
+#include "tests/support/drive.h"
+
+namespace xundian::inventory {
+namespace {
+
+constexpr Millis noon = Millis{20'000} * day_ms + 12 * hour_ms;  // 2024-10-04T12:00Z
+
+struct Warehouse : testing::Test {
+  tests::Drive drive{definition().make_fold()};
+
+  std::vector<v1::Fact> level(Millis time, const std::string& key, const std::string& count, const std::string& store = "s1") {
+    return drive.put(time, fmt::format("store: '{}' key: '{}' stock_level {{ count {{ {} counted_ms: {} }} }}", store, key, count, time));
+  }
+  std::vector<v1::Fact> order(Millis time, const std::string& id, Millis paid, const std::string& sku, int64_t units,
+                              const std::string& more = "status { status: 'paid' } shipped {}", const std::string& store = "s1") {
+    return drive.put(time, fmt::format("store: '{}' key: '{}' order_state {{ paid {{ paid_ms: {} }} {} lines {{ line_id: '1' sku: '{}' quantity: {} "
+                                       "amount_micros: 1000000 }} }}",
+                                       store, id, paid, more, sku, units));
+  }
+  std::map<std::string, query::v1::MetricRow> ask(const std::vector<std::string>& metrics, const std::string& by, Day from, Day to,
+                                                  const std::string& grain = "total", const std::vector<std::string>& stores = {}) {
+    query::v1::QueryMetricsRequest request;
+    for (const auto& metric : metrics) request.add_metrics(metric);
+    for (const auto& store : stores) request.add_stores(store);
+    request.set_from(format_day(from));
+    request.set_to(format_day(to));
+    request.set_grain(grain);
+    request.set_by(by);
+    const auto bytes = definition().answer({drive.folds(), 1}, "QueryMetrics", request.SerializeAsString());
+    EXPECT_TRUE(bytes.has_value());
+    query::v1::QueryMetricsResponse response;
+    EXPECT_TRUE(response.ParseFromString(*bytes));
+    std::map<std::string, query::v1::MetricRow> rows;
+    for (const auto& row : response.rows()) rows[fmt::format("{}|{}|{}|{}", row.store(), row.key(), row.from(), row.metric())] = row;
+    return rows;
+  }
+  int64_t figure(const std::string& metric, const std::string& by = "", const std::vector<std::string>& stores = {}) {
+    const auto rows = ask({metric}, by, 19'000, 21'000, "total", stores);
+    return rows.size() == 1 ? rows.begin()->second.numerator() : -999;
+  }
+};
+
+bool says(const std::vector<v1::Fact>& said, const std::string& rule, const std::string& entity, bool holds) {
+  return std::any_of(said.begin(), said.end(), [&](const v1::Fact& fact) {
+    const v1::FindingTerms& terms = fact.finding().terms();
+    return terms.rule() == rule && terms.entity() == entity && terms.holds() == holds;
+  });
+}
+
+TEST_F(Warehouse, FallingToTheStatedReorderPointIsSaidAtOnce) {
+  drive.put(noon, "store: 's1' key: 'mug@' stock_level { policy { sku: 'mug' reorder_point_units: 10 } }");
+  EXPECT_TRUE(level(noon, "mug@", "sku: 'mug' available_units: 12").empty());
+  const auto said = level(noon + 1, "mug@", "sku: 'mug' available_units: 9");
+  ASSERT_TRUE(says(said, "below_reorder_point", "mug", true));
+  EXPECT_EQ(said[0].store(), "s1");
+  EXPECT_NE(said[0].finding().terms().text_en().find("9 available"), std::string::npos) << said[0].finding().terms().text_en();
+  EXPECT_EQ(figure("below_reorder_skus"), 1);
+  // Older news changes nothing, the same said again neither.
+  EXPECT_TRUE(level(noon, "mug@", "sku: 'mug' available_units: 12").empty());
+  EXPECT_TRUE(says(level(noon + 2, "mug@", "sku: 'mug' available_units: 11"), "below_reorder_point", "mug", false));
+}
+
+TEST_F(Warehouse, AvailableIsAddedOverWarehousesAndReckonedWhereNotStated) {
+  level(noon, "mug@north", "sku: 'mug' warehouse: 'north' on_hand_units: 10 reserved_units: 4");
+  level(noon, "mug@south", "sku: 'mug' warehouse: 'south' on_hand_units: 99 available_units: 3 inbound_units: 5");
+  EXPECT_EQ(figure("stock_available"), 9);
+  EXPECT_EQ(figure("stock_position"), 14);
+  drive.put(noon + 1, "store: 's1' key: 'mug@south' stock_level { withdrawn {} }");
+  EXPECT_EQ(figure("stock_available"), 6);
+}
+
+TEST_F(Warehouse, OpenPurchaseOrdersAreOnTheirWayOnce) {
+  level(noon, "mug@", "sku: 'mug' available_units: 3");
+  drive.put(noon, "store: 's1' key: 'po1' purchase_order { terms { lines { sku: 'mug' quantity: 20 } } }");
+  EXPECT_EQ(figure("stock_position"), 23);
+  drive.put(noon + 1, "store: 's1' key: 'po1' purchase_order { receipt { lines { sku: 'mug' quantity: 15 } } }");
+  EXPECT_EQ(figure("stock_position"), 8);
+  level(noon + 2, "mug@", "sku: 'mug' available_units: 3 inbound_units: 30");
+  EXPECT_EQ(figure("stock_position"), 33);
+  drive.put(noon + 3, "store: 's1' key: 'po1' purchase_order { receipt { complete: true } }");
+  level(noon + 3, "mug@", "sku: 'mug' available_units: 3");
+  EXPECT_EQ(figure("stock_position"), 3);
+}
+
+TEST_F(Warehouse, StoresOfAPoolShareTheirStock) {
+  for (const char* store : {"s1", "s2"})
+    drive.put(noon, fmt::format("store: '{}' key: '{}' store_state {{ settings {{ stock_pool: 'p' }} }}", store, store));
+  level(noon, "mug@", "sku: 'mug' available_units: 7", "s1");
+  level(noon + 1, "mug@", "sku: 'mug' available_units: 5", "s2");
+  EXPECT_EQ(figure("stock_available"), 5);
+  EXPECT_EQ(figure("stock_available", "store", {"s1"}), 5);
+  EXPECT_EQ(figure("stock_available", "store", {"s2"}), 5);
+  // It is judged once, at the store that comes first.
+  order(noon + 2, "o1", noon, "mug", 1, "status { status: 'paid' } shipped {}", "s2");
+  const auto said = level(noon + 3, "mug@", "sku: 'mug' available_units: 0", "s2");
+  EXPECT_TRUE(says(said, "out_of_stock", "mug", true));
+  EXPECT_EQ(std::count_if(said.begin(), said.end(), [](const v1::Fact& fact) { return fact.finding().terms().rule() == "out_of_stock"; }), 1);
+  EXPECT_EQ(said[0].store(), "s1");
+}
+
+TEST_F(Warehouse, DemandIsOfWholeDaysAndCoverFollows) {
+  for (int day = 1; day <= 10; ++day) order(noon - day * day_ms, fmt::format("o{}", day), noon - day * day_ms, "mug", 4, "shipped { shipped_ms: -1 }");
+  order(noon, "today", noon, "mug", 100, "shipped { shipped_ms: -1 }");
+  order(noon, "closed", noon - day_ms, "mug", 100, "closed { closed_ms: -1 }");
+  level(noon, "mug@", "sku: 'mug' available_units: 30");
+  EXPECT_EQ(figure("demand_per_day"), 4 * micros);
+  const auto cover = ask({"cover_days"}, "sku", 19'000, 21'000).begin()->second;
+  EXPECT_EQ(cover.numerator(), 30 * micros);
+  EXPECT_EQ(cover.denominator(), 4 * micros);
+  // Ten days are few: three days of demand are the safety stock. 4 x 7 + 12.
+  EXPECT_EQ(figure("reorder_point_units"), 40);
+  EXPECT_EQ(figure("suggested_order_units"), 4 * 30 + 12 - 30);
+  // Asked for an earlier day, demand is that of the days before it and of that day.
+  EXPECT_EQ(ask({"demand_per_day"}, "sku", 20'000 - 5, 20'000 - 5).begin()->second.numerator(), 4 * micros);
+}
+
+TEST_F(Warehouse, DaysWithoutStockAreNoDaysOfNoDemand) {
+  for (int day = 6; day <= 10; ++day) order(noon - day * day_ms, fmt::format("o{}", day), noon - day * day_ms, "mug", 4, "shipped { shipped_ms: -1 }");
+  level(noon - 6 * day_ms, "mug@", "sku: 'mug' available_units: 0");
+  level(noon, "mug@", "sku: 'mug' available_units: 50");
+  EXPECT_EQ(figure("demand_per_day"), 4 * micros);
+}
+
+TEST_F(Warehouse, CoverIsUnknownWhereNothingSellsAndZeroWhereNothingIsLeft) {
+  level(noon - 2 * day_ms, "mug@", "sku: 'mug' available_units: 5");
+  level(noon, "mug@", "sku: 'mug' available_units: 5");
+  EXPECT_EQ(ask({"cover_days"}, "sku", 19'000, 21'000).begin()->second.denominator(), 0);
+  level(noon + 1, "mug@", "sku: 'mug' available_units: 0");
+  const auto cover = ask({"cover_days"}, "sku", 19'000, 21'000).begin()->second;
+  EXPECT_EQ(cover.numerator(), 0);
+  EXPECT_GT(cover.denominator(), 0);
+}
+
+TEST_F(Warehouse, RefundsHoldOrdersBackWhicheverIsSaidFirst) {
+  drive.put(noon, "store: 's1' key: 'r1' refund_state { opened { order: 'o1' } status { status: 'open' } }");
+  order(noon, "o1", noon, "mug", 1);
+  order(noon, "o2", noon, "mug", 1);
+  EXPECT_EQ(figure("unshipped"), 1);
+  drive.put(noon + 1, "store: 's1' key: 'r1' refund_state { status { status: 'closed' } }");
+  EXPECT_EQ(figure("unshipped"), 2);
+  drive.put(noon + 2, "store: 's1' key: 'r1' refund_state { status { status: 'settled' } }");
+  EXPECT_EQ(figure("unshipped"), 1);
+  drive.put(noon + 3, "store: 's1' key: 'r1' refund_state { withdrawn {} }");
+  EXPECT_EQ(figure("unshipped"), 2);
+}
+
+TEST_F(Warehouse, OnlyWhatIsSaidToBeUnshippedWaits) {
+  order(noon, "silent", noon, "mug", 1, "");
+  order(noon, "empty", noon, "mug", 1, "shipped {}");
+  order(noon, "paid", noon, "mug", 1, "status { status: 'paid' }");
+  order(noon, "received", noon, "mug", 1, "status { status: 'paid' } received { received_ms: 5 }");
+  order(noon, "refunded", noon, "mug", 1, "shipped {} refunded { amount_micros: 1000000 }");
+  order(noon, "partly", noon, "mug", 1, "shipped {} refunded { amount_micros: 999999 }");
+  order(noon, "gone", noon, "mug", 1, "shipped {} ");
+  drive.put(noon + 1, "store: 's1' key: 'gone' order_state { withdrawn {} }");
+  EXPECT_EQ(figure("unshipped"), 3);
+}
+
+TEST_F(Warehouse, DeadlinesAreSaidWhenTheyComeWithoutAnyFact) {
+  order(noon, "o1", noon, "mug", 1);
+  const Millis deadline = noon + 48 * hour_ms;
+  EXPECT_EQ(drive.fold().next_wake(), deadline - 6 * hour_ms);
+  EXPECT_TRUE(drive.tick(deadline - 6 * hour_ms - 1).empty());
+  EXPECT_TRUE(says(drive.tick(deadline - 6 * hour_ms), "shipping_deadline_near", "o1", true));
+  const auto said = drive.tick(deadline);
+  EXPECT_TRUE(says(said, "shipping_deadline_near", "o1", false));
+  EXPECT_TRUE(says(said, "unshipped_overdue", "o1", true));
+  EXPECT_EQ(figure("overdue"), 1);
+  EXPECT_TRUE(says(order(deadline + 1, "o1", noon, "mug", 1, "shipped { shipped_ms: -1 }"), "unshipped_overdue", "o1", false));
+  EXPECT_EQ(figure("unshipped"), -999);
+}
+
+TEST_F(Warehouse, ARuleThatMovesItsThresholdMovesItsTimer) {
+  drive.put(noon, "key: 'set' rule_set { list { rules { id: 'shipping_deadline_near' fire_at_micros: 12000000 } } }");
+  order(noon, "o1", noon, "mug", 1);
+  EXPECT_EQ(drive.fold().next_wake(), noon + 36 * hour_ms);
+  drive.put(noon + 1, "key: 'set' rule_set { list { rules { id: 'shipping_deadline_near' fire_at_micros: 3000000 } } }");
+  EXPECT_EQ(drive.fold().next_wake(), noon + 45 * hour_ms);
+}
+
+TEST_F(Warehouse, WhatIsOlderThanTheStoreIsNoNews) {
+  drive.put(noon, fmt::format("store: 's1' key: 's1' store_state {{ settings {{ live_from_ms: {} }} }}", noon));
+  drive.put(noon - 2, "store: 's1' key: 'mug@' stock_level { policy { sku: 'mug' reorder_point_units: 10 } }");
+  EXPECT_TRUE(level(noon - 1, "mug@", "sku: 'mug' available_units: 9").empty());
+  EXPECT_TRUE(order(noon, "old", noon - 49 * hour_ms, "mug", 1).empty());
+  EXPECT_TRUE(says(level(noon, "mug@", "sku: 'mug' available_units: 9"), "below_reorder_point", "mug", true));
+}
+
+TEST_F(Warehouse, AStoresDayMovesWhatIsCountedByIt) {
+  order(noon, "o1", Millis{20'000} * day_ms + 1, "mug", 1);
+  EXPECT_EQ(ask({"unshipped"}, "store", 19'999, 20'001, "day").begin()->second.from(), format_day(20'000));
+  drive.put(noon, "store: 's1' key: 's1' store_state { settings { time_zone: 'America/New_York' } }");
+  EXPECT_EQ(ask({"unshipped"}, "store", 19'999, 20'001, "day").begin()->second.from(), format_day(19'999));
+}
+
+TEST_F(Warehouse, SkusOffTheShelfAreNotMissed) {
+  drive.put(noon, "store: 's1' key: 'mug' listing { shelf { on_shelf: false } }");
+  drive.put(noon, "store: 's1' key: 'mug@' stock_level { policy { sku: 'mug' reorder_point_units: 10 } }");
+  EXPECT_TRUE(level(noon, "mug@", "sku: 'mug' available_units: 0").empty());
+  EXPECT_TRUE(says(drive.put(noon + 1, "store: 's1' key: 'mug' listing { shelf { on_shelf: true } }"), "out_of_stock", "mug", true));
+}
+
+TEST_F(Warehouse, UnreadableFactsAreRejectedAndChangeNothing) {
+  v1::Fact fact;
+  fact.set_store("s1");
+  fact.set_key("mug@");
+  fact.set_as_of_ms(noon);
+  fact.mutable_stock_level()->mutable_count()->set_sku("mug");
+  std::string frame;
+  ASSERT_TRUE(append_frame(frame, fact).has_value());
+  frame[frame.size() - 4] = '\x7f';  // The text's length now reaches beyond the message.
+  Outbox outbox;
+  const std::string before = drive.fingerprint();
+  drive.fold().fold(FactView(frame, 0, noon), outbox);
+  EXPECT_NE(outbox.rejected(), "");
+  EXPECT_EQ(drive.fingerprint(), before);
+}
+
+TEST_F(Warehouse, MethodsOfOthersAreNotAnswered) {
+  const auto answered = definition().answer({drive.folds(), 1}, "ListAlerts", "");
+  ASSERT_FALSE(answered.has_value());
+  EXPECT_EQ(answered.error().code, Code::unimplemented);
+}
+
+}  // namespace
+}  // namespace xundian::inventory
