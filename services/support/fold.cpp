@@ -1,0 +1,90 @@
+// What the service desk comes to know when something is stated.
+#include "services/support/state.h"
+
+namespace xundian::support {
+
+void Cell::add(const Cell& other) {
+  first_response_seconds += other.first_response_seconds;
+  first_responses += other.first_responses;
+  response_seconds += other.response_seconds;
+  responses += other.responses;
+  replies += other.replies;
+  questions += other.questions;
+  conversations += other.conversations;
+  unanswered += other.unanswered;
+}
+
+const Desk* State::desk_of(uint64_t store) const {
+  const auto found = desks_.find(store);
+  return found == desks_.end() ? nullptr : &found->second;
+}
+
+Desk& State::desk_of(const FactView& fact) {
+  stores_.of(fact);
+  Desk& desk = desks_[fact.store()];
+  desk.store = fact.store();
+  desk.newest_ms = std::max(desk.newest_ms, fact.occurred_ms());
+  return desk;
+}
+
+void State::fold(const FactView& fact, Outbox& outbox) {
+  now_ = fact.time_ms();
+  switch (fact.kind()) {
+    case v1::Fact::kStoreState: return take_store(fact, outbox);
+    case v1::Fact::kRuleSet: return take_rules(fact, outbox);
+    case v1::Fact::kChatMessage: return take_message(desk_of(fact), fact, outbox);
+    case v1::Fact::kOrderState: return take_order(desk_of(fact), fact, outbox);
+    case v1::Fact::kRefundState: {
+      Desk& desk = desk_of(fact);
+      if (merge(desk.refunds, fact, outbox)) judge_refund(desk, fact.key(), now_, outbox);
+      return;
+    }
+    case v1::Fact::kServiceScore: {
+      Desk& desk = desk_of(fact);
+      if (merge(desk.scores, fact, outbox)) judge_score(desk, now_, outbox);
+      return;
+    }
+    case v1::Fact::kReviewState: merge(desk_of(fact).reviews, fact, outbox); return;
+    case v1::Fact::kCaseState: merge(desk_of(fact).cases, fact, outbox); return;
+    default: return;  // Not ours.
+  }
+}
+
+// True if the fact said anything newer of the thing.
+template <typename Thing>
+bool State::merge(std::map<Key, Merged<Thing>>& things, const FactView& fact, Outbox& outbox) {
+  Thing stated;
+  if (!fact.parse(stated)) {
+    outbox.reject("the state cannot be read");
+    return false;
+  }
+  Merged<Thing>& thing = things[fact.key()];
+  if (thing.id.empty()) thing.id = fact.key_text();
+  return thing.merge(fact, stated);
+}
+
+void State::take_store(const FactView& fact, Outbox& outbox) {
+  const StoreInfo before = stores_.of(fact);
+  const bool recounted = stores_.fold(fact);
+  const auto desk = desks_.find(fact.store());
+  if (desk == desks_.end()) return;
+  const StoreInfo& after = info(desk->second);
+  if (recounted || before.live_from_ms != after.live_from_ms) recount(desk->second);
+  judge_anew(desk->second, now_, outbox);
+  judge_due(now_, outbox);
+}
+
+void State::take_rules(const FactView& fact, Outbox& outbox) {
+  if (!rules_.fold(fact)) return;
+  for (auto& [store, desk] : desks_) judge_anew(desk, now_, outbox);
+  judge_due(now_, outbox);
+}
+
+void State::wake(Millis now, Outbox& outbox) {
+  now_ = now;
+  judge_due(now, outbox);
+}
+
+Millis State::next_wake() const { return due_.empty() ? never : due_.begin()->at; }
+
+}  // namespace xundian::support

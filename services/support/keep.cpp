@@ -1,0 +1,206 @@
+// The state as bytes, and what of it the fingerprint sums up. What follows from the things is not saved but made again.
+#include <algorithm>
+
+#include "services/support/touched.h"
+
+namespace xundian::support {
+
+namespace {
+
+// The words of a message that count; its buyer does not, because the key that hides buyers is another one in every home.
+void append_line(std::string& bytes, const Message& message) {
+  append(bytes, message.sent_ms);
+  append(bytes, static_cast<uint32_t>(message.author));
+  for (const std::string* text : {&message.agent, &message.conversation, &message.reply_to}) append_text(bytes, *text);
+}
+
+template <typename Map>
+auto sorted(const Map& map) {
+  std::vector<const typename Map::value_type*> entries;
+  for (const auto& entry : map) entries.push_back(&entry);
+  std::sort(entries.begin(), entries.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
+  return entries;
+}
+
+template <typename Thing>
+void save_things(std::string& bytes, const std::map<Key, Merged<Thing>>& things) {
+  append(bytes, static_cast<uint32_t>(things.size()));
+  for (const auto& [key, thing] : things) {
+    append(bytes, key);
+    append_text(bytes, thing.id);
+    append(bytes, static_cast<uint32_t>(thing.versions.size()));
+    for (const auto& [aspect, version] : thing.versions) {
+      append(bytes, aspect);
+      append(bytes, version);
+    }
+    append_text(bytes, thing.state.SerializeAsString());
+  }
+}
+
+template <typename Thing>
+bool load_things(ByteReader& bytes, std::map<Key, Merged<Thing>>& things) {
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    Merged<Thing>& thing = things[bytes.take<Key>()];
+    thing.id = bytes.take_text();
+    for (uint32_t versions = bytes.take<uint32_t>(); versions > 0 && bytes.ok(); --versions) {
+      const auto aspect = bytes.take<uint32_t>();
+      thing.versions[aspect] = bytes.take<Version>();
+    }
+    const std::string_view state = bytes.take_text();
+    if (!thing.state.ParseFromArray(state.data(), static_cast<int>(state.size()))) return false;
+  }
+  return bytes.ok();
+}
+
+template <typename Thing>
+void add_things(Fingerprint& sum, std::string_view kind, const std::string& store, const std::map<Key, Merged<Thing>>& things) {
+  for (const auto& [key, thing] : things) {
+    std::vector<const google::protobuf::FieldDescriptor*> stated;
+    Thing::GetReflection()->ListFields(thing.state, &stated);
+    for (const auto* aspect : stated)
+      if (thing.counts(static_cast<uint32_t>(aspect->number())))
+        sum.add(fmt::format("{}/{}/{}/{}", kind, store, thing.id, aspect->name()),
+                Thing::GetReflection()->GetMessage(thing.state, aspect).SerializeAsString());
+  }
+}
+
+void save_desk(std::string& bytes, const Desk& desk) {
+  append(bytes, desk.newest_ms);
+  append(bytes, static_cast<uint32_t>(desk.messages.size()));
+  for (const auto* entry : sorted(desk.messages)) {
+    const Message& message = entry->second;
+    append(bytes, message.key);
+    append_text(bytes, message.id);
+    append(bytes, message.line);
+    append(bytes, message.withdrawn);
+    append_line(bytes, message);
+    append(bytes, message.buyer);
+  }
+  append(bytes, static_cast<uint32_t>(desk.orders.size()));
+  for (const auto* entry : sorted(desk.orders)) {
+    append(bytes, entry->first);
+    append(bytes, entry->second);
+  }
+  save_things(bytes, desk.refunds);
+  save_things(bytes, desk.reviews);
+  save_things(bytes, desk.scores);
+  save_things(bytes, desk.cases);
+}
+
+bool load_desk(ByteReader& bytes, Desk& desk, const std::string& store) {
+  desk.newest_ms = bytes.take<Millis>();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const Key key = bytes.take<Key>();
+    Message& message = desk.messages[key];
+    message.key = key;
+    message.id = bytes.take_text();
+    message.line = bytes.take<Version>();
+    message.withdrawn = bytes.take<Version>();
+    message.sent_ms = bytes.take<Millis>();
+    message.author = static_cast<v1::AuthorKind>(bytes.take<uint32_t>());
+    for (std::string* text : {&message.agent, &message.conversation, &message.reply_to}) *text = bytes.take_text();
+    message.parent = message.reply_to.empty() ? Key() : thing_key(v1::Fact::kChatMessage, store, message.reply_to);
+    message.buyer = bytes.take<uint64_t>();
+  }
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const Key key = bytes.take<Key>();
+    desk.orders[key] = bytes.take<Order>();
+  }
+  return load_things(bytes, desk.refunds) && load_things(bytes, desk.reviews) && load_things(bytes, desk.scores) &&
+         load_things(bytes, desk.cases);
+}
+
+}  // namespace
+
+// Puts messages together into conversations and orders to their buyers, as if all had just been stated.
+void State::rebuild(Desk& desk) {
+  Touched touched;
+  std::vector<Message*> loose;
+  for (auto& [key, message] : desk.messages) {
+    if (!message.counts()) continue;
+    loose.push_back(&message);
+    link(desk, message, true);
+    if (message.from_customer() && message.buyer != 0) desk.buyers[message.buyer].asked[message.sent_ms] += 1;
+  }
+  group(desk, loose, touched);
+  for (const auto& [key, order] : desk.orders)
+    if (order.counted_ms() != 0) desk.buyers[order.buyer].paid[order.counted_ms()] += 1;
+  for (const auto& [id, buyer] : desk.buyers) count_buyer(desk, buyer, 1);
+}
+
+void State::save(std::string& bytes) const {
+  append(bytes, now_);
+  stores_.save(bytes);
+  rules_.save(bytes);
+  judge_.save(bytes);
+  append(bytes, static_cast<uint32_t>(desks_.size()));
+  for (const auto& [store, desk] : desks_) {
+    append(bytes, store);
+    save_desk(bytes, desk);
+  }
+  append(bytes, static_cast<uint32_t>(due_.size()));
+  for (const Due& due : due_) {
+    append(bytes, due.at);
+    append(bytes, due.store);
+    append(bytes, due.key);
+    append(bytes, static_cast<uint8_t>(due.refund));
+  }
+}
+
+bool State::load(std::string_view saved) {
+  ByteReader bytes(saved);
+  now_ = bytes.take<Millis>();
+  if (!stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes)) return false;
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const auto store = bytes.take<uint64_t>();
+    Desk& desk = desks_[store];
+    desk.store = store;
+    const StoreInfo* known = stores_.find(store);
+    if (known == nullptr || !load_desk(bytes, desk, known->id)) return false;
+    rebuild(desk);
+  }
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const auto at = bytes.take<Millis>();
+    const auto desk = desks_.find(bytes.take<uint64_t>());
+    const Key key = bytes.take<Key>();
+    const bool refund = bytes.take<uint8_t>() != 0;
+    if (!bytes.ok() || desk == desks_.end()) return false;
+    if (refund) {
+      schedule_refund(desk->second, key, at);
+      continue;
+    }
+    const auto conversation = desk->second.conversations.find(key);
+    if (conversation == desk->second.conversations.end()) return false;
+    schedule(desk->second, key, conversation->second, at);
+  }
+  return bytes.ok() && bytes.empty();
+}
+
+void State::fingerprint(Fingerprint& sum) const {
+  stores_.fingerprint(sum);
+  for (const auto& [hash, desk] : desks_) {
+    const std::string& store = info(desk).id;
+    for (const auto& [key, message] : desk.messages) {
+      if (!message.counts()) continue;
+      std::string line;
+      append_line(line, message);
+      sum.add(fmt::format("message/{}/{}", store, message.id), line);
+    }
+    for (const auto& [agent, hours] : desk.cells)
+      for (const auto& [hour, cell] : hours)
+        if (!cell.empty()) {
+          std::string values;
+          for (const int64_t value : cell.values()) append(values, value);
+          sum.add(fmt::format("desk/{}/{}/{}", store, agent, hour), values);
+        }
+    for (const auto& [day, inquiries] : desk.inquiries)
+      if (inquiries.asked != 0) sum.add(fmt::format("inquiries/{}/{}", store, day), fmt::format("{}/{}", inquiries.paid, inquiries.asked));
+    if (desk.waiting != 0) sum.add("waiting/" + store, std::to_string(desk.waiting));
+    add_things(sum, "refund", store, desk.refunds);
+    add_things(sum, "review", store, desk.reviews);
+    add_things(sum, "score", store, desk.scores);
+    add_things(sum, "case", store, desk.cases);
+  }
+}
+
+}  // namespace xundian::support

@@ -1,0 +1,126 @@
+// What the support service knows: of each store its conversations, buyers who ask, refunds, reviews, scores and cases.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <set>
+#include <span>
+
+#include "common/order_scan.h"
+#include "common/rules.h"
+#include "common/service.h"
+#include "common/stores.h"
+#include "services/support/things.h"
+
+namespace xundian::support {
+
+// A store's part of the state.
+struct Desk {
+  uint64_t store = 0;  // Hash of its id.
+  std::unordered_map<Key, Message, KeyHash> messages;
+  std::unordered_map<Key, std::vector<Key>, KeyHash> replies;  // To each message, known or not: what replies to it.
+  std::map<Key, Conversation> conversations;
+  std::map<std::string, std::map<int64_t, Cell>> cells;  // By agent and hour (day * 24 + hour of the day).
+  std::map<Day, NewsDay> news;
+  tsl::robin_map<Key, Order, KeyHash> orders;
+  std::unordered_map<uint64_t, Buyer> buyers;
+  std::map<Day, Inquiries> inquiries;
+  std::map<Key, Merged<v1::RefundState>> refunds;
+  std::map<Key, Merged<v1::ReviewState>> reviews;
+  std::map<Key, Merged<v1::ServiceScore>> scores;
+  std::map<Key, Merged<v1::CaseState>> cases;
+  std::map<Key, Millis> refunds_due;  // When open refunds come near their deadlines, as far as that is to come.
+  int64_t waiting = 0;  // Conversations in which a customer waits.
+  Millis newest_ms = 0;
+};
+
+using ScoreOfDay = std::optional<uint32_t> (*)(const v1::ScoreCard&);
+
+std::span<const ShippedRule> shipped_rules();
+query::v1::GetMetricDefinitionsResponse metric_definitions();
+// A stated length in whole seconds, rounded to the nearest.
+int64_t whole_seconds(Millis length);
+bool is_open(const Merged<v1::RefundState>& refund);
+bool is_open(const Merged<v1::CaseState>& one);
+// The scores of the days that have any of the wanted kind.
+std::map<Day, uint32_t> scores_by_day(const Desk& desk, ScoreOfDay score);
+std::optional<uint32_t> description_of(const v1::ScoreCard& card);
+
+class State final : public Fold {
+ public:
+  State() : rules_(shipped_rules()) {}
+  void fold(const FactView& fact, Outbox& outbox) override;
+  void said(const FactView& fact) override { judge_.said(fact); }
+  void wake(Millis now, Outbox& outbox) override;
+  Millis next_wake() const override;
+  void save(std::string& bytes) const override;
+  bool load(std::string_view bytes) override;
+  void fingerprint(Fingerprint& sum) const override;
+
+  const Stores& stores() const { return stores_; }
+  const RuleBook& rules() const { return rules_; }
+  // Null if nothing was said of the store.
+  const Desk* desk_of(uint64_t store) const;
+  Millis now() const { return now_; }
+
+ private:
+  struct Touched;  // Conversations that an input changed.
+
+  Desk& desk_of(const FactView& fact);
+  const StoreInfo& info(const Desk& desk) const { return *stores_.find(desk.store); }
+  void take_store(const FactView& fact, Outbox& outbox);
+  void take_rules(const FactView& fact, Outbox& outbox);
+  void recount(Desk& desk);
+  void rebuild(Desk& desk);
+  template <typename Thing>
+  bool merge(std::map<Key, Merged<Thing>>& things, const FactView& fact, Outbox& outbox);
+
+  // conversations.cpp
+  void take_message(Desk& desk, const FactView& fact, Outbox& outbox);
+  void meet(Desk& desk, const Message& message, std::vector<Message*>& loose, Touched& touched);
+  void group(Desk& desk, const std::vector<Message*>& loose, Touched& touched);
+  bool extend(Desk& desk, Message& message, Touched& touched);
+  void dissolve(Desk& desk, Key home, std::vector<Message*>& loose, Touched& touched);
+  void walk(Desk& desk, Conversation& conversation, int sign, Touched& touched);
+  void step(Desk& desk, const Conversation& conversation, const Message& message, Progress& progress, int sign, Touched& touched);
+  void link(Desk& desk, const Message& message, bool linked);
+
+  // inquiries.cpp
+  void take_order(Desk& desk, const FactView& fact, Outbox& outbox);
+  void count_message(Desk& desk, uint64_t buyer, Millis sent_ms, int sign);
+  void count_payment(Desk& desk, uint64_t buyer, Millis paid_ms, int sign);
+  void count_buyer(Desk& desk, const Buyer& buyer, int sign);
+
+  // rules.cpp
+  void judge_conversation(Desk& desk, const Key& home, Millis now, Outbox& outbox);
+  void judge_gone(const Desk& desk, const std::string& name, Millis now, Outbox& outbox);
+  void judge_first_response(const Desk& desk, Millis now, Outbox& outbox);
+  void judge_refund(Desk& desk, const Key& key, Millis now, Outbox& outbox);
+  void judge_score(const Desk& desk, Millis now, Outbox& outbox);
+  void judge_due(Millis now, Outbox& outbox);
+  void judge_anew(Desk& desk, Millis now, Outbox& outbox);
+  std::optional<Millis> threshold(const Desk& desk, std::string_view rule, std::string_view entity) const;
+  void schedule(Desk& desk, const Key& home, Conversation& conversation, Millis due);
+  void schedule_refund(Desk& desk, const Key& key, Millis due);
+  Judge::Subject subject(const Desk& desk, std::string_view entity) const;
+
+  struct Due {
+    Millis at = 0;
+    uint64_t store = 0;
+    Key key;
+    bool refund = false;
+    auto operator<=>(const Due&) const = default;
+  };
+
+  Stores stores_;
+  RuleBook rules_;
+  Judge judge_;
+  std::map<uint64_t, Desk> desks_;
+  std::set<Due> due_;
+  Millis now_ = 0;   // The time of the newest record.
+  OrderScan scan_;   // Reused.
+};
+
+ServiceDefinition definition();
+
+}  // namespace xundian::support

@@ -1,0 +1,121 @@
+// What customer service deals with: messages, conversations, buyers who ask, refunds, reviews, scores and cases.
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/fact_view.h"
+#include "common/time.h"
+
+namespace xundian::support {
+
+// A thing with few facts: of each aspect the newest content, and its version.
+template <typename State>
+struct Merged {
+  std::string id;
+  std::map<uint32_t, Version> versions;  // By aspect.
+  State state;
+
+  // True if anything was newer.
+  bool merge(const FactView& fact, const State& stated) {
+    bool newer = false;
+    const auto* fields = State::descriptor();
+    for (int index = 0; index < fields->field_count(); ++index) {
+      const auto* field = fields->field(index);
+      const auto aspect = static_cast<uint32_t>(field->number());
+      if (!fact.states(aspect) || fact.version(aspect) <= versions[aspect]) continue;
+      versions[aspect] = fact.version(aspect);
+      const auto* access = State::GetReflection();
+      access->MutableMessage(&state, field)->CopyFrom(access->GetMessage(stated, field));
+      newer = true;
+    }
+    return newer;
+  }
+  // Whether an aspect counts: it was said, and not withdrawn since.
+  bool counts(uint32_t aspect) const {
+    const auto said = versions.find(aspect), withdrawn = versions.find(withdrawn_aspect);
+    return said != versions.end() && said->second > (withdrawn == versions.end() ? Version() : withdrawn->second);
+  }
+};
+
+struct Message {
+  Key key;
+  std::string id;
+  Version line, withdrawn;
+  Millis sent_ms = 0;
+  v1::AuthorKind author = v1::AUTHOR_KIND_UNSPECIFIED;
+  std::string agent;
+  uint64_t buyer = 0;
+  std::string conversation;
+  std::string reply_to;
+  Key parent;  // The message that it replies to; zero = none.
+  Key home;    // The conversation that it is counted in; zero = none.
+
+  bool counts() const { return line > withdrawn; }
+  bool from_customer() const { return author == v1::AUTHOR_KIND_CUSTOMER; }
+  bool from_agent() const { return author == v1::AUTHOR_KIND_AGENT; }
+};
+
+// How far a conversation has come, message by message in the order of time.
+struct Progress {
+  bool asked = false;      // A customer wrote.
+  bool replied = false;    // And a human answered, be it to this or to something else.
+  bool responded = false;  // There is a first response.
+  bool waiting = false;
+  Millis asked_ms = 0;    // The earliest message of a customer.
+  Millis waiting_ms = 0;  // Since when the customer waits.
+};
+
+struct Conversation {
+  std::string name;     // Its stated id, else the id of the root of its reply tree.
+  bool stated = false;  // The source names it.
+  std::vector<const Message*> messages;  // In the order of time.
+  Progress progress;
+  Millis due = never;  // When somebody has waited too long.
+};
+
+// What is counted in a store's hour for an agent; for no agent, what nobody is credited with.
+struct Cell {
+  int64_t first_response_seconds = 0, first_responses = 0;
+  int64_t response_seconds = 0, responses = 0;  // Closed waiting intervals.
+  int64_t replies = 0;                          // Messages of human agents.
+  int64_t questions = 0;                        // Messages of customers.
+  int64_t conversations = 0, unanswered = 0;    // By the customer's earliest message.
+
+  static constexpr size_t count = 8;
+  std::array<int64_t, count> values() const {
+    return {first_response_seconds, first_responses, response_seconds, responses, replies, questions, conversations, unanswered};
+  }
+  bool empty() const { return values() == std::array<int64_t, count>{}; }
+  void add(const Cell& other);
+};
+
+// Buyers who asked on a day before they had ever paid, and those of them who paid that day or the next.
+struct Inquiries {
+  int64_t asked = 0, paid = 0;
+};
+
+// A day's first responses as far as they are news: what the rule judges.
+struct NewsDay {
+  int64_t seconds = 0, count = 0;
+};
+
+struct Buyer {
+  std::map<Millis, uint32_t> asked;  // When the buyer wrote, and how often in that millisecond.
+  std::map<Millis, uint32_t> paid;   // When the buyer's orders were paid.
+};
+
+struct Order {
+  Version placed, paid, withdrawn;
+  uint64_t buyer = 0;
+  Millis paid_ms = 0;
+
+  // When the order tells of its buyer's payment; 0 = it does not.
+  Millis counted_ms() const { return placed > withdrawn && paid > withdrawn && buyer != 0 && paid_ms > 0 ? paid_ms : 0; }
+};
+
+}  // namespace xundian::support
