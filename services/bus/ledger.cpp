@@ -98,7 +98,7 @@ Result<Ledger> recover(JournalReader& reader, Position volume_start, uint32_t pa
   Ledger ledger = TRY(read_from(reader, volume_start, partitions, whole));
   // A volume that was begun and holds nothing yet has no control batch; then the one before it has.
   const JournalReader::Range range = TRY(reader.range());
-  if (whole || range.low >= volume_start) return ledger;
+  if (whole || range.low == range.next) return ledger;
   ledger = TRY(read_from(reader, range.low, partitions, whole));
   if (!whole) return fail(Code::data_loss, "no control batch from position {} on; restore the journal from a backup", range.low);
   return ledger;

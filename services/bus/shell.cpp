@@ -95,6 +95,7 @@ Result<std::unique_ptr<Shell>> Shell::open(const Home& home, const Config& confi
 // After the journal is ours: binding a socket takes it away from whoever had it.
 Result<void> Shell::bind() {
   const auto endpoint = [&](const char* name) { return home_.endpoint(fmt::format("bus.{}.{}", bus_, name)); };
+  put_.set(zmq::sockopt::rcvhwm, 256);  // For each producer, before the sequencer counts what it takes in.
   fetch_.set(zmq::sockopt::sndhwm, 8);  // Who asks without reading the answers gets no more of them.
   bell_.set(zmq::sockopt::xpub_verbose, true);
   TRY_VOID(bind_socket(fetch_, endpoint("fetch")));

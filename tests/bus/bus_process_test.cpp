@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <thread>
 
@@ -178,30 +179,48 @@ TEST(Bus, TwoUnderOneName) {
   EXPECT_EQ(read_numbers(**reader)[partition_of(group_hash("t/g"), 16)], up_to(2));
 }
 
-TEST(Bus, ALateAnswerIsNotTakenForTheNext) {
+TEST(Bus, RefusesAConfigurationByFileAndLine) {
+  BusProcess bus;
+  const std::string path = bus.folder() + "/xundian.toml";
+  std::ofstream(path) << "[metrics]\nanything = 1\n[bus]\npartitions = 16\nvolum_bytes = 1\n";
+  bus.launch({"--config", path, "--check"});
+  EXPECT_EQ(bus.wait(), 2);
+  EXPECT_NE(bus.said().find(path + ":5: bus.volum_bytes is not known; did you mean \"volume_bytes\"?"), std::string::npos) << bus.said();
+  std::ofstream(path) << "[bus]\npartitions = 16\n";
+  bus.launch({"--config", path, "--check"});
+  EXPECT_EQ(bus.wait(), 0);
+  EXPECT_FALSE(std::filesystem::exists(bus.folder() + "/home"));
+}
+
+TEST(Query, AnAnswerToAnEarlierQuestionIsNotTakenForThisOne) {
   BusProcess folder;
   const std::string endpoint = "ipc://" + folder.folder() + "/slow";
-  QueryServer server(endpoint, [](std::string_view method, std::string_view) { return Result<std::string>(std::string(method)); });
+  zmq::socket_t server = make_socket(zmq::socket_type::router, answer_message_bytes_max);
+  ASSERT_TRUE(bind_socket(server, endpoint).has_value());
   std::thread serving([&] {
-    // The first question is answered only when the second has come, or when the client gave up on it.
-    for (int answered = 0; answered < 1;) {
-      poll_socket(server.socket(), 10'000);
-      if (server.serve_one()) ++answered;
-    }
+    std::vector<zmq::message_t> question;
+    while (!take_frames(server, question)) poll_socket(server, 1000);
+    send_frames(server, {view_of(question[0]), "another question", "0", "wrong"});
+    send_frames(server, {view_of(question[0]), view_of(question[1]), "0", "right"});
   });
   QueryClient client(endpoint);
-  const auto first = client.ask("first", "", 10'000);
+  const auto answer = client.ask("GetWeather", "", 10'000);
   serving.join();
-  ASSERT_TRUE(first.has_value());
-  EXPECT_FALSE(client.ask("second", "", 20).has_value());
-  std::thread again([&] {
-    for (Millis until = steady_ms() + 2000; steady_ms() < until;)
-      if (poll_socket(server.socket(), 50)) server.serve_one();
-  });
-  const auto third = client.ask("third", "", 10'000);
-  again.join();
-  ASSERT_TRUE(third.has_value()) << third.error().message;
-  EXPECT_EQ(*third, "third");
+  ASSERT_TRUE(answer.has_value()) << answer.error().message;
+  EXPECT_EQ(*answer, "right");
+  // Nobody answers any more; the client says so and can be used again.
+  const auto silence = client.ask("GetWeather", "", 20);
+  ASSERT_FALSE(silence.has_value());
+  EXPECT_EQ(silence.error().code, Code::unavailable);
+}
+
+TEST(Home, SaysWhatIsWrong) {
+  const auto absent = Home::open("/tmp/xd.none", 0);
+  ASSERT_FALSE(absent.has_value());
+  EXPECT_EQ(absent.error().code, Code::not_found);
+  const auto deep = Home::open("/tmp/" + std::string(100, 'd'), 0);
+  ASSERT_FALSE(deep.has_value());
+  EXPECT_NE(deep.error().message.find("too long"), std::string::npos) << deep.error().message;
 }
 
 }  // namespace

@@ -78,6 +78,7 @@ class Harness {
 
   Sequencer& bus() { return *sequencer_; }
   MemoryDisk& disk() { return *disk_; }
+  JournalWriter& writer() { return *writer_; }
   SequencerOptions& options() { return options_; }
 
  private:

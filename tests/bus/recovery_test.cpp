@@ -50,6 +50,19 @@ TEST(Recovery, ASessionThatWasFencedStaysFenced) {
   EXPECT_EQ(nacks[1].refusal(), wire::v1::REFUSAL_HELLO);
 }
 
+// A session that nobody put under leaves no trace; its number may be given again, in another epoch.
+TEST(Recovery, ASessionIsOfItsEpoch) {
+  Harness harness;
+  const auto older = harness.hello("a", {alice});
+  harness.restart();
+  const auto newer = harness.hello("a", {alice});
+  ASSERT_EQ(newer.session(), older.session());
+  harness.put("a", older, alice, 1);
+  const auto nacks = harness.nacks();
+  ASSERT_EQ(nacks.size(), 1u);
+  EXPECT_EQ(nacks[0].refusal(), wire::v1::REFUSAL_FENCED);
+}
+
 // Small volumes; a producer that spoke only in the first is remembered in the last.
 TEST(Recovery, ReachesOverVolumes) {
   Harness harness({}, 4096);
@@ -76,6 +89,25 @@ TEST(Recovery, ReachesOverVolumes) {
     EXPECT_EQ(records[index].header.base, 2 * (index - 1));
     EXPECT_EQ(records[index].numbers.front(), index);
   }
+}
+
+// What lies before the last volume may be gone, and what it said of producers is known all the same.
+TEST(Recovery, NeedsTheLastVolumeAlone) {
+  Harness harness({}, 4096);
+  const auto welcome = harness.hello("a", {alice, bob});
+  harness.put("a", welcome, bob, 1, {.partition = 9, .facts = 2});
+  for (uint64_t sequence = 1; harness.writer().volume_start() == 0; ++sequence) {
+    ASSERT_LT(sequence, 100u);
+    harness.put("a", welcome, alice, sequence);
+    commit(harness);
+  }
+  ASSERT_TRUE(harness.writer().trim(harness.writer().volume_start()).has_value());
+  const auto before = harness.bus().ledger().producers;
+  harness.restart();
+  const auto again = harness.hello("a", {alice, bob});
+  EXPECT_EQ(again.last_sequences(0), before.at(alice).last_sequence);
+  EXPECT_EQ(again.last_sequences(1), 1u);
+  EXPECT_EQ(again.heads(9), 2u);
 }
 
 // What became of an append that failed is known only to the journal; whatever it was, the producer sends again and it counts once.
