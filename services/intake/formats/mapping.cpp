@@ -153,6 +153,7 @@ void read_record(ConfigTable& table, RecordMapping& record) {
   table.get("dimensions", record.dimensions);
   table.get("grain", record.grain);
   table.get("join", record.join);
+  table.get("paid_by_status", record.paid_by_status);
   table.get("key_date", record.key_date);
   int64_t days = 0;
   table.get("attribution_days", days, 0, 365);

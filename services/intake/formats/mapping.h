@@ -58,6 +58,7 @@ struct RecordMapping {
   std::string grain;                                      // Empty = "hour" where there is an hour, else "day".
   uint32_t attribution_days = 0;
   bool join = false;                                      // Rows of one report cell are added up.
+  bool paid_by_status = false;                            // Without a column of pay times, what stands beyond unpaid was paid when placed.
   std::string key_date;                                   // "yyMMdd": a blank time is the date at the front of the key.
   bool maps(Field field) const { return !columns[static_cast<size_t>(field)].empty(); }
 };

@@ -125,6 +125,11 @@ class OrderBook : public Book {
     if (row.close_reason == "订单未关闭") row.close_reason.clear();
     read_status(view, row);
     if (!row.mapping->key_date.empty()) TRY_VOID(date_from_key(view, row));
+    if (row.mapping->paid_by_status && !view.states(Field::paid) && row.status) {
+      row.aspects |= paid_bit;
+      const uint32_t rank = row.status->place.rank;
+      if (rank > status_unpaid.rank && rank != status_closed.rank) row.paid_ms = row.created_ms;
+    }
     row.newest_ms = std::max({row.created_ms, row.paid_ms, row.shipped_ms, row.received_ms, row.closed_ms, row.modified_ms});
     return row;
   }

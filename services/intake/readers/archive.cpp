@@ -112,6 +112,8 @@ Result<void> read_members(const ArchiveInput& input, const std::function<bool(co
       spoilt(member, "this member of the zip is locked by a password; unpack it and import what is in it");
       continue;
     }
+    if (archive_entry_size_is_set(entry))
+      TRY_VOID(check_inflated(member.base, totals.packed, totals.inflated + static_cast<uint64_t>(archive_entry_size(entry))));
     TRY_VOID(each(member, std::make_unique<MemberSource>(zip.get(), fmt::format("{}/{}", input.name, member.base), totals)));
   }
 }

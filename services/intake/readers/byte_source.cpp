@@ -91,13 +91,13 @@ class GzipSource : public ByteSource {
 }  // namespace
 
 Result<void> check_inflated(std::string_view name, uint64_t packed, uint64_t inflated) {
-  if (inflated > inflated_bytes_max)
-    return fail(Code::resource_exhausted, "{}: inflates to more than {} MB; unpack it and import it in parts", name,
-                inflated_bytes_max >> 20);
   if (inflated > inflated_ratio_from && inflated / inflated_ratio_max > packed)
     return fail(Code::resource_exhausted,
                 "{}: inflates to more than {} times its size, as only a decompression bomb does; unpack it and look at it", name,
                 inflated_ratio_max);
+  if (inflated > inflated_bytes_max)
+    return fail(Code::resource_exhausted, "{}: inflates to more than {} MB; unpack it and import it in parts", name,
+                inflated_bytes_max >> 20);
   return {};
 }
 

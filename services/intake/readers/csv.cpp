@@ -21,8 +21,8 @@ Result<std::unique_ptr<CsvReader>> CsvReader::open(std::unique_ptr<ByteSource> s
   if (const std::string what = refuse_content(head); !what.empty())
     return fail(Code::invalid_argument, "{}: this is not a table but {}", name, what);
   if (const std::string_view order = guess_utf16(head); !order.empty()) {
-    std::string read = std::move(reader->buffer_);
-    if (read.starts_with("\xff\xfe") || read.starts_with("\xfe\xff")) read.erase(0, 2);
+    const bool marked = head.starts_with("\xff\xfe") || head.starts_with("\xfe\xff");
+    std::string read(reader->buffer_, marked ? 2 : 0);
     reader->buffer_.clear();
     reader->source_ = utf16_source(std::move(reader->source_), std::move(read), order == "be");
     reader->utf16_ = true;
@@ -183,11 +183,16 @@ const char* CsvReader::split(const char* begin, const char* end, Row& row) {
 
 // The first line of what should have been a row is left out; the next is read as if it began a row.
 void CsvReader::give_up_line(Row& row, std::string fault) {
-  const size_t line_end = std::min(buffer_.find('\n', row_at_), buffer_.size());
+  size_t line_end = buffer_.find('\n', row_at_);
+  while (line_end == std::string::npos) {  // A line longer than what is in memory.
+    row_at_ = at_ = buffer_.size();
+    if (!fill()) break;
+    line_end = buffer_.find('\n', row_at_);
+  }
   row.cells.clear();
   row.fault = std::move(fault);
   row.spans_lines = false;
-  at_ = std::min(line_end + 1, buffer_.size());
+  at_ = line_end == std::string::npos ? buffer_.size() : line_end + 1;
   line_ = row_line_ + 1;
 }
 
