@@ -1,10 +1,12 @@
 // What the journal on disk does between processes, and how it is copied.
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <csignal>
 #include <random>
 #include <thread>
 
+#include "common/lmdb_volume.h"
 #include "tests/conformance/engine.h"
 
 namespace xundian {
@@ -194,7 +196,7 @@ TEST(JournalLmdb, KillsLoseNothingThatWasAcknowledged) {
 
 TEST(JournalLmdb, AReaderThatWasKilledHoldsNothingBack) {
   LmdbEngine engine;
-  auto writer = engine.writer();
+  const auto writer = engine.writer();
   ASSERT_TRUE(writer);
   Appender appender(**writer, 1);
   ASSERT_TRUE(appender.append({1}));
@@ -213,22 +215,88 @@ TEST(JournalLmdb, AReaderThatWasKilledHoldsNothingBack) {
     ASSERT_TRUE(inside.take(word));
     reader_process.kill();
   }
+  ASSERT_TRUE(appender.append({1}));  // The first append to a volume that is there looks for the dead.
   const std::string data = engine.folder + "/0000000000000000/data.mdb";
-  writer->reset();
-  writer = engine.writer();  // Looks for dead readers at its first append.
-  ASSERT_TRUE(writer);
-  Appender again(**writer, 1);
-  again.heads = {1};
-  ASSERT_TRUE(again.append({1}));
-  ASSERT_TRUE(again.append({1}));
   const auto before = std::filesystem::file_size(data);
-  size_t appended = 0;
-  for (int index = 0; index < 400; ++index) {
-    ASSERT_TRUE(again.append({1}, 8));
-    appended += again.commits.back().size();
+  constexpr size_t appends = 400, page_bytes = 4096;
+  for (size_t index = 0; index < appends; ++index) ASSERT_TRUE(appender.append({1}, 8));
+  // Pages that are free are used again: the file grows by what was appended. With pages held back it grows by several a commit.
+  EXPECT_LT(std::filesystem::file_size(data) - before, appends * page_bytes);
+}
+
+TEST(JournalLmdb, WhatIsReportedIsSynced) {
+  LmdbEngine engine;
+  const auto writer = engine.writer();
+  Appender appender(**writer, 1);
+  ASSERT_TRUE(appender.append({1}));
+  const auto volume = Volume::open(engine.folder, 0);
+  ASSERT_TRUE(volume);
+  unsigned flags = 0;
+  ASSERT_EQ(mdb_env_get_flags((*volume)->env(), &flags), 0);
+  EXPECT_EQ(flags & (MDB_NOSYNC | MDB_NOMETASYNC | MDB_MAPASYNC | MDB_WRITEMAP | MDB_NOLOCK | MDB_RDONLY), 0u);
+  EXPECT_NE(flags & MDB_NOTLS, 0u);
+  MDB_envinfo info{};
+  ASSERT_EQ(mdb_env_info((*volume)->env(), &info), 0);
+  EXPECT_EQ(info.me_maxreaders, 1022u);
+  EXPECT_GE(info.me_mapsize, large_volume + large_volume / 4);
+  // The writer and all who read share one environment.
+  EXPECT_EQ((*volume)->env(), (*Volume::open(engine.folder + "/../journal", 0))->env());
+}
+
+// A disk that takes no more: the append says so, the writer is done for, and all that it had acknowledged is there.
+TEST(JournalLmdb, AWriteThatFailsEndsTheWriter) {
+  LmdbEngine engine;
+  Pipe acks;
+  Child child([&] {
+    const auto writer = engine.writer();
+    if (!writer) return 1;
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{600'000, RLIM_INFINITY};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return 2;
+    Appender appender(**writer, 1);
+    for (;;) {
+      const auto position = appender.append({1}, 20'000);
+      if (position) {
+        acks.put(*position);
+        continue;
+      }
+      const auto again = appender.append({1}, 10);
+      return !again && again.error().code == Code::failed_precondition ? 0 : 3;
+    }
+  });
+  acks.close_writing();
+  uint64_t word = 0, acknowledged = 0;
+  while (acks.take(word)) acknowledged = word + 1;
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_GT(acknowledged, 5u);
+  const auto writer = engine.writer();  // Recovery is opening it again.
+  ASSERT_TRUE(writer) << writer.error().message;
+  const auto reader = engine.reader();
+  EXPECT_EQ((*reader)->range()->next, acknowledged);
+  const auto report = verify(**reader);
+  EXPECT_TRUE(report->bad.empty());
+  EXPECT_EQ(report->facts, acknowledged);
+  Appender appender(**writer, 1);
+  appender.heads = *read_heads(**reader, 1);
+  EXPECT_EQ(appender.append({1}, 20'000), acknowledged);
+}
+
+// Commits of a volume that is gone are missed, not skipped.
+TEST(JournalLmdb, AMissingVolumeIsNoticed) {
+  LmdbEngine engine;
+  {
+    const auto writer = engine.writer(1);
+    Appender appender(**writer, 1);
+    for (int index = 0; index < 5; ++index) ASSERT_TRUE(appender.append({1}));
   }
-  // Pages that are free again are used again; a pinned one never is, and each commit takes several.
-  EXPECT_LT(std::filesystem::file_size(data) - before, 3 * appended + 100'000);
+  std::filesystem::remove_all(engine.folder + "/0000000000000002");
+  const auto reader = engine.reader();
+  EXPECT_EQ((*reader)->read(0, 1u << 20, [](const CommitView&) { return true; }), Position{2});
+  EXPECT_EQ((*reader)->read(2, 1u << 20, [](const CommitView&) { return true; }).error().code, Code::data_loss);
+  const auto report = verify(**reader);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->bad.size(), 1u);
+  EXPECT_EQ(report->facts, 4u);
 }
 
 TEST(JournalLmdb, TakesUpAfterACrashInTheMiddleOfAVolumesBirth) {
@@ -244,8 +312,7 @@ TEST(JournalLmdb, TakesUpAfterACrashInTheMiddleOfAVolumesBirth) {
   const auto copy = std::filesystem::copy_options::recursive;
   std::filesystem::create_directories(engine.folder + "/.new-0000000000000003");
   std::filesystem::copy(engine.folder + "/0000000000000000", engine.folder + "/.old-0000000000000000", copy);
-  LmdbEngine other;
-  { ASSERT_TRUE(other.writer(1)); }
+  ASSERT_TRUE(make_volume(engine.folder, 3, 100'000));
   const auto writer = engine.writer(1);
   ASSERT_TRUE(writer) << writer.error().message;
   EXPECT_FALSE(std::filesystem::exists(engine.folder + "/.new-0000000000000003"));
