@@ -40,7 +40,9 @@ Result<void> make_key(const std::string& folder, const std::string& path) {
 }
 
 bool is_file_name(std::string_view name) {
-  const auto plain = [](char c) { return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_' || c == '-' || c == '.'; };
+  const auto plain = [](char c) {
+    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_' || c == '-' || c == '.';
+  };
   return !name.empty() && name.size() <= 64 && name.front() != '.' && std::all_of(name.begin(), name.end(), plain);
 }
 
@@ -57,7 +59,8 @@ Result<BuyerKey> BuyerKey::open_or_make(const std::string& folder, std::string_v
   if (file < 0) return fail(Code::failed_precondition, "the key {} cannot be read: {}", path, std::strerror(errno));
   BuyerKey key;
   char more = 0;
-  const bool whole = ::read(file, key.key_.data(), key.key_.size()) == static_cast<ssize_t>(key.key_.size()) && ::read(file, &more, 1) == 0;
+  const bool whole =
+      ::read(file, key.key_.data(), key.key_.size()) == static_cast<ssize_t>(key.key_.size()) && ::read(file, &more, 1) == 0;
   ::close(file);
   if (!whole) return fail(Code::data_loss, "the key {} is not of 32 bytes; restore it from a backup", path);
   return key;
@@ -67,8 +70,8 @@ uint64_t BuyerKey::hash(std::string_view platform, std::string_view buyer) const
   const std::string text = fmt::format("{}\n{}", platform, buyer);
   unsigned char mac[EVP_MAX_MD_SIZE];
   unsigned int bytes = 0;
-  const auto* made = ::HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), reinterpret_cast<const unsigned char*>(text.data()),
-                            text.size(), mac, &bytes);
+  const auto* made = ::HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
+                            reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac, &bytes);
   CHECK(made != nullptr && bytes == 32, "HMAC-SHA256 gives 32 bytes");
   const uint64_t hash = hash64({reinterpret_cast<const char*>(mac), bytes});
   return hash == 0 ? 1 : hash;

@@ -1,7 +1,7 @@
-#include "services/intake/state.h"
-
 #include <algorithm>
 #include <charconv>
+
+#include "services/intake/state.h"
 
 namespace xundian::intake {
 
@@ -42,29 +42,30 @@ void IntakeFold::fold(const FactView& fact, Outbox&) {
     const auto at = std::lower_bound(known.begin(), end, part, [](const Said& said, Part wanted) { return said.part < wanted; });
     if (at == end || at->part != part) {
       known.push_back({part, version});
-    } else if (at->version >= version) {
-      return;
-    } else {
+      note_content(fact, part, false);
+    } else if (at->version <= version) {
+      note_content(fact, part, at->version == version);
       at->version = version;
     }
-    note_content(fact, part);
   });
   if (static_cast<std::ptrdiff_t>(known.size()) > sorted) {
     // A fact may name a line twice: the newest counts.
-    std::sort(known.begin(), known.end(), [](const Said& a, const Said& b) {
-      return a.part != b.part ? a.part < b.part : a.version > b.version;
-    });
-    known.erase(std::unique(known.begin(), known.end(), [](const Said& a, const Said& b) { return a.part == b.part; }), known.end());
+    std::sort(known.begin(), known.end(),
+              [](const Said& a, const Said& b) { return a.part != b.part ? a.part < b.part : a.version > b.version; });
+    known.erase(std::unique(known.begin(), known.end(), [](const Said& a, const Said& b) { return a.part == b.part; }),
+                known.end());
   }
   if (fact.kind() == v1::Fact::kStoreState) stores_.fold(fact);
   if (fact.kind() == v1::Fact::kImportState) fold_import(fact);
 }
 
-void IntakeFold::note_content(const FactView& fact, Part part) {
-  if (const auto rank = xundian::intake::content_rank(fact))
-    content_ranks_[{fact.key(), part}] = *rank;
-  else if (!content_ranks_.empty())
-    content_ranks_.erase({fact.key(), part});
+// `same`: the very version was held already; whichever comes first, the greater rank stays.
+void IntakeFold::note_content(const FactView& fact, Part part, bool same) {
+  const auto rank = xundian::intake::content_rank(fact);
+  if (!same && !content_ranks_.empty()) content_ranks_.erase({fact.key(), part});
+  if (!rank) return;
+  uint64_t& noted = content_ranks_[{fact.key(), part}];
+  noted = std::max(noted, *rank);
 }
 
 void IntakeFold::fold_import(const FactView& fact) {
@@ -85,14 +86,16 @@ Version IntakeFold::held(const Key& thing, Part part) const {
   const auto found = things_.find(thing);
   if (found == things_.end()) return {};
   const std::vector<Said>& known = found->second;
-  const auto at = std::lower_bound(known.begin(), known.end(), part, [](const Said& said, Part wanted) { return said.part < wanted; });
+  const auto at =
+      std::lower_bound(known.begin(), known.end(), part, [](const Said& said, Part wanted) { return said.part < wanted; });
   return at == known.end() || at->part != part ? Version{} : at->version;
 }
 
 bool IntakeFold::stands_after(const Key& thing, Version withdrawn) const {
   const auto found = things_.find(thing);
   if (found == things_.end()) return false;
-  return std::any_of(found->second.begin(), found->second.end(), [withdrawn](const Said& said) { return said.version > withdrawn; });
+  return std::any_of(found->second.begin(), found->second.end(),
+                     [withdrawn](const Said& said) { return said.version > withdrawn; });
 }
 
 std::optional<uint64_t> IntakeFold::content_rank(const Key& thing, Part part) const {

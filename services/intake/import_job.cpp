@@ -59,7 +59,8 @@ class ImportJob {
     if (speaker_.facts_put() == 0) return outcome;
     // What was put stays and can be taken back, once the import is known.
     const bool kept = outside_.flush().has_value() && state_import().has_value();
-    return fail(outcome.error().code, "{}; {} facts of it were imported before that{}", outcome.error().message, speaker_.facts_put(),
+    return fail(outcome.error().code, "{}; {} facts of it were imported before that{}", outcome.error().message,
+                speaker_.facts_put(),
                 kept ? fmt::format(": import again, or take them back with `import --undo {}`", task_.id) : std::string());
   }
 
@@ -122,7 +123,8 @@ class ImportJob {
         [this](const Reject& reject) { rejects_.add(reject); },
         [&](const Progress& progress) {
           rows_ = rows_before + progress.rows;
-          const double part = progress.bytes_all == 0 ? 0 : static_cast<double>(progress.bytes_done) / static_cast<double>(progress.bytes_all);
+          const double part =
+              progress.bytes_all == 0 ? 0 : static_cast<double>(progress.bytes_done) / static_cast<double>(progress.bytes_all);
           const auto done = path.bytes_before + static_cast<uint64_t>(part * static_cast<double>(path.bytes));
           watch_.change([this, done](query::v1::GetImportResponse& state) {
             state.set_bytes_done(done);
@@ -163,7 +165,8 @@ class ImportJob {
     if (outside_.clock() == Clock::wall) {
       if (pile_.size() >= facts_held_back) failed_ = say_pile();
     } else if (pile_.size() > facts_together_max) {
-      failed_ = fail(Code::invalid_argument, "these files hold more than {} facts; under the facts clock import them in parts", facts_together_max);
+      failed_ = fail(Code::invalid_argument, "these files hold more than {} facts; under the facts clock import them in parts",
+                     facts_together_max);
     }
   }
 

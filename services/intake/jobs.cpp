@@ -45,7 +45,8 @@ Result<uint64_t> Jobs::add(Task task, const std::string& request_id) {
   const std::lock_guard lock(mutex_);
   if (const auto known = requests_.find(request_id); !request_id.empty() && known != requests_.end()) return known->second;
   if (stopping_) return fail(Code::unavailable, "intake is stopping");
-  if (queue_.size() >= waiting_max) return fail(Code::resource_exhausted, "{} imports are waiting already; try later", queue_.size());
+  if (queue_.size() >= waiting_max)
+    return fail(Code::resource_exhausted, "{} imports are waiting already; try later", queue_.size());
   if (!worker_.joinable()) {
     // Signals are for the loop's thread.
     sigset_t all, before;

@@ -31,7 +31,8 @@ intake::HomeOptions read_options(int argc, char** argv) {
   int64_t instances = 1;
   if (auto file = config.empty() ? Result<ConfigTable>(fail(Code::not_found, "")) : ConfigTable::read_file(config))
     if (const auto table = file->table("intake")) table->get("instances", instances, 1, 1024);
-  if (const std::string given = flag(argc, argv, "--instances"); !given.empty()) instances = std::strtol(given.c_str(), nullptr, 10);
+  if (const std::string given = flag(argc, argv, "--instances"); !given.empty())
+    instances = std::strtol(given.c_str(), nullptr, 10);
   options.instances = static_cast<uint32_t>(std::max<int64_t>(instances, 1));
   return options;
 }
@@ -42,7 +43,8 @@ int main(int argc, char** argv) {
   const intake::HomeOptions options = read_options(argc, argv);
   intake::Jobs jobs([&options](const intake::Task& task, const intake::Watch& watch) -> Result<void> {
     const auto outside = TRY(intake::open_outside(options, watch.stopping));
-    return task.undo_id == 0 ? intake::run_import(task, *outside, intake::import_file, watch) : intake::run_undo(task, *outside, watch);
+    return task.undo_id == 0 ? intake::run_import(task, *outside, intake::import_file, watch)
+                             : intake::run_undo(task, *outside, watch);
   });
   const int status = run_service(argc, argv, intake::definition(&jobs));
   if (!jobs.stop(stop_wait_ms)) std::_Exit(status);  // The job reads a long file; what it put is durable.

@@ -89,7 +89,8 @@ class HomeOutside final : public Outside {
 
   Result<Offset> read_head(Partition partition) {
     const std::string name = fmt::format("bus.{}.query", home_.bus_of(partition));
-    const auto status = TRY(client(name).ask_as<query::v1::GetBusStatusResponse>("GetBusStatus", query::v1::GetBusStatusRequest(), status_ms));
+    const auto status =
+        TRY(client(name).ask_as<query::v1::GetBusStatusResponse>("GetBusStatus", query::v1::GetBusStatusRequest(), status_ms));
     return partition < status.heads_size() ? status.heads(partition) : Offset{0};
   }
 
@@ -108,7 +109,8 @@ class HomeOutside final : public Outside {
   // Where a service stands in the partition; nothing if it folds nothing there.
   Result<std::optional<Offset>> settled_offset(const std::string& name, Partition partition) {
     const auto status = client(name).ask_as<query::v1::GetStatusResponse>("GetStatus", query::v1::GetStatusRequest(), status_ms);
-    if (!status && (status.error().code == Code::unimplemented || status.error().code == Code::not_found)) return std::optional<Offset>();
+    if (!status && (status.error().code == Code::unimplemented || status.error().code == Code::not_found))
+      return std::optional<Offset>();
     if (!status) return tl::unexpected(status.error());
     for (const query::v1::PartitionStatus& entry : status->partitions())
       if (entry.partition() == partition) return std::optional<Offset>(std::min(entry.offset(), entry.settled_offset()));
@@ -134,8 +136,8 @@ class HomeOutside final : public Outside {
       if (waiting.empty()) break;
       if (stopping_()) return fail(Code::cancelled, "intake was stopped");
       if (steady_ms() - moved >= options_.stuck_ms)
-        return fail(Code::deadline_exceeded, "the facts are durable, but {} and has stood still for {} s; see `xundian status`", lagging,
-                    options_.stuck_ms / 1000);
+        return fail(Code::deadline_exceeded, "the facts are durable, but {} and has stood still for {} s; see `xundian status`",
+                    lagging, options_.stuck_ms / 1000);
       std::this_thread::sleep_for(std::chrono::milliseconds(pause));
     }
     return {};

@@ -33,9 +33,9 @@ class Outside {
 
 // The world as it is in a home.
 struct HomeOptions {
-  std::string folder;          // Empty: XUNDIAN_HOME, or ./var.
-  uint32_t instance = 0;       // Of this process.
-  uint32_t instances = 1;      // Instance i serves the partitions p with p mod instances = i.
+  std::string folder;           // Empty: XUNDIAN_HOME, or ./var.
+  uint32_t instance = 0;        // Of this process.
+  uint32_t instances = 1;       // Instance i serves the partitions p with p mod instances = i.
   Millis refused_ms = 300'000;  // How long the bus may take nothing.
   Millis stuck_ms = 60'000;     // How long the folds may stand still.
 };

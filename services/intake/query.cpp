@@ -97,7 +97,9 @@ Result<query::v1::GetImportResponse> get_import(Jobs* jobs, Folds folds, const q
     response.mutable_total()->set_rejected(known.rejected());
     return response;
   }
-  return fail(Code::not_found, "there is no job {}; if intake was restarted meanwhile, import the files again: nothing counts twice", request.job());
+  return fail(Code::not_found,
+              "there is no job {}; if intake was restarted meanwhile, import the files again: nothing counts twice",
+              request.job());
 }
 
 Result<query::v1::UndoImportResponse> undo_import(Jobs* jobs, Folds folds, const query::v1::UndoImportRequest& request) {
@@ -113,27 +115,29 @@ Result<query::v1::UndoImportResponse> undo_import(Jobs* jobs, Folds folds, const
   return response;
 }
 
-Result<std::string> answer(Weigher& weigher, Jobs* jobs, std::span<Fold* const> folds, std::string_view method, std::string_view request) {
+Result<std::string> answer(Weigher& weigher, Jobs* jobs, std::span<Fold* const> folds, std::string_view method,
+                           std::string_view request) {
   if (method == "Weigh")
-    return answer_as<IntakeFold, query::v1::WeighRequest>(folds, request, [&](Folds all, const auto& asked) { return weigh(weigher, all, asked); });
+    return answer_as<IntakeFold, query::v1::WeighRequest>(
+        folds, request, [&](Folds all, const auto& asked) { return weigh(weigher, all, asked); });
   if (method == "ForgetWeighed")
     return answer_as<IntakeFold, query::v1::ForgetWeighedRequest>(folds, request, [&](Folds, const auto& asked) {
       weigher.forget(asked.import_id());
       return Result<query::v1::ForgetWeighedResponse>(query::v1::ForgetWeighedResponse());
     });
   if (method == "ListStores")
-    return answer_as<IntakeFold, query::v1::ListStoresRequest>(folds, request, [](Folds all, const auto&) { return list_stores(all); });
-  if (method == "ListImports")
-    return answer_as<IntakeFold, query::v1::ListImportsRequest>(folds, request, list_imports);
+    return answer_as<IntakeFold, query::v1::ListStoresRequest>(folds, request,
+                                                               [](Folds all, const auto&) { return list_stores(all); });
+  if (method == "ListImports") return answer_as<IntakeFold, query::v1::ListImportsRequest>(folds, request, list_imports);
   if (method == "StartImport")
-    return answer_as<IntakeFold, query::v1::StartImportRequest>(folds, request,
-                                                                [&](Folds, const auto& asked) { return start_import(jobs, asked); });
+    return answer_as<IntakeFold, query::v1::StartImportRequest>(
+        folds, request, [&](Folds, const auto& asked) { return start_import(jobs, asked); });
   if (method == "GetImport")
-    return answer_as<IntakeFold, query::v1::GetImportRequest>(folds, request,
-                                                              [&](Folds all, const auto& asked) { return get_import(jobs, all, asked); });
+    return answer_as<IntakeFold, query::v1::GetImportRequest>(
+        folds, request, [&](Folds all, const auto& asked) { return get_import(jobs, all, asked); });
   if (method == "UndoImport")
-    return answer_as<IntakeFold, query::v1::UndoImportRequest>(folds, request,
-                                                               [&](Folds all, const auto& asked) { return undo_import(jobs, all, asked); });
+    return answer_as<IntakeFold, query::v1::UndoImportRequest>(
+        folds, request, [&](Folds all, const auto& asked) { return undo_import(jobs, all, asked); });
   return fail(Code::unimplemented, "intake has no method {}", method);
 }
 

@@ -50,8 +50,9 @@ Result<void> Speaker::weigh(bool lift) {
 Result<void> Speaker::answer(std::string_view frame, Tag tag, const query::v1::WeighedFact& weighed, bool lift) {
   if (weighed.exhausted()) {
     const FactView fact(frame, 0, 0);
-    return fail(Code::failed_precondition, "{} of store {} was undone and imported again too often; state it with a newer time instead",
-                fact.key_text(), fact.store_id().empty() ? "(none)" : fact.store_id());
+    return fail(Code::failed_precondition,
+                "{} of store {} was undone and imported again too often; state it with a newer time instead", fact.key_text(),
+                fact.store_id().empty() ? "(none)" : fact.store_id());
   }
   if (!weighed.lifts().empty() && !lift) {
     aside_.push_back({std::string(frame), tag});

@@ -63,6 +63,12 @@ class IntakeFold final : public Fold {
   bool stands_after(const Key& thing, Version withdrawn) const;
   // The newest that was said; zero if nothing was.
   Version held(const Key& thing, Part part) const;
+  // Calls `visit(part)` for all that was ever said of a thing.
+  template <typename Visit>
+  void for_each_held(const Key& thing, Visit&& visit) const {
+    if (const auto found = things_.find(thing); found != things_.end())
+      for (const Said& said : found->second) visit(said.part);
+  }
   // If an undo said what is held, or it was lifted: the rank at which its content was first said.
   std::optional<uint64_t> content_rank(const Key& thing, Part part) const;
   size_t things() const { return things_.size(); }
@@ -74,11 +80,11 @@ class IntakeFold final : public Fold {
     Part part = 0;
     Version version;
   };
-  void note_content(const FactView& fact, Part part);
+  void note_content(const FactView& fact, Part part, bool same);
   void fold_import(const FactView& fact);
 
-  tsl::robin_map<Key, std::vector<Said>, KeyHash> things_;   // Each in the order of the parts.
-  std::map<std::pair<Key, Part>, uint64_t> content_ranks_;   // Where what is held has another rank than its content.
+  tsl::robin_map<Key, std::vector<Said>, KeyHash> things_;  // Each in the order of the parts.
+  std::map<std::pair<Key, Part>, uint64_t> content_ranks_;  // Where what is held has another rank than its content.
   Stores stores_;
   std::map<uint64_t, ImportInfo> imports_;
 };

@@ -24,12 +24,12 @@ struct Statement {
 
 // A part of a thing that the import spoke of.
 struct PartHistory {
-  Version held;                      // The newest of all.
+  Version held;                          // The newest of all.
   std::optional<uint64_t> content_rank;  // See IntakeFold::content_rank.
-  std::string line_id;               // Of a line.
-  Millis occurred_ms = 0;            // Of the newest.
-  Statement before;                  // The newest that counts once the import is undone.
-  Statement any;                     // The newest that no undo said, whoever did.
+  std::string line_id;                   // Of a line.
+  Millis occurred_ms = 0;                // Of the newest.
+  Statement before;                      // The newest that counts once the import is undone.
+  Statement any;                         // The newest that no undo said, whoever did.
 };
 
 struct ThingHistory {
@@ -47,7 +47,8 @@ Result<void> scan(JournalReader& journal, std::string_view scope, const std::fun
     position = TRY(journal.read(position, read_bytes, [&](const CommitView& commit) {
       outcome = commit.for_each_batch(true, [&](const BatchView& batch) {
         if (batch.is_control() || batch.is_answer() || batch.scope() != scope || !outcome) return;
-        outcome = batch.for_each(is_outside_kind, [&](std::string_view frame, Offset offset) { visit(FactView(frame, offset, 0)); });
+        outcome =
+            batch.for_each(is_outside_kind, [&](std::string_view frame, Offset offset) { visit(FactView(frame, offset, 0)); });
       });
       return outcome.has_value();
     }));
@@ -58,7 +59,8 @@ Result<void> scan(JournalReader& journal, std::string_view scope, const std::fun
 
 class Planner {
  public:
-  Planner(JournalReader& journal, std::string_view scope, uint64_t import_id) : journal_(journal), scope_(scope), import_(import_id) {}
+  Planner(JournalReader& journal, std::string_view scope, uint64_t import_id)
+      : journal_(journal), scope_(scope), import_(import_id) {}
 
   Result<UndoPlan> plan() {
     TRY_VOID(scan(journal_, scope_, [this](const FactView& fact) { note_import(fact); }));
@@ -68,7 +70,8 @@ class Planner {
     // In the order of kind, store and key, stores first.
     std::map<std::tuple<Kind, std::string_view, std::string_view>, const ThingHistory*> sorted;
     for (const auto& [key, thing] : things_)
-      if (!thing.parts.empty()) sorted.emplace(std::tuple(thing.kind, std::string_view(thing.store), std::string_view(thing.key)), &thing);
+      if (!thing.parts.empty())
+        sorted.emplace(std::tuple(thing.kind, std::string_view(thing.store), std::string_view(thing.key)), &thing);
     for (const auto& [name, thing] : sorted) TRY_VOID(undo(*thing));
     return std::move(plan_);
   }
@@ -121,7 +124,8 @@ class Planner {
         if (part & line_bit && history.line_id.empty()) history.line_id = line_id(bytes);
       }
       if (counts && version > history.before.version) history.before = {version, said, std::string(bytes), fact.occurred_ms()};
-      if (is_store && !by_undo && version > history.any.version) history.any = {version, said, std::string(bytes), fact.occurred_ms()};
+      if (is_store && !by_undo && version > history.any.version)
+        history.any = {version, said, std::string(bytes), fact.occurred_ms()};
     });
   }
 
@@ -140,11 +144,13 @@ class Planner {
   using Facts = std::map<std::pair<uint64_t, uint64_t>, v1::Fact>;
 
   // States a part by a version above `above`.
-  Result<void> say(Facts& facts, const ThingHistory& thing, Part part, uint64_t above, const Statement& stated, uint64_t content) {
+  Result<void> say(Facts& facts, const ThingHistory& thing, Part part, uint64_t above, const Statement& stated,
+                   uint64_t content) {
     const uint64_t rank = next_rank(above, true);
     if (rank == 0)
-      return fail(Code::failed_precondition, "{} of store {} was undone and imported again too often; state it with a newer time instead",
-                  thing.key, thing.store.empty() ? "(none)" : thing.store);
+      return fail(Code::failed_precondition,
+                  "{} of store {} was undone and imported again too often; state it with a newer time instead", thing.key,
+                  thing.store.empty() ? "(none)" : thing.store);
     v1::Fact& fact = facts[{rank, content}];
     fact.set_occurred_ms(std::max(fact.occurred_ms(), stated.occurred_ms));
     if (fact.fact_case() == v1::Fact::FACT_NOT_SET) {
@@ -205,13 +211,27 @@ Result<void> Planner::undo(const ThingHistory& thing) {
 }
 
 Result<void> Planner::restore(Facts& facts, const ThingHistory& thing, Version withdrawn, Version withdrawn_before) {
+  // The end that the import stated must not stand in the way of an earlier one that is said later: it says what stood before, and
+  // what counts is said above it.
+  if (const auto ended = thing.parts.find(withdrawn_aspect); ended != thing.parts.end()) {
+    const PartHistory& history = ended->second;
+    const bool as_before = history.held == target(thing, history).said ||
+                           (is_undo(history.held.rank) && history.content_rank == withdrawn_before.rank);
+    if (!as_before) {
+      Statement end = target(thing, history);
+      end.occurred_ms = history.occurred_ms;
+      TRY_VOID(say(facts, thing, withdrawn_aspect, withdrawn.rank, end, withdrawn_before.rank));
+      withdrawn = {next_rank(withdrawn.rank, true), UINT64_MAX};
+    }
+  }
   for (const auto& [part, history] : thing.parts) {
     if (part == withdrawn_aspect) continue;
     const Statement& before = target(thing, history);
     const bool shows = history.held > withdrawn;
     if (before.version > withdrawn_before) {
-      const bool stands = history.held == before.said || (is_undo(history.held.rank) && history.content_rank == before.version.rank &&
-                                                          history.held.digest == before.version.digest);
+      const bool stands =
+          history.held == before.said || (is_undo(history.held.rank) && history.content_rank == before.version.rank &&
+                                          history.held.digest == before.version.digest);
       if (shows && stands) continue;
       TRY_VOID(say(facts, thing, part, std::max(history.held.rank, withdrawn.rank), before, before.version.rank));
       continue;

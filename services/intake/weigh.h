@@ -16,8 +16,16 @@ namespace xundian::intake {
 // is no part of the fold: it is forgotten when the process ends, and then the import ends too.
 class Weigher {
  public:
+  // A part that was weighed and is not folded yet.
+  struct Coming {
+    Part part = 0;
+    Version version;
+    uint64_t import_id = 0;
+    std::optional<uint64_t> content_rank;  // See IntakeFold::content_rank.
+  };
   // `fold`: what is known of the scope; null = nothing.
-  query::v1::WeighedFact weigh(const IntakeFold* fold, std::string_view scope, const FactView& fact, uint64_t import_id, bool lift);
+  query::v1::WeighedFact weigh(const IntakeFold* fold, std::string_view scope, const FactView& fact, uint64_t import_id,
+                               bool lift);
   // Lets go of what the journal has brought.
   void settle(const IntakeFold* fold, std::string_view scope);
   void forget(uint64_t import_id);
@@ -25,12 +33,6 @@ class Weigher {
   size_t pending() const;
 
  private:
-  struct Coming {
-    Part part = 0;
-    Version version;
-    uint64_t import_id = 0;
-    std::optional<uint64_t> content_rank;  // See IntakeFold::content_rank.
-  };
   struct Order {
     Key thing;
     Part part = 0;
@@ -40,9 +42,6 @@ class Weigher {
     tsl::robin_map<Key, std::vector<Coming>, KeyHash> things;
     std::deque<Order> order;  // As they were weighed, which is nearly as they come.
   };
-  static const Coming* find(const Scope& scope, const Key& thing, Part part);
-  // Something newer than `after` is coming.
-  static bool comes(const Scope& scope, const Key& thing, Version after);
   static void remember(Scope& scope, const Key& thing, const Coming& coming);
 
   std::map<std::string, Scope, std::less<>> scopes_;
