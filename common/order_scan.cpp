@@ -82,7 +82,9 @@ bool OrderScan::scan(const FactView& fact) {
   *this = OrderScan();
   lines = std::move(kept);
   lines.clear();
-  FieldScan scan(fact.payload());
+  const std::string_view payload = fact.payload();
+  if (payload.empty()) return false;  // Every order states something; the body is cut off.
+  FieldScan scan(payload);
   while (scan.next())
     if (!scan_aspect(scan.field(), scan.bytes(), *this)) return false;
   return scan.ok() && lines.size() == fact.line_count();

@@ -102,18 +102,18 @@ struct StoreBook {
   // With what its contributions were made; they are made anew when the store's own change.
   Zone zone;
   TextId currency = 0;
-  Millis newest_ms = 0;      // The newest occurred-at.
-  int64_t paid_orders = 0;   // Contributing to any cell.
+  Millis newest_ms = 0;     // The newest occurred-at.
+  int64_t paid_orders = 0;  // Contributing to any cell.
   std::vector<uint32_t> orders, refunds, reports;
   std::map<Day, DayCell> days;
-  std::map<Slot, std::vector<uint32_t>> slots;                       // Live reports but for snapshots.
+  std::map<Slot, std::vector<uint32_t>> slots;                     // Live reports but for snapshots.
   std::map<TextId, std::set<std::pair<Day, uint32_t>>> snapshots;  // Live snapshots by product.
   // For the rules.
-  Millis due_ms = never;       // When it is to be judged next.
-  Millis last_paid_ms = 0;     // The newest pay time ever heard of.
-  uint32_t holding = 0;        // Bit n: rule n holds.
+  Millis due_ms = never;                            // When it is to be judged next.
+  Millis last_paid_ms = 0;                          // The newest pay time ever heard of.
+  uint32_t holding = 0;                             // Bit n: rule n holds.
   Millis finished_from_ms = 0, finished_to_ms = 0;  // The finished day that was judged last.
-  Millis waits_for_ms = never;  // The end of a day that is judged once the store has spoken after it.
+  Millis waits_for_ms = never;                      // The end of a day that is judged once the store has spoken after it.
 
   Day day_of(Millis time) const { return zone.day_of(time); }
 };

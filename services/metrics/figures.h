@@ -25,7 +25,7 @@ struct CurrencySum {
 // Everything known of one cell: a store (or all together), a key, a period.
 struct Sum {
   std::map<std::string, CurrencySum> currencies;
-  int64_t buyers = 0;  // Over all currencies, each once.
+  int64_t buyers = 0;       // Over all currencies, each once.
   bool has_buyers = false;  // False: buyers are not known by this dimension and grain.
   int64_t snapshot_units = 0, snapshot_resets = 0;
   int32_t snapshot_sales = 0;
@@ -33,7 +33,7 @@ struct Sum {
   int32_t estimated = 0;
   int64_t pv = 0;
   int32_t pv_cells = 0;
-  bool has_orders = false;      // Some store of the cell has orders at all.
+  bool has_orders = false;  // Some store of the cell has orders at all.
   bool provisional = false;
   // Cells of exactly this period, the coarsest cut first; empty where several stores are asked together.
   std::vector<const Report*> reports;

@@ -14,14 +14,21 @@ void MetricsFold::fold(const FactView& fact, Outbox& outbox) {
   }
   StoreBook& book = book_of(fact);
   switch (fact.kind()) {
-    case v1::Fact::kOrderState: after_order(book, fold_order(fact, book, outbox), now, outbox); break;
+    case v1::Fact::kOrderState:
+      after_order(book, fold_order(fact, book, outbox), now, outbox);
+      break;
     case v1::Fact::kRefundState:
       fold_refund(fact, book, outbox);
       if (book.info->is_news(fact.occurred_ms())) judge_refund_rate(book, now, outbox);
       break;
-    case v1::Fact::kTrafficReport: fold_traffic(fact, book, outbox); break;
-    case v1::Fact::kProductReport: fold_product(fact, book, outbox); break;
-    default: return;  // Not ours.
+    case v1::Fact::kTrafficReport:
+      fold_traffic(fact, book, outbox);
+      break;
+    case v1::Fact::kProductReport:
+      fold_product(fact, book, outbox);
+      break;
+    default:
+      return;  // Not ours.
   }
   after_word(book, now, outbox);
 }

@@ -12,13 +12,15 @@ bool is_newer(const FactView& fact, uint32_t aspect, const Version& held) {
 }
 
 std::vector<OrderLine>::iterator line_at(Order& order, uint64_t id) {
-  return std::lower_bound(order.lines.begin(), order.lines.end(), id, [](const OrderLine& line, uint64_t asked) { return line.id < asked; });
+  return std::lower_bound(order.lines.begin(), order.lines.end(), id,
+                          [](const OrderLine& line, uint64_t asked) { return line.id < asked; });
 }
 
 // Whether the fact says anything of the order that is not known; decided without decoding it.
 bool says_more(const FactView& fact, Order& order) {
-  if (is_newer(fact, order_placed, order.placed) || is_newer(fact, order_paid, order.paid) || is_newer(fact, order_closed, order.closed) ||
-      is_newer(fact, order_refunded, order.refunded) || is_newer(fact, withdrawn_aspect, order.withdrawn))
+  if (is_newer(fact, order_placed, order.placed) || is_newer(fact, order_paid, order.paid) ||
+      is_newer(fact, order_closed, order.closed) || is_newer(fact, order_refunded, order.refunded) ||
+      is_newer(fact, withdrawn_aspect, order.withdrawn))
     return true;
   for (uint32_t i = 0; i < fact.line_count(); ++i) {
     const auto line = line_at(order, fact.line_id(i));
@@ -66,11 +68,16 @@ void MetricsFold::merge_order(const FactView& fact, Order& order) {
   if (order.lines.empty()) order.lines.reserve(fact.line_count());
   for (uint32_t i = 0; i < fact.line_count(); ++i) {
     auto line = line_at(order, fact.line_id(i));
-    if (line == order.lines.end() || line->id != fact.line_id(i)) line = order.lines.insert(line, {.id = fact.line_id(i), .version = {}});
+    if (line == order.lines.end() || line->id != fact.line_id(i))
+      line = order.lines.insert(line, {.id = fact.line_id(i), .version = {}});
     if (fact.line_version(i) <= line->version) continue;
     const OrderLineScan& scanned = scan_.lines[i];
-    *line = {.id = line->id, .version = fact.line_version(i), .quantity = scanned.quantity, .amount_micros = scanned.amount_micros,
-             .sku = texts_.intern(scanned.sku), .withdrawn = scanned.withdrawn};
+    *line = {.id = line->id,
+             .version = fact.line_version(i),
+             .quantity = scanned.quantity,
+             .amount_micros = scanned.amount_micros,
+             .sku = texts_.intern(scanned.sku),
+             .withdrawn = scanned.withdrawn};
   }
 }
 
@@ -96,8 +103,10 @@ OrderChange MetricsFold::fold_order(const FactView& fact, StoreBook& book, Outbo
   return {.changed = true, .paid_ms = order.is_paid() ? order.paid_ms : 0, .refunded = order.refunded_micros != refunded_before};
 }
 
-void MetricsFold::add(DayCell& cell, TextId currency, int hour, std::optional<TextId> channel, const Counters& counters, int sign) {
-  auto day = std::find_if(cell.currencies.begin(), cell.currencies.end(), [&](const CurrencyDay& one) { return one.currency == currency; });
+void MetricsFold::add(DayCell& cell, TextId currency, int hour, std::optional<TextId> channel, const Counters& counters,
+                      int sign) {
+  auto day = std::find_if(cell.currencies.begin(), cell.currencies.end(),
+                          [&](const CurrencyDay& one) { return one.currency == currency; });
   if (day == cell.currencies.end()) day = cell.currencies.insert(day, CurrencyDay{currency, {}, {}});
   day->total.add(counters, sign);
   if (day->total.empty()) cell.currencies.erase(day);

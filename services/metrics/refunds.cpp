@@ -45,7 +45,8 @@ void MetricsFold::fold_refund(const FactView& fact, StoreBook& book, Outbox& out
     book.refunds.push_back(index);
   }
   const auto newer = [&](uint32_t aspect, const Version& held) { return fact.states(aspect) && fact.version(aspect) > held; };
-  if (!newer(opened_aspect, refund.opened) && !newer(status_aspect, refund.status) && !newer(withdrawn_aspect, refund.withdrawn)) return;
+  if (!newer(opened_aspect, refund.opened) && !newer(status_aspect, refund.status) && !newer(withdrawn_aspect, refund.withdrawn))
+    return;
   if (!fact.parse(refund_state_)) return outbox.reject("the refund cannot be read");
 
   // The order that was named and the one that is named now count their own word or not, depending on this refund.

@@ -180,7 +180,8 @@ void MetricsFold::count_snapshots(StoreBook& book, TextId product, Day day, int 
     next = series.upper_bound({next->first, UINT32_MAX});
   }
   if (before != nullptr && here != nullptr) count_sale(book, product, *before, *here, sign);
-  if (const Report* known = here != nullptr ? here : before; known != nullptr && after != nullptr) count_sale(book, product, *known, *after, sign);
+  if (const Report* known = here != nullptr ? here : before; known != nullptr && after != nullptr)
+    count_sale(book, product, *known, *after, sign);
 }
 
 }  // namespace xundian::metrics

@@ -22,7 +22,8 @@ constexpr ShippedRule rules[] = {
      .severity = v1::SEVERITY_CRITICAL,
      .owner = "operations",
      .text_zh = "{store} 营业时段内已 {minutes} 分钟没有支付订单，按近 7 天同时段应有 {value} 单，请检查支付与店铺页面",
-     .text_en = "{store} has had no paid order for {minutes} minutes of its usual hours; {value} were to be expected from the last 7 days",
+     .text_en = "{store} has had no paid order for {minutes} minutes of its usual hours; {value} were to be expected from the "
+                "last 7 days",
      .next = "check_payment"},
     {.id = sales_drop,
      .detector = sales_drop,
@@ -53,8 +54,8 @@ constexpr ShippedRule rules[] = {
 };
 
 constexpr uint32_t no_orders_bit = 1;
-constexpr Millis settle_ms = 10 * minute_ms;   // How long changes are gathered before a held condition is looked at again.
-constexpr Millis quiet_max = 14 * day_ms;      // Longer silences are not counted out.
+constexpr Millis settle_ms = 10 * minute_ms;  // How long changes are gathered before a held condition is looked at again.
+constexpr Millis quiet_max = 14 * day_ms;     // Longer silences are not counted out.
 constexpr int baseline_days = 7;
 
 // The counters of a day in the currency that brought the most over all of the asked days.
@@ -105,7 +106,7 @@ int64_t usual_orders(const StoreBook& book, Day day, int hour) {
 // Orders that were to be expected within a silence.
 struct Silence {
   int64_t expected_micros = 0;
-  Millis open_ms = 0;       // Of it, within hours that usually sell.
+  Millis open_ms = 0;         // Of it, within hours that usually sell.
   Millis reached_ms = never;  // When `enough_micros` were to be expected.
 };
 
@@ -154,8 +155,8 @@ void MetricsFold::judge_no_orders(StoreBook& book, Millis now, Outbox& outbox) {
   judge_.judge(rules_, no_orders, subject(book), measured, now, outbox);
 }
 
-// The last finished day against the same weekday of the four weeks before. A day is finished once the store has spoken after its end:
-// a file that has not come yet is no drop.
+// The last finished day against the same weekday of the four weeks before. A day is finished once the store has spoken after its
+// end: a file that has not come yet is no drop.
 void MetricsFold::judge_sales_drop(StoreBook& book, Millis now, Outbox& outbox) {
   const Day day = book.day_of(now) - 1;
   book.finished_from_ms = book.zone.start_of(day);
@@ -178,8 +179,8 @@ void MetricsFold::judge_sales_drop(StoreBook& book, Millis now, Outbox& outbox) 
     const auto ratio = static_cast<int64_t>(Wide{amount} * micros * weeks / sum);
     measured = {.value_micros = ratio,
                 .sample = weeks,
-                .evidence = {evidence("day", format_day(day)), evidence("amount", amount, "money"), evidence("mean", mean, "money"),
-                             evidence("weeks", weeks * micros, "count")}};
+                .evidence = {evidence("day", format_day(day)), evidence("amount", amount, "money"),
+                             evidence("mean", mean, "money"), evidence("weeks", weeks * micros, "count")}};
   }
   judge_.judge(rules_, sales_drop, subject(book), measured, now, outbox);
 }
@@ -196,10 +197,11 @@ void MetricsFold::judge_refund_rate(StoreBook& book, Millis now, Outbox& outbox)
   if (window.paid_amount_micros > 0) {
     __extension__ using Wide = __int128;
     const auto ratio = static_cast<int64_t>(Wide{window.refund_micros} * micros / window.paid_amount_micros);
-    measured = {.value_micros = ratio,
-                .sample = window.orders,
-                .evidence = {evidence("refunds", window.refund_micros, "money"), evidence("amount", window.paid_amount_micros, "money"),
-                             evidence("orders", window.orders * micros, "count")}};
+    measured = {
+        .value_micros = ratio,
+        .sample = window.orders,
+        .evidence = {evidence("refunds", window.refund_micros, "money"), evidence("amount", window.paid_amount_micros, "money"),
+                     evidence("orders", window.orders * micros, "count")}};
   }
   judge_.judge(rules_, refund_rate_high, subject(book), measured, now, outbox);
 }
@@ -236,8 +238,8 @@ void MetricsFold::schedule(StoreBook& book, Millis due) {
   timers_.emplace(due, index);
 }
 
-// An order ends a silence at once. What else it changes of a condition that holds, or of the day that was judged last, is looked at
-// a little later, together with the orders that come with it.
+// An order ends a silence at once. What else it changes of a condition that holds, or of the day that was judged last, is looked
+// at a little later, together with the orders that come with it.
 void MetricsFold::after_order(StoreBook& book, const OrderChange& change, Millis now, Outbox& outbox) {
   if (!change.changed) return;
   if ((book.holding & no_orders_bit) != 0 && change.paid_ms > 0) judge_no_orders(book, now, outbox);

@@ -1,7 +1,7 @@
 // The state as bytes, and its fingerprint. Cells are no part of the bytes: they follow from the things.
-#include <algorithm>
-
 #include "services/metrics/state.h"
+
+#include <algorithm>
 
 namespace xundian::metrics {
 
@@ -70,7 +70,8 @@ void MetricsFold::save(std::string& bytes) const {
     append(bytes, refunds_.key(i));
     visit_refund(refunds_[i], writer(bytes));
     append(bytes, static_cast<uint32_t>(refunds_[i].lines.size()));
-    for (const RefundLine& line : refunds_[i].lines) append(bytes, line.sku), append(bytes, line.quantity), append(bytes, line.amount_micros);
+    for (const RefundLine& line : refunds_[i].lines)
+      append(bytes, line.sku), append(bytes, line.quantity), append(bytes, line.amount_micros);
   }
   append(bytes, reports_.size());
   for (uint32_t i = 0; i < reports_.size(); ++i) {
@@ -131,7 +132,8 @@ bool MetricsFold::load_refunds(ByteReader& bytes) {
     const auto lines = bytes.take<uint32_t>();
     if (refund.store >= books_.size() || lines > saved_lines_max) return false;
     refund.lines.resize(lines);
-    for (RefundLine& line : refund.lines) reader(bytes)(line.sku), reader(bytes)(line.quantity), reader(bytes)(line.amount_micros);
+    for (RefundLine& line : refund.lines)
+      reader(bytes)(line.sku), reader(bytes)(line.quantity), reader(bytes)(line.amount_micros);
     books_[refund.store].refunds.push_back(index);
     link_refund(index, refund, true);
   }
@@ -148,8 +150,8 @@ bool MetricsFold::load_reports(ByteReader& bytes) {
   return bytes.ok();
 }
 
-// What of a thing still counts, in words that do not depend on how it came to be known. Things of which nothing counts any more are
-// left out.
+// What of a thing still counts, in words that do not depend on how it came to be known. Things of which nothing counts any more
+// are left out.
 void MetricsFold::fingerprint_things(Fingerprint& sum) const {
   std::string value;
   const auto put = [&value](uint8_t aspect, auto... parts) {
@@ -203,8 +205,8 @@ void MetricsFold::fingerprint_things(Fingerprint& sum) const {
 }
 
 void MetricsFold::fingerprint_book(Fingerprint& sum, const StoreBook& book) const {
-  const auto add_cell = [&](Day day, std::string_view kind, std::string_view dimension, std::string_view currency, const auto& counters,
-                            uint64_t buyers) {
+  const auto add_cell = [&](Day day, std::string_view kind, std::string_view dimension, std::string_view currency,
+                            const auto& counters, uint64_t buyers) {
     std::string cell;
     append_text(cell, book.info->id);
     append(cell, day);

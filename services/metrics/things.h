@@ -87,9 +87,9 @@ struct Report {
   uint32_t attribution_days = 0;
   TextId subject = 0;  // The source of a traffic cell, the product of a product cell.
   TextId device = 0;
-  uint16_t stated = 0;   // Bit n: figure n is stated.
-  int16_t hour = -1;     // -1 = whole days.
-  uint16_t depth = 0;    // How many dimensions its cut has.
+  uint16_t stated = 0;  // Bit n: figure n is stated.
+  int16_t hour = -1;    // -1 = whole days.
+  uint16_t depth = 0;   // How many dimensions its cut has.
   bool is_product = false;
   bool is_snapshot = false;
   bool has_period = false;  // False: its period cannot be read, so it counts nowhere.

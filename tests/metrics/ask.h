@@ -22,8 +22,8 @@ struct Ask {
 inline std::string print(const google::protobuf::RepeatedPtrField<query::v1::MetricRow>& rows) {
   std::string text;
   for (const query::v1::MetricRow& row : rows) {
-    std::string words = fmt::format("{} {} {} {} {}", row.store().empty() ? "*" : row.store(), row.key().empty() ? "*" : row.key(), row.from(),
-                                    row.metric(), row.numerator());
+    std::string words = fmt::format("{} {} {} {} {}", row.store().empty() ? "*" : row.store(),
+                                    row.key().empty() ? "*" : row.key(), row.from(), row.metric(), row.numerator());
     if (row.has_denominator()) words += fmt::format("/{}", row.denominator());
     if (!row.currency_code().empty()) words += " " + row.currency_code();
     if (row.status() != "final") words += " " + row.status();
@@ -48,18 +48,21 @@ inline std::string ask(Drive& drive, const Ask& asked) {
 }
 
 // A store in Shanghai, in CNY, whose newest day is behind all others, so that they are final.
-inline void open_store(Drive& drive, const std::string& id = "s", const std::string& zone = "Asia/Shanghai", const std::string& currency = "CNY") {
+inline void open_store(Drive& drive, const std::string& id = "s", const std::string& zone = "Asia/Shanghai",
+                       const std::string& currency = "CNY") {
   drive.put(nov1, fmt::format(R"(store: "{0}" key: "{0}" as_of_ms: 1 store_state {{ identity {{ platform: "taobao" }}
-                              settings {{ currency_code: "{1}" time_zone: "{2}" }} }})", id, currency, zone));
+                              settings {{ currency_code: "{1}" time_zone: "{2}" }} }})",
+                              id, currency, zone));
   drive.put(nov1 + 40 * day_ms, fmt::format(R"(store: "{}" key: "none" order_state {{ placed {{ created_ms: 1 }} }})", id));
 }
 
 // An order paid at a time, with one line.
 inline std::string paid(const std::string& key, Millis at, int64_t buyer, const std::string& sku, int64_t quantity, int64_t yuan,
                         const std::string& store = "s", const std::string& channel = "") {
-  return fmt::format(R"(store: "{}" key: "{}" as_of_ms: 1000 occurred_ms: {} order_state {{ placed {{ created_ms: {} buyer: {} channel: "{}" }}
+  return fmt::format(
+      R"(store: "{}" key: "{}" as_of_ms: 1000 occurred_ms: {} order_state {{ placed {{ created_ms: {} buyer: {} channel: "{}" }}
                      paid {{ paid_ms: {} }} lines {{ line_id: "1" sku: "{}" quantity: {} amount_micros: {} }} }})",
-                     store, key, at, at, buyer, channel, at, sku, quantity, yuan * 1'000'000);
+      store, key, at, at, buyer, channel, at, sku, quantity, yuan * 1'000'000);
 }
 
 }  // namespace xundian::metrics::tests

@@ -21,7 +21,9 @@ class World {
   bool chance(int percent) { return up_to(99) < percent; }
   // Few moments, so that statements tie in all but their words; some unknown.
   Millis moment() { return chance(15) ? 0 : nov1 + up_to(5) * day_ms + up_to(3) * 7 * hour_ms; }
-  std::string one_of(std::initializer_list<const char*> words) { return words.begin()[up_to(static_cast<int64_t>(words.size()) - 1)]; }
+  std::string one_of(std::initializer_list<const char*> words) {
+    return words.begin()[up_to(static_cast<int64_t>(words.size()) - 1)];
+  }
 
   v1::Fact fact() {
     v1::Fact fact;
@@ -117,7 +119,8 @@ class World {
   }
 
   void traffic(v1::Fact& fact) {
-    const std::string dimensions = one_of({"store", "store+source"}), day = format_day(make_day(2026, 11, 1) + static_cast<Day>(up_to(3)));
+    const std::string dimensions = one_of({"store", "store+source"}),
+                      day = format_day(make_day(2026, 11, 1) + static_cast<Day>(up_to(3)));
     const std::string source = dimensions == "store" ? "" : one_of({"", "search"});
     fact.set_key(dimensions + day + source);
     v1::TrafficReport& report = *fact.mutable_traffic_report();

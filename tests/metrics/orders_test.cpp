@@ -3,8 +3,8 @@
 namespace xundian::metrics::tests {
 namespace {
 
-const std::vector<std::string> sales = {"paid_amount", "orders", "units", "buyers", "spend_per_buyer", "order_value", "average_unit_price",
-                                        "units_per_order"};
+const std::vector<std::string> sales = {
+    "paid_amount", "orders", "units", "buyers", "spend_per_buyer", "order_value", "average_unit_price", "units_per_order"};
 
 // Two orders of one buyer and one of another, 10 + 30 + 20 yuan, 1 + 3 + 2 pieces.
 void three_orders(Drive& d) {
@@ -43,7 +43,8 @@ TEST(Orders, CountOnTheStoresOwnDayAndHour) {
   EXPECT_EQ(ask(d, {.metrics = {"paid_amount"}, .grain = "hour"}),
             "* * 2026-11-01T23 paid_amount 10000000 CNY\n* * 2026-11-02T00 paid_amount 20000000 CNY\n");
   EXPECT_EQ(ask(d, {.metrics = {"paid_amount"}, .to = "2026-11-01"}), "* * 2026-11-01 paid_amount 10000000 CNY\n");
-  EXPECT_EQ(ask(d, {.metrics = {"orders"}, .from = "2026-10-01", .to = "2026-11-02", .grain = "month"}), "* * 2026-11-01 orders 2\n");
+  EXPECT_EQ(ask(d, {.metrics = {"orders"}, .from = "2026-10-01", .to = "2026-11-02", .grain = "month"}),
+            "* * 2026-11-01 orders 2\n");
 }
 
 // What was known of a zone and a currency changes: everything is counted anew.
@@ -53,20 +54,26 @@ TEST(Orders, AreCountedAnewWhenTheStoreReckonsOtherwise) {
   d.put(nov1, paid("a", nov1 + 16 * hour_ms, 7, "mug", 1, 10));
   d.put(nov1, R"(store: "s" key: "s" as_of_ms: 2 store_state { settings { currency_code: "GBP" time_zone: "Europe/London" } })");
   EXPECT_EQ(ask(d, {.metrics = {"paid_amount"}, .grain = "hour"}), "* * 2026-11-01T16 paid_amount 10000000 GBP\n");
-  d.put(nov1, R"(store: "s" key: "s" as_of_ms: 3 store_state { settings { currency_code: "GBP" time_zone: "Europe/London" day_cut_minutes: 1020 } })");
+  d.put(
+      nov1,
+      R"(store: "s" key: "s" as_of_ms: 3 store_state { settings { currency_code: "GBP" time_zone: "Europe/London" day_cut_minutes: 1020 } })");
   EXPECT_EQ(ask(d, {.metrics = {"orders"}, .from = "2026-10-01", .grain = "day"}), "* * 2026-10-31 orders 1\n");
 }
 
 TEST(Orders, NeedAPayTimeAndAPositiveAmount) {
   Drive d = drive();
   open_store(d);
-  d.put(nov1, R"(store: "s" key: "unpaid" order_state { placed { created_ms: 5 buyer: 1 } lines { line_id: "1" sku: "mug" quantity: 1 amount_micros: 5 } })");
+  d.put(
+      nov1,
+      R"(store: "s" key: "unpaid" order_state { placed { created_ms: 5 buyer: 1 } lines { line_id: "1" sku: "mug" quantity: 1 amount_micros: 5 } })");
   EXPECT_EQ(ask(d, {.metrics = sales}), "");
   d.put(nov1, fmt::format(R"(store: "s" key: "gift" order_state {{ placed {{ buyer: 1 }} paid {{ paid_ms: {} amount_micros: 0 }}
-                          lines {{ line_id: "1" sku: "mug" quantity: 4 amount_micros: 0 }} }})", nov1));
-  EXPECT_EQ(ask(d, {.metrics = {"paid_amount", "orders", "units", "buyers", "order_value"}}),
-            "* * 2026-11-01 buyers 0\n* * 2026-11-01 order_value 0/0 CNY\n* * 2026-11-01 orders 0\n* * 2026-11-01 paid_amount 0 CNY\n"
-            "* * 2026-11-01 units 0\n");
+                          lines {{ line_id: "1" sku: "mug" quantity: 4 amount_micros: 0 }} }})",
+                          nov1));
+  EXPECT_EQ(
+      ask(d, {.metrics = {"paid_amount", "orders", "units", "buyers", "order_value"}}),
+      "* * 2026-11-01 buyers 0\n* * 2026-11-01 order_value 0/0 CNY\n* * 2026-11-01 orders 0\n* * 2026-11-01 paid_amount 0 CNY\n"
+      "* * 2026-11-01 units 0\n");
   // A present but empty aspect takes the payment back.
   d.put(nov1 + 1, R"(store: "s" key: "gift" order_state { paid {} })");
   EXPECT_EQ(ask(d, {.metrics = sales}), "");
@@ -91,7 +98,8 @@ TEST(Orders, TakeOldWordsOutAndNewOnesIn) {
   EXPECT_EQ(ask(d, {.metrics = {"paid_amount", "orders", "units"}, .by = "sku"}),
             "* cup 2026-11-01 orders 1\n* cup 2026-11-01 paid_amount 12000000 CNY\n* cup 2026-11-01 units 3\n");
   // Older news changes nothing; a line that no longer belongs to the order leaves.
-  d.put(nov1 + 6, R"(store: "s" key: "a" as_of_ms: 2000 order_state { lines { line_id: "2" sku: "cup" quantity: 9 amount_micros: 9 } })");
+  d.put(nov1 + 6,
+        R"(store: "s" key: "a" as_of_ms: 2000 order_state { lines { line_id: "2" sku: "cup" quantity: 9 amount_micros: 9 } })");
   d.put(nov1 + 7, R"(store: "s" key: "a" order_state { lines { line_id: "2" withdrawn: true } })");
   EXPECT_EQ(ask(d, {.metrics = {"paid_amount", "units"}}), "* * 2026-11-01 paid_amount 8000000 CNY\n* * 2026-11-01 units 2\n");
   d.put(nov1 + 8, R"(store: "s" key: "a" order_state { withdrawn {} })");
@@ -123,9 +131,13 @@ TEST(Orders, KeepCurrenciesAndChannelsApart) {
   open_store(d);
   d.put(nov1, paid("a", nov1, 7, "mug", 1, 10, "s", "live"));
   d.put(nov1, paid("b", nov1, 7, "mug", 1, 20, "s", "app"));
-  d.put(nov1 + 1, fmt::format(R"(store: "s" key: "b" order_state {{ placed {{ created_ms: {} buyer: 7 currency_code: "USD" channel: "app" }} }})", nov1));
+  d.put(nov1 + 1,
+        fmt::format(
+            R"(store: "s" key: "b" order_state {{ placed {{ created_ms: {} buyer: 7 currency_code: "USD" channel: "app" }} }})",
+            nov1));
   EXPECT_EQ(ask(d, {.metrics = {"paid_amount", "buyers", "orders", "spend_per_buyer"}}),
-            "* * 2026-11-01 buyers 1\n* * 2026-11-01 orders 2\n* * 2026-11-01 paid_amount 10000000 CNY\n* * 2026-11-01 paid_amount 20000000 USD\n"
+            "* * 2026-11-01 buyers 1\n* * 2026-11-01 orders 2\n* * 2026-11-01 paid_amount 10000000 CNY\n* * 2026-11-01 "
+            "paid_amount 20000000 USD\n"
             "* * 2026-11-01 spend_per_buyer 10000000/1 CNY\n* * 2026-11-01 spend_per_buyer 20000000/1 USD\n");
   EXPECT_EQ(ask(d, {.metrics = {"paid_amount"}, .by = "channel"}),
             "* app 2026-11-01 paid_amount 20000000 USD\n* live 2026-11-01 paid_amount 10000000 CNY\n");

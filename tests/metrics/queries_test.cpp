@@ -43,7 +43,8 @@ TEST(Queries, AddGroups) {
   request.set_from("2026-11-01");
   request.set_to("2026-11-01");
   EXPECT_EQ(print(call<query::v1::QueryMetricsResponse>(folds, "QueryMetrics", request).rows()),
-            "* * 2026-11-01 buyers 2\n* * 2026-11-01 orders 2\n* * 2026-11-01 spend_per_buyer 30000000/2 CNY\n* * 2026-11-01 units 3\n");
+            "* * 2026-11-01 buyers 2\n* * 2026-11-01 orders 2\n* * 2026-11-01 spend_per_buyer 30000000/2 CNY\n* * 2026-11-01 "
+            "units 3\n");
   EXPECT_EQ(call<query::v1::ListStoresResponse>(folds, "ListStores", query::v1::ListStoresRequest()).stores_size(), 2);
 }
 
@@ -55,10 +56,12 @@ TEST(Queries, OverlookEachStoresNewestDay) {
   query::v1::GetOverviewRequest request;
   auto overview = call<query::v1::GetOverviewResponse>({d.folds(), 1}, "GetOverview", request);
   EXPECT_EQ(print(overview.rows()),
-            "s * 2026-11-02 buyers 1 provisional\ns * 2026-11-02 net_sales 20000000 provisional\ns * 2026-11-02 order_value 20000000/1 provisional\n"
+            "s * 2026-11-02 buyers 1 provisional\ns * 2026-11-02 net_sales 20000000 provisional\ns * 2026-11-02 order_value "
+            "20000000/1 provisional\n"
             "s * 2026-11-02 orders 1 provisional\ns * 2026-11-02 paid_amount 20000000 provisional\n"
             "s * 2026-11-02 spend_per_buyer 20000000/1 provisional\ns * 2026-11-02 units 1 provisional\n"
-            "t * 2026-11-01 buyers 1 provisional\nt * 2026-11-01 net_sales 30000000 provisional\nt * 2026-11-01 order_value 30000000/1 provisional\n"
+            "t * 2026-11-01 buyers 1 provisional\nt * 2026-11-01 net_sales 30000000 provisional\nt * 2026-11-01 order_value "
+            "30000000/1 provisional\n"
             "t * 2026-11-01 orders 1 provisional\nt * 2026-11-01 paid_amount 30000000 provisional\n"
             "t * 2026-11-01 spend_per_buyer 30000000/1 provisional\nt * 2026-11-01 units 1 provisional\n");
   EXPECT_EQ(overview.as_of_ms(), nov1 + day_ms);
@@ -76,7 +79,8 @@ TEST(Queries, DefineEveryMetricInBothLanguages) {
     EXPECT_EQ(metric.service(), "metrics");
     EXPECT_GE(metric.version(), 1u);
   }
-  EXPECT_EQ(call<query::v1::GetMetricDefinitionsResponse>({}, "GetMetricDefinitions", query::v1::GetMetricDefinitionsRequest()).definitions_size(),
+  EXPECT_EQ(call<query::v1::GetMetricDefinitionsResponse>({}, "GetMetricDefinitions", query::v1::GetMetricDefinitionsRequest())
+                .definitions_size(),
             metric_definitions().definitions_size());
 }
 

@@ -1,0 +1,292 @@
+// Adds up the cells that a question covers, store by store, into the rows of its answer.
+#pragma once
+
+#include <algorithm>
+#include <compare>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "services/metrics/figures.h"
+
+namespace xundian::metrics {
+
+enum class Grain { total, month, day, hour };
+enum class By { nothing, store, sku, channel, other };
+
+struct Asked {
+  std::vector<const Metric*> metrics;  // By their ids, each once.
+  std::vector<std::string> stores;     // Empty = all.
+  Day from = 0, to = 0;
+  Grain grain = Grain::total;
+  By by = By::nothing;
+};
+
+struct Period {
+  Day from = 0, to = 0;
+  int16_t hour = -1;
+  std::string text() const { return hour < 0 ? format_day(from) : fmt::format("{}T{:02}", format_day(from), hour); }
+};
+
+struct Place {
+  std::string store, key, from;
+  auto operator<=>(const Place&) const = default;
+};
+
+// The row's period that a day belongs to.
+inline Period period_of(const Asked& asked, Day day, int16_t hour = -1) {
+  switch (asked.grain) {
+    case Grain::total:
+      return {asked.from, asked.to, -1};
+    case Grain::month: {
+      const Day start = month_start(day), next = month_start(start + 31);
+      return {std::max(start, asked.from), std::min(next - 1, asked.to), -1};
+    }
+    case Grain::day:
+      return {day, day, -1};
+    case Grain::hour:
+      return {day, day, hour};
+  }
+  return {};
+}
+
+// Adds up cells. One is used for a whole answer; each fold's buyers are united before the next fold is added.
+class Adder {
+ public:
+  Adder(const Asked& asked, size_t stores_asked) : asked_(asked), several_(asked.by != By::store && stores_asked > 1) {}
+
+  void add_store(const MetricsFold& fold, const StoreBook& book) {
+    fold_ = &fold;
+    book_ = &book;
+    store_ = asked_.by == By::store ? book.info->id : std::string();
+    as_of_ms_ = std::max(as_of_ms_, book.newest_ms);
+    for (auto day = book.days.lower_bound(asked_.from); day != book.days.end() && day->first <= asked_.to; ++day)
+      add_day(day->first, day->second);
+    add_reports();
+  }
+
+  // A distinct count is exact within a fold and added over folds.
+  void unite_buyers() {
+    for (auto& [place, cell] : cells_) {
+      if (cell.buyer_sets.empty()) continue;
+      BuyerSet all;
+      std::map<std::string, BuyerSet> by_currency;
+      const bool one_set = cell.buyer_sets.size() == 1;
+      for (const auto& [code, set] : cell.buyer_sets) {
+        if (one_set) {
+          cell.sum.buyers += static_cast<int64_t>(set->size());
+          cell.sum.currencies[code].buyers += static_cast<int64_t>(set->size());
+          break;
+        }
+        BuyerSet& united = by_currency[code];
+        for (const auto& [buyer, count] : *set) {
+          united.try_emplace(buyer, 1);
+          all.try_emplace(buyer, 1);
+        }
+      }
+      cell.sum.buyers += static_cast<int64_t>(all.size());
+      for (const auto& [code, set] : by_currency) cell.sum.currencies[code].buyers += static_cast<int64_t>(set.size());
+      cell.buyer_sets.clear();
+    }
+  }
+
+  template <typename Rows>
+  void write(Rows& rows) const {
+    for (const auto& [place, cell] : cells_)
+      for (const Metric* metric : asked_.metrics) {
+        Figures figures;
+        metric->read(cell.sum, figures);
+        for (const Figures::One& one : figures.all) {
+          query::v1::MetricRow& row = *rows.Add();
+          row.set_store(place.store);
+          row.set_key(place.key);
+          row.set_from(place.from);
+          row.set_metric(std::string(metric->id));
+          row.set_numerator(one.numerator);
+          if (one.denominator) row.set_denominator(*one.denominator);
+          row.set_unit(std::string(metric->unit));
+          row.set_currency_code(one.currency);
+          row.set_status(one.estimated ? "estimated" : cell.sum.provisional ? "provisional" : "final");
+        }
+      }
+  }
+
+  Millis as_of_ms() const { return as_of_ms_; }
+
+ private:
+  struct Cell {
+    Sum sum;
+    std::vector<std::pair<std::string, const BuyerSet*>> buyer_sets;
+  };
+
+  Cell& cell_at(const Period& period, const std::string& key) {
+    Cell& cell = cells_[Place{store_, key, period.text()}];
+    cell.sum.has_buyers = (asked_.by == By::nothing || asked_.by == By::store) && asked_.grain != Grain::hour;
+    // The newest day is still being told of.
+    if (period.to >= book_->day_of(book_->newest_ms)) cell.sum.provisional = true;
+    if (book_->paid_orders > 0) cell.sum.has_orders = true;
+    return cell;
+  }
+
+  const std::string& text(uint64_t id) const { return fold_->texts()[static_cast<TextId>(id)]; }
+
+  void add_day(Day day, const DayCell& cell) {
+    if (asked_.grain == Grain::hour) {
+      if (asked_.by == By::nothing || asked_.by == By::store) add_table(day, cell.hours, true);
+      return;
+    }
+    if (asked_.by == By::sku) {
+      add_table(day, cell.skus, false);
+      for (const auto& [product, counters] : cell.snapshots)
+        add_snapshot(cell_at(period_of(asked_, day), text(product)).sum, counters);
+      return;
+    }
+    if (asked_.by == By::channel) return add_table(day, cell.channels, false);
+    Cell& sum = cell_at(period_of(asked_, day), {});
+    for (const CurrencyDay& one : cell.currencies) {
+      sum.sum.currencies[text(one.currency)].counters.add(one.total);
+      if (!one.buyers.empty()) sum.buyer_sets.emplace_back(text(one.currency), &one.buyers);
+    }
+    if (!cell.snapshot.empty()) add_snapshot(sum.sum, cell.snapshot);
+  }
+
+  void add_table(Day day, const CounterTable& table, bool hours) {
+    for (const auto& [dimensions, counters] : table) {
+      const uint64_t dimension = dimensions >> 32;
+      const Period period = period_of(asked_, day, hours ? static_cast<int16_t>(dimension) : int16_t{-1});
+      Cell& cell = cell_at(period, hours ? std::string() : text(dimension));
+      cell.sum.currencies[text(dimensions & UINT32_MAX)].counters.add(counters);
+    }
+  }
+
+  // A store that has counters since ever and no orders answers sales from them, as an estimate.
+  void add_snapshot(Sum& sum, const SnapshotCounters& counters) {
+    CurrencySum& money = sum.currencies[text(book_->currency)];
+    sum.snapshot_units += counters.units;
+    sum.snapshot_sales += counters.sales;
+    sum.snapshot_resets += counters.resets;
+    money.snapshot_micros += counters.amount_micros;
+    money.snapshot_priced += counters.priced;
+    if (book_->paid_orders > 0) return;
+    sum.estimated_units += counters.units;
+    sum.estimated += counters.sales;
+    money.estimated_micros += counters.amount_micros;
+    money.estimated += counters.priced;
+  }
+
+  // Whether a cell is one of those asked for: its other dimensions must be open.
+  bool fits(const Slot& slot, const Report& report) const {
+    if (asked_.by == By::sku) return slot.is_product && slot.subject != 0;
+    if (slot.is_product || report.device != 0) return false;
+    return asked_.by == By::channel ? slot.subject != 0 : slot.subject == 0;
+  }
+
+  // From the coarsest cut to the finest; among equals by the cut's words, then the newest.
+  bool coarser(const Report& a, const Report& b) const {
+    const auto rank = [&](const Report& report) {
+      return std::tuple<uint16_t, const std::string&, const std::string&, uint32_t>(report.depth, text(report.dimensions),
+                                                                                    text(report.grain), report.attribution_days);
+    };
+    return rank(a) != rank(b) ? rank(a) < rank(b) : a.cell > b.cell;
+  }
+
+  // Page views of days, to be added where no cell has the whole period; one cut answers, the coarsest.
+  struct DailyViews {
+    const Report* cut = nullptr;
+    Day last = 0;
+    int64_t pv = 0;
+    int32_t cells = 0;
+    Period period;
+  };
+
+  void add_reports() {
+    if (asked_.by == By::other) return;
+    std::map<std::pair<Place, std::string>, DailyViews> daily;  // By cut.
+    for (auto at = book_->slots.lower_bound(Slot{asked_.from, asked_.from, -1, false, 0});
+         at != book_->slots.end() && at->first.from <= asked_.to; ++at) {
+      const Slot& slot = at->first;
+      const Period period = period_of(asked_, slot.from, slot.hour);
+      const bool exact = slot.from == period.from && slot.to == period.to && slot.hour == period.hour;
+      const bool day_of_more = !exact && asked_.grain != Grain::hour && slot.from == slot.to && slot.hour < 0;
+      if (!exact && !day_of_more) continue;
+      for (const uint32_t index : at->second) {
+        const Report& report = fold_->report(index);
+        if (!fits(slot, report)) continue;
+        const std::string key = slot.subject == 0 ? std::string() : text(slot.subject);
+        if (exact)
+          add_exact(cell_at(period, key).sum, report);
+        else if (report.figure(figure_pv))
+          add_views(daily[{Place{store_, key, period.text()}, cut_text(report)}], slot.from, period, report);
+      }
+    }
+    settle_views(daily);
+  }
+
+  std::string cut_text(const Report& report) const {
+    return fmt::format("{:04}|{}|{}|{}", report.depth, text(report.dimensions), text(report.grain), report.attribution_days);
+  }
+
+  void add_exact(Sum& sum, const Report& report) {
+    pending_.emplace(&sum, std::vector<const Report*>()).first->second.push_back(&report);
+  }
+
+  void add_views(DailyViews& views, Day day, const Period& period, const Report& report) {
+    // Two cells of one cut and day differ in what a cut does not name; the newer is taken.
+    if (views.cells > 0 && views.last == day) {
+      if (views.cut->cell < report.cell) {
+        views.pv += *report.figure(figure_pv) - *views.cut->figure(figure_pv);
+        views.cut = &report;
+      }
+      return;
+    }
+    views.cut = &report;
+    views.last = day;
+    views.pv += *report.figure(figure_pv);
+    views.cells += 1;
+    views.period = period;
+  }
+
+  void settle_views(const std::map<std::pair<Place, std::string>, DailyViews>& daily) {
+    std::map<Place, bool> answered;
+    for (auto& [sum, reports] : pending_) {
+      std::sort(reports.begin(), reports.end(), [&](const Report* a, const Report* b) { return coarser(*a, *b); });
+      for (const Report* report : reports) {
+        const auto views = report->figure(figure_pv);
+        if (!views) continue;
+        sum->pv += *views;
+        sum->pv_cells += 1;
+        break;
+      }
+      // Visitors of two stores are not added: the same person may visit both.
+      if (!several_) sum->reports = reports;
+    }
+    // The map has the coarsest cut first.
+    for (const auto& [place_and_cut, views] : daily) {
+      const Place& place = place_and_cut.first;
+      const auto cell = cells_.find(place);
+      const bool exact = cell != cells_.end() && pending_.contains(&cell->second.sum) && views_of(pending_.at(&cell->second.sum));
+      if (exact || !answered.emplace(place, true).second) continue;
+      Sum& sum = cell_at(views.period, place.key).sum;
+      sum.pv += views.pv;
+      sum.pv_cells += views.cells;
+    }
+    pending_.clear();
+  }
+
+  static bool views_of(const std::vector<const Report*>& reports) {
+    return std::any_of(reports.begin(), reports.end(),
+                       [](const Report* report) { return report->figure(figure_pv).has_value(); });
+  }
+
+  const Asked& asked_;
+  const bool several_;  // Several stores are asked together.
+  const MetricsFold* fold_ = nullptr;
+  const StoreBook* book_ = nullptr;
+  std::string store_;
+  std::map<Place, Cell> cells_;
+  std::map<Sum*, std::vector<const Report*>> pending_;  // Cells of the store at hand that have exactly the period.
+  Millis as_of_ms_ = 0;
+};
+
+}  // namespace xundian::metrics

@@ -1,0 +1,86 @@
+// The scan of an order gives what the protobuf parser gives.
+#include "common/order_scan.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/random_message.h"
+
+namespace xundian {
+namespace {
+
+// Which of a message's optional parts an order's scan leaves at zero is the same for both: absent reads as zero.
+void compare(const OrderScan& scan, const v1::OrderState& order) {
+  ASSERT_EQ(scan.created_ms, order.placed().created_ms());
+  ASSERT_EQ(scan.buyer, order.placed().buyer());
+  ASSERT_EQ(scan.buyer_key_id, order.placed().buyer_key_id());
+  ASSERT_EQ(scan.currency_code, order.placed().currency_code());
+  ASSERT_EQ(scan.channel, order.placed().channel());
+  ASSERT_EQ(scan.agent, order.placed().agent());
+  ASSERT_EQ(scan.paid_ms, order.paid().paid_ms());
+  ASSERT_EQ(scan.paid_amount_micros.has_value(), order.paid().has_amount_micros());
+  ASSERT_EQ(scan.paid_amount_micros.value_or(0), order.paid().amount_micros());
+  ASSERT_EQ(scan.status, order.status().status());
+  ASSERT_EQ(scan.shipped_ms, order.shipped().shipped_ms());
+  ASSERT_EQ(scan.promised_ms, order.shipped().promised_ms());
+  ASSERT_EQ(scan.received_ms, order.received().received_ms());
+  ASSERT_EQ(scan.closed_ms, order.closed().closed_ms());
+  ASSERT_EQ(scan.refunded_micros, order.refunded().amount_micros());
+  ASSERT_EQ(scan.lines.size(), static_cast<size_t>(order.lines_size()));
+  for (int i = 0; i < order.lines_size(); ++i) {
+    const OrderLineScan& line = scan.lines[static_cast<size_t>(i)];
+    ASSERT_EQ(line.sku, order.lines(i).sku());
+    ASSERT_EQ(line.product, order.lines(i).product());
+    ASSERT_EQ(line.quantity, order.lines(i).quantity());
+    ASSERT_EQ(line.amount_micros, order.lines(i).amount_micros());
+    ASSERT_EQ(line.withdrawn, order.lines(i).withdrawn());
+  }
+}
+
+v1::Fact random_order(Random& random) {
+  v1::Fact fact;
+  fact.set_store("s");
+  fact.set_key("o");
+  do fill(*fact.mutable_order_state(), random);
+  while (fact.order_state().ByteSizeLong() == 0);
+  return fact;
+}
+
+TEST(OrderScan, GivesWhatTheParserGives) {
+  Random random(1);
+  OrderScan scan;  // One for all, as a fold has it: nothing of an order may be left over in the next.
+  size_t lines = 0;
+  for (int i = 0; i < 5'000; ++i) {
+    const v1::Fact fact = random_order(random);
+    std::string frame;
+    ASSERT_TRUE(append_frame(frame, fact).has_value());
+    const FactView view(frame, 0, 0);
+    ASSERT_TRUE(scan.scan(view));
+    v1::OrderState parsed;
+    ASSERT_TRUE(view.parse(parsed));
+    compare(scan, parsed);
+    if (HasFatalFailure()) FAIL() << fact.ShortDebugString();
+    lines += scan.lines.size();
+  }
+  EXPECT_GT(lines, 1'000u);
+}
+
+// A frame whose end is missing is refused or read as far as it goes, never beyond.
+TEST(OrderScan, RefusesBrokenBytes) {
+  Random random(2);
+  OrderScan scan;
+  int refused = 0;
+  for (int i = 0; i < 300; ++i) {
+    std::string frame;
+    ASSERT_TRUE(append_frame(frame, random_order(random)).has_value());
+    auto head = load<FactHead>(frame.data());
+    const size_t cut = 1 + random() % std::min<size_t>(head.body_bytes, 20);
+    head.body_bytes -= static_cast<uint32_t>(cut);
+    store(frame.data(), head);
+    frame.resize(frame.size() - cut);
+    refused += scan.scan(FactView(frame, 0, 0)) ? 0 : 1;
+  }
+  EXPECT_GT(refused, 250);
+}
+
+}  // namespace
+}  // namespace xundian
