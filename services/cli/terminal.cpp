@@ -17,10 +17,12 @@ namespace {
 // The next code point; broken bytes count as one each.
 uint32_t take_code_point(std::string_view& text) {
   const auto first = static_cast<uint8_t>(text.front());
-  const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+  size_t size = first >= 0xf8 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+  for (size_t index = 1; index < size; ++index)
+    if (index >= text.size() || (static_cast<uint8_t>(text[index]) & 0xc0) != 0x80) size = 1;
   uint32_t point = size == 1 ? first : first & (0xffu >> (size + 1));
-  for (size_t index = 1; index < size && index < text.size(); ++index) point = point << 6 | (static_cast<uint8_t>(text[index]) & 0x3f);
-  text.remove_prefix(std::min(size, text.size()));
+  for (size_t index = 1; index < size; ++index) point = point << 6 | (static_cast<uint8_t>(text[index]) & 0x3f);
+  text.remove_prefix(size);
   return point;
 }
 

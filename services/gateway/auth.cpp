@@ -163,6 +163,7 @@ Result<void> TokenBook::read_tokens() {
       table.complain("sha256", "is not 64 hexadecimal digits; make it with: printf %s TOKEN | sha256sum");
     entry.principal = std::make_shared<const Principal>(TRY(read_principal(table)));
     entries.push_back(std::move(entry));
+    table.finish();  // Keys that are not known become complaints of the file.
   }
   TRY_VOID(file.done());
   entries_ = std::move(entries);

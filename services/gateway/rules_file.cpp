@@ -82,6 +82,7 @@ facts::v1::Rule read_rule(ConfigTable& table, const std::vector<query::v1::Shipp
   bool disabled = false;
   if (table.get("disabled", disabled)) rule.set_disabled(disabled);
   check_names(table, rule, shipped);
+  table.finish();  // Keys that are not known become complaints of the file.
   return rule;
 }
 

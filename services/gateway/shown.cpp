@@ -38,10 +38,17 @@ google::protobuf::Value unknown() {
   return result;
 }
 
+// Micros shared out, rounded half away from zero.
+int64_t shared_out(int64_t micros, int64_t among) {
+  __extension__ typedef __int128 Wide;
+  const Wide doubled = Wide{micros} * 2 / among;
+  return static_cast<int64_t>((doubled + (doubled < 0 ? -1 : 1)) / 2);
+}
+
 google::protobuf::Value figure(const query::v1::MetricRow& row) {
   if (!row.has_numerator() || (row.has_denominator() && row.denominator() == 0)) return unknown();
   if (row.unit() == "money") {
-    const int64_t micros = row.has_denominator() ? divide_micros(row.numerator(), row.denominator()) : row.numerator();
+    const int64_t micros = row.has_denominator() ? shared_out(row.numerator(), row.denominator()) : row.numerator();
     google::protobuf::Value result;
     result.set_string_value(format_micros(micros, 2));
     return result;
