@@ -157,15 +157,16 @@ Result<void> BusLink::take(wire::v1::MessageType type, const zmq::message_t& bod
 
 Result<void> BusLink::take_welcome(const wire::v1::Welcome& welcome) {
   if (welcome_.epoch() != 0 && welcome.home() != welcome_.home())
-    return fail(Code::failed_precondition, "{} is now the bus of home {}, no longer of {}; start again", endpoint_, welcome.home(),
-                welcome_.home());
+    return fail(Code::failed_precondition, "{} is now the bus of home {}, no longer of {}; start again", endpoint_,
+                welcome.home(), welcome_.home());
   if (welcome.session() == 0) {
     asked_ = false;
     if (welcome.epoch() != welcome_.epoch()) hello_wanted_ = true;
     return {};
   }
   if (static_cast<size_t>(welcome.last_sequences_size()) != producers_.size())
-    return fail(Code::internal, "the bus at {} welcomes {} producers, not {}", endpoint_, welcome.last_sequences_size(), producers_.size());
+    return fail(Code::internal, "the bus at {} welcomes {} producers, not {}", endpoint_, welcome.last_sequences_size(),
+                producers_.size());
   for (size_t index = 0; index < producers_.size(); ++index) TRY_VOID(take_welcome_for(index, welcome));
   welcome_ = welcome;
   spdlog::debug("bus_welcomed name={} epoch={} session={}", options_.name, welcome.epoch(), welcome.session());
@@ -178,8 +179,8 @@ Result<void> BusLink::take_welcome_for(size_t index, const wire::v1::Welcome& we
   Producer& producer = producers_[index];
   const uint64_t last = welcome.last_sequences(static_cast<int>(index));
   if (last < producer.last_acknowledged)
-    return fail(Code::data_loss, "the bus at {} acknowledged sequence {} of {} and now has only {}; was the journal replaced?", endpoint_,
-                producer.last_acknowledged, options_.name, last);
+    return fail(Code::data_loss, "the bus at {} acknowledged sequence {} of {} and now has only {}; was the journal replaced?",
+                endpoint_, producer.last_acknowledged, options_.name, last);
   if (!options_.folds && welcome_.epoch() == 0) {
     for (Outgoing& waiting : producer.queue) waiting.sequence += last;
     producer.last_queued += last;

@@ -75,11 +75,12 @@ Result<HomeSettings> read_settings(const std::string& path) {
   std::string clock;
   int64_t partitions = 0;
   int64_t buses = 0;
-  const bool whole = table.get("id", settings.id) && table.get("clock", clock) &&
-                     table.get("partitions", partitions, 1, 4096) && table.get("buses", buses, 1, 4096);
+  const bool whole = table.get("id", settings.id) && table.get("clock", clock) && table.get("partitions", partitions, 1, 4096) &&
+                     table.get("buses", buses, 1, 4096);
   TRY_VOID(table.done());
   if (!whole || (clock != "wall" && clock != "facts"))
-    return fail(Code::data_loss, "{} must state id, clock (\"wall\" or \"facts\"), partitions and buses; restore it from a backup", path);
+    return fail(Code::data_loss,
+                "{} must state id, clock (\"wall\" or \"facts\"), partitions and buses; restore it from a backup", path);
   settings.clock = clock == "wall" ? Clock::wall : Clock::facts;
   settings.partitions = static_cast<uint32_t>(partitions);
   settings.buses = static_cast<uint32_t>(buses);
@@ -94,8 +95,9 @@ std::string without_slash(std::string folder) {
 Result<void> check_length(const std::string& folder) {
   const size_t longest = folder.size() + std::strlen("/run/") + socket_name_max;
   if (longest <= socket_path_max) return {};
-  return fail(Code::failed_precondition, "the path of the home {} is {} bytes too long for its sockets; choose a shorter XUNDIAN_HOME",
-              folder, longest - socket_path_max);
+  return fail(Code::failed_precondition,
+              "the path of the home {} is {} bytes too long for its sockets; choose a shorter XUNDIAN_HOME", folder,
+              longest - socket_path_max);
 }
 
 }  // namespace
@@ -125,8 +127,8 @@ Result<Home> Home::open(const std::string& folder, Millis wait_ms) {
   const std::string path = home.path("home.toml");
   for (const Millis until = steady_ms() + wait_ms; access(path.c_str(), R_OK) != 0;) {
     if (steady_ms() >= until)
-      return fail(Code::not_found, "there is no home in {}: {}: {}; start the bus, which makes it, or set XUNDIAN_HOME", home.folder_,
-                  path, std::strerror(errno));
+      return fail(Code::not_found, "there is no home in {}: {}: {}; start the bus, which makes it, or set XUNDIAN_HOME",
+                  home.folder_, path, std::strerror(errno));
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   home.settings_ = TRY(read_settings(path));

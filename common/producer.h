@@ -22,9 +22,9 @@ namespace xundian {
 class BusLink {
  public:
   struct Options {
-    std::string name;                      // For the log.
-    std::vector<uint64_t> producers;       // producer_id of each.
-    bool folds = false;                    // Sequences are input offsets, not dense.
+    std::string name;                 // For the log.
+    std::vector<uint64_t> producers;  // producer_id of each.
+    bool folds = false;               // Sequences are input offsets, not dense.
   };
   BusLink(const std::string& put_endpoint, Options options);
 

@@ -17,7 +17,7 @@ constexpr Millis turn_ms = 50;
 
 struct Publisher::Impl {
   HomeSettings settings;
-  std::vector<std::unique_ptr<BusLink>> links;  // By bus.
+  std::vector<std::unique_ptr<BusLink>> links;            // By bus.
   std::map<std::string, BatchBuilder, std::less<>> open;  // By scope.
 
   // Lets the buses speak, waiting for up to `timeout_ms` if they have nothing to say.

@@ -15,7 +15,9 @@ constexpr size_t answer_bytes = 1u << 20;
 class PullReader : public JournalReader {
  public:
   PullReader(std::string endpoint, PullOptions options)
-      : endpoint_(std::move(endpoint)), options_(options), socket_(make_socket(zmq::socket_type::dealer, answer_message_bytes_max)) {}
+      : endpoint_(std::move(endpoint)),
+        options_(options),
+        socket_(make_socket(zmq::socket_type::dealer, answer_message_bytes_max)) {}
 
   Result<void> connect() {
     socket_ = make_socket(zmq::socket_type::dealer, answer_message_bytes_max);
@@ -28,7 +30,8 @@ class PullReader : public JournalReader {
       const wire::v1::Fetched answer = TRY(fetch(from, std::clamp<size_t>(bytes_max - visited, 1, answer_bytes)));
       if (from < answer.low_position())
         return fail(Code::out_of_range, "position {} was trimmed away; the lowest is {}", from, answer.low_position());
-      if (!answer.error().empty()) return fail(Code::internal, "the bus at {} cannot read position {}: {}", endpoint_, from, answer.error());
+      if (!answer.error().empty())
+        return fail(Code::internal, "the bus at {} cannot read position {}: {}", endpoint_, from, answer.error());
       if (answer.commits().empty()) return from;
       for (const std::string& bytes : answer.commits()) {
         const CommitView commit = TRY(CommitView::open(from, bytes));
@@ -58,7 +61,8 @@ class PullReader : public JournalReader {
       for (Millis left = options_.timeout_ms; left >= 0; left = until - steady_ms()) {
         if (!poll_socket(socket_, left) || !take_frames(socket_, frames) || frames.size() != 2) continue;
         wire::v1::Fetched answer;
-        if (type_of(frames[0]) == wire::v1::MESSAGE_TYPE_FETCHED && parse_frame(frames[1], answer) && answer.position() == position)
+        if (type_of(frames[0]) == wire::v1::MESSAGE_TYPE_FETCHED && parse_frame(frames[1], answer) &&
+            answer.position() == position)
           return answer;
       }
       TRY_VOID(connect());  // The question or its answer is lost; one that comes late must not be taken for the next.

@@ -10,8 +10,8 @@ namespace xundian::bus {
 struct Sequencer::Group {
   std::vector<Waiting> puts;
   std::vector<std::string> ticks;
-  Heads heads;                        // Behind what was placed so far.
-  std::vector<BatchHeader> headers;   // As placed.
+  Heads heads;                       // Behind what was placed so far.
+  std::vector<BatchHeader> headers;  // As placed.
   std::vector<std::string_view> batches;
   size_t bytes = 0;
 };

@@ -23,8 +23,9 @@ HomeSettings Config::wanted() const {
 Result<void> Config::check(const Home& home) const {
   const HomeSettings& made = home.settings();
   const auto differs = [&](std::string_view key, const auto& is, const auto& asked) {
-    return fail(Code::failed_precondition, "the home {} was made with {} = {}, not {}; that cannot be changed: take another home or {}",
-                home.folder(), key, is, asked, is);
+    return fail(Code::failed_precondition,
+                "the home {} was made with {} = {}, not {}; that cannot be changed: take another home or {}", home.folder(), key,
+                is, asked, is);
   };
   if (clock && *clock != made.clock) return differs("clock", name_of(made.clock), name_of(*clock));
   if (partitions && *partitions != made.partitions) return differs("partitions", made.partitions, *partitions);

@@ -79,7 +79,8 @@ Result<void> Ledger::load(std::string_view content) {
   epoch = reader.take<uint32_t>();
   session = reader.take<uint32_t>();
   const auto partitions = reader.take<uint32_t>();
-  if (partitions != heads.size()) return fail(Code::data_loss, "a control batch for {} partitions, not {}", partitions, heads.size());
+  if (partitions != heads.size())
+    return fail(Code::data_loss, "a control batch for {} partitions, not {}", partitions, heads.size());
   for (Offset& head : heads) head = reader.take<Offset>();
   for (Millis& time : times) time = reader.take<Millis>();
   producers.clear();
@@ -89,7 +90,8 @@ Result<void> Ledger::load(std::string_view content) {
     producer.last_sequence = reader.take<uint64_t>();
     producer.next_offset = reader.take<Offset>();
   }
-  if (!reader.ok() || !reader.empty()) return fail(Code::data_loss, "a control batch of {} bytes does not hold together", content.size());
+  if (!reader.ok() || !reader.empty())
+    return fail(Code::data_loss, "a control batch of {} bytes does not hold together", content.size());
   return {};
 }
 

@@ -37,13 +37,20 @@ Result<Flags> parse_flags(int argc, char** argv) {
   if (const char* path = std::getenv("XUNDIAN_CONFIG")) flags.config_path = path;
   for (int found = 0; (found = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
     const std::string_view value = optarg != nullptr ? optarg : "";
-    if (found == 'c') flags.config_path = value;
-    else if (found == 'k') flags.check = true;
-    else if (found == 'p') flags.print_config = true;
-    else if (found == 'v') flags.version = true;
-    else if (found == 'h') flags.home = value;
-    else if (found == 't') flags.clock = value;
-    else if (found != 'b') return fail(Code::invalid_argument, "{}", usage);
+    if (found == 'c')
+      flags.config_path = value;
+    else if (found == 'k')
+      flags.check = true;
+    else if (found == 'p')
+      flags.print_config = true;
+    else if (found == 'v')
+      flags.version = true;
+    else if (found == 'h')
+      flags.home = value;
+    else if (found == 't')
+      flags.clock = value;
+    else if (found != 'b')
+      return fail(Code::invalid_argument, "{}", usage);
     else if (const auto read = std::from_chars(value.data(), value.data() + value.size(), flags.bus);
              read.ec != std::errc{} || read.ptr != value.data() + value.size())
       return fail(Code::invalid_argument, "--bus {}: must be a number from 0 on", value);

@@ -62,7 +62,8 @@ void Sequencer::take(std::string_view connection, wire::v1::MessageType type, Me
   else if (type == wire::v1::MESSAGE_TYPE_WAKE && wake_message.ParseFromArray(message.bytes.data(), size))
     wake(connection, wake_message);
   else
-    refuse(connection, {}, {wire::v1::REFUSAL_INVALID, fmt::format("a message of type {} cannot be read", static_cast<int>(type)), 0});
+    refuse(connection, {},
+           {wire::v1::REFUSAL_INVALID, fmt::format("a message of type {} cannot be read", static_cast<int>(type)), 0});
 }
 
 // ---- Sessions
@@ -93,7 +94,8 @@ void Sequencer::hello(std::string_view connection, const wire::v1::Hello& hello)
 bool Sequencer::is_overtaken(const wire::v1::Hello& hello) const {
   return hello.instance() != 0 && std::ranges::any_of(hello.producers(), [&](uint64_t producer) {
            const auto found = sessions_.find(producer);
-           return found != sessions_.end() && found->second.instance == hello.instance() && found->second.attempt > hello.attempt();
+           return found != sessions_.end() && found->second.instance == hello.instance() &&
+                  found->second.attempt > hello.attempt();
          });
 }
 
@@ -147,7 +149,8 @@ std::optional<Sequencer::Why> Sequencer::check_session(std::string_view connecti
   if (found == sessions_.end()) {
     const auto known = ledger_.producers.find(header.producer);
     if (known != ledger_.producers.end() && header.session < known->second.session)
-      return Why{wire::v1::REFUSAL_FENCED, fmt::format("session {} ended when {} began", header.session, known->second.session), 0};
+      return Why{wire::v1::REFUSAL_FENCED, fmt::format("session {} ended when {} began", header.session, known->second.session),
+                 0};
     return Why{wire::v1::REFUSAL_HELLO, "no Hello was said in this epoch", 0};
   }
   const Session& session = found->second;
@@ -165,14 +168,17 @@ std::optional<Sequencer::Why> Sequencer::check_batch(std::string_view bytes) con
   if (!batch) return invalid(batch.error().message);
   const BatchHeader& header = batch->header();
   if (batch->is_control()) return invalid("a control batch is the bus's own");
-  if (header.bytes != bytes.size()) return invalid(fmt::format("a batch of {} bytes in a message of {}", header.bytes, bytes.size()));
+  if (header.bytes != bytes.size())
+    return invalid(fmt::format("a batch of {} bytes in a message of {}", header.bytes, bytes.size()));
   if (header.sequence == 0) return invalid("sequences begin with 1");
   if (header.partition >= options_.partitions || header.partition != partition_of(header.group, options_.partitions))
     return invalid(fmt::format("{} belongs to partition {} of {}, not to {}", batch->scope(),
                                partition_of(header.group, options_.partitions), options_.partitions, header.partition));
   if (header.partition % options_.buses != options_.bus)
     return Why{wire::v1::REFUSAL_MOVED,
-               fmt::format("partition {} is kept by bus {}, this is {}", header.partition, header.partition % options_.buses, options_.bus), 0};
+               fmt::format("partition {} is kept by bus {}, this is {}", header.partition, header.partition % options_.buses,
+                           options_.bus),
+               0};
   return {};
 }
 
@@ -186,8 +192,8 @@ std::optional<Sequencer::Why> Sequencer::check_sequence(const Session& session, 
 std::optional<Sequencer::Why> Sequencer::check_room(const BatchHeader& header) const {
   if (disk_.used() >= disk_refuse_above && !(header.flags & fold_answer))
     return Why{wire::v1::REFUSAL_DISK,
-               fmt::format("the journal's disk is {:.0f} % full; make room, it goes on by itself below {:.0f} %", 100 * disk_.used(),
-                           100 * disk_refuse_above),
+               fmt::format("the journal's disk is {:.0f} % full; make room, it goes on by itself below {:.0f} %",
+                           100 * disk_.used(), 100 * disk_refuse_above),
                retry_disk_ms};
   if (queue_bytes_ + header.bytes <= options_.queue_bytes_max || queue_.empty()) return {};
   const double drained_ms = static_cast<double>(queue_bytes_) / bytes_per_ms_;

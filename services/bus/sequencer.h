@@ -65,8 +65,8 @@ class Sequencer {
 
   // A message of a producer; `connection` is where answers go.
   void take(std::string_view connection, wire::v1::MessageType type, Message message);
-  // Appends one group of what waits, with the Ticks that are due; nothing waits and nothing is due: nothing happens. After an error
-  // the process must end: what became of the group is known only to the journal.
+  // Appends one group of what waits, with the Ticks that are due; nothing waits and nothing is due: nothing happens. After an
+  // error the process must end: what became of the group is known only to the journal.
   Result<Committed> commit(Millis now);
   bool waits() const { return !queue_.empty(); }
   // When a Tick is due; INT64_MAX = never.

@@ -88,7 +88,8 @@ Result<std::unique_ptr<Shell>> Shell::open(const Home& home, const Config& confi
   for (const Offset head : ledger.heads) facts += head;
   spdlog::info("bus_started bus={} home={} epoch={} clock={} position={} facts={} producers={} recovery_ms={:.1f}", bus,
                home.settings().id, shell->sequencer_->epoch(), options.clock == Clock::wall ? "wall" : "facts",
-               shell->sequencer_->next_position(), facts, ledger.producers.size(), static_cast<double>(steady_us() - began) / 1000);
+               shell->sequencer_->next_position(), facts, ledger.producers.size(),
+               static_cast<double>(steady_us() - began) / 1000);
   return shell;
 }
 
@@ -100,7 +101,8 @@ Result<void> Shell::bind() {
   bell_.set(zmq::sockopt::xpub_verbose, true);
   TRY_VOID(bind_socket(fetch_, endpoint("fetch")));
   TRY_VOID(bind_socket(bell_, endpoint("bell")));
-  query_ = std::make_unique<QueryServer>(endpoint("query"), [this](std::string_view method, std::string_view) { return answer(method); });
+  query_ = std::make_unique<QueryServer>(endpoint("query"),
+                                         [this](std::string_view method, std::string_view) { return answer(method); });
   return bind_socket(put_, endpoint("put"));
 }
 

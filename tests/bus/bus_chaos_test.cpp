@@ -70,10 +70,9 @@ TEST(BusChaos, KillsAndStopsLoseAndRepeatNothing) {
   bus.start({"--clock", "wall"});
   const Home home = bus.home();
   std::atomic<uint64_t> acknowledged[3] = {};
-  std::thread producers[] = {
-      std::thread([&] { publish(home, "test/1", scope_in(1), acknowledged[0]); }),
-      std::thread([&] { publish(home, "test/2", scope_in(2), acknowledged[1]); }),
-      std::thread([&] { answer(home, scope_in(3), acknowledged[2]); })};
+  std::thread producers[] = {std::thread([&] { publish(home, "test/1", scope_in(1), acknowledged[0]); }),
+                             std::thread([&] { publish(home, "test/2", scope_in(2), acknowledged[1]); }),
+                             std::thread([&] { answer(home, scope_in(3), acknowledged[2]); })};
   const auto sum = [&] { return acknowledged[0] + acknowledged[1] + acknowledged[2]; };
   std::mt19937 random(20'251'111);
   int kills = 0;

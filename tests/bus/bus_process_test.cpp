@@ -1,6 +1,7 @@
 // The bus as its users meet it: a home, producers, readers in place and by pull, the bell, a second bus.
 #include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
@@ -179,13 +180,90 @@ TEST(Bus, TwoUnderOneName) {
   EXPECT_EQ(read_numbers(**reader)[partition_of(group_hash("t/g"), 16)], up_to(2));
 }
 
+TEST(Bus, TwoShareAHome) {
+  BusProcess first;
+  const std::string path = first.folder() + "/xundian.toml";
+  std::ofstream(path) << "[bus]\nbuses = 2\n";
+  first.start({"--config", path});
+  BusProcess second(first, 1);
+  second.start({"--config", path});
+  const Home home = first.home();
+  Publisher publisher(home, "test/1");
+  std::map<Partition, std::vector<uint64_t>> expected;
+  for (uint64_t number = 0; number < 1000; ++number) {
+    const std::string scope = fmt::format("t/{}", number % 20);
+    expected[partition_of(group_hash(scope), 16)].push_back(number);
+    ASSERT_TRUE(publisher.put(scope, numbered_fact(number)).has_value());
+  }
+  const auto heads = publisher.flush();
+  ASSERT_TRUE(heads.has_value()) << heads.error().message;
+  for (const auto& [partition, numbers] : expected) EXPECT_EQ(heads->at(partition), numbers.size());
+  std::map<Partition, std::vector<uint64_t>> found;
+  for (uint32_t bus = 0; bus < 2; ++bus) {
+    auto reader = open_lmdb_reader(home.journal_folder(bus));
+    ASSERT_TRUE(reader.has_value()) << reader.error().message;
+    for (auto& [partition, numbers] : read_numbers(**reader)) {
+      EXPECT_EQ(partition % 2, bus);
+      std::sort(numbers.begin(), numbers.end());  // Scopes that share a partition have batches of their own.
+      found[partition] = std::move(numbers);
+    }
+  }
+  EXPECT_EQ(found, expected);
+}
+
+// More than the queue holds comes at once: some is refused, waits, and comes again.
+TEST(Bus, AFullQueueRefusesAndLosesNothing) {
+  BusProcess bus;
+  const std::string path = bus.folder() + "/xundian.toml";
+  std::ofstream(path) << "[bus]\ncredit_bytes = 1_048_576\n";
+  bus.start({"--config", path});
+  const Home home = bus.home();
+  std::vector<std::unique_ptr<BusLink>> links;
+  for (int index = 0; index < 6; ++index)
+    links.push_back(std::make_unique<BusLink>(
+        home.endpoint("bus.0.put"), BusLink::Options{"test", {producer_id(fmt::format("test/{}", index))}, index % 2 == 0}));
+  const auto turn_until = [&](auto&& enough) {
+    for (const Millis until = steady_ms() + 30'000; steady_ms() < until;) {
+      for (const auto& link : links) EXPECT_TRUE(link->turn(steady_ms()).has_value());
+      if (std::ranges::all_of(links, enough)) return true;
+      std::this_thread::yield();
+    }
+    return false;
+  };
+  ASSERT_TRUE(turn_until([](const auto& link) { return link->welcomed(); }));
+  bus.send(SIGSTOP);
+  uint64_t number = 0;
+  for (const auto& link : links) {
+    for (uint64_t sequence = 1; sequence <= 12; ++sequence) {
+      BatchBuilder builder;
+      while (builder.bytes() < 80'000) ASSERT_TRUE(builder.add(numbered_fact(number++)).has_value());
+      BatchHeader header;
+      header.sequence = 5 * sequence;
+      link->send(0, builder.finish("t/g", 16, header));
+    }
+    ASSERT_TRUE(link->turn(steady_ms()).has_value());
+  }
+  bus.send(SIGCONT);
+  ASSERT_TRUE(turn_until([](const auto& link) { return link->unacknowledged() == 0; }));
+  QueryClient client(home.endpoint("bus.0.query"));
+  const auto status = client.ask_as<query::v1::GetBusStatusResponse>("GetBusStatus", query::v1::GetBusStatusRequest(), 10'000);
+  ASSERT_TRUE(status.has_value());
+  EXPECT_GT(status->refused(), 0u);
+  auto reader = open_lmdb_reader(home.journal_folder(0));
+  ASSERT_TRUE(reader.has_value());
+  auto numbers = read_numbers(**reader)[partition_of(group_hash("t/g"), 16)];
+  std::sort(numbers.begin(), numbers.end());
+  EXPECT_EQ(numbers, up_to(number));
+}
+
 TEST(Bus, RefusesAConfigurationByFileAndLine) {
   BusProcess bus;
   const std::string path = bus.folder() + "/xundian.toml";
   std::ofstream(path) << "[metrics]\nanything = 1\n[bus]\npartitions = 16\nvolum_bytes = 1\n";
   bus.launch({"--config", path, "--check"});
   EXPECT_EQ(bus.wait(), 2);
-  EXPECT_NE(bus.said().find(path + ":5: bus.volum_bytes is not known; did you mean \"volume_bytes\"?"), std::string::npos) << bus.said();
+  EXPECT_NE(bus.said().find(path + ":5: bus.volum_bytes is not known; did you mean \"volume_bytes\"?"), std::string::npos)
+      << bus.said();
   std::ofstream(path) << "[bus]\npartitions = 16\n";
   bus.launch({"--config", path, "--check"});
   EXPECT_EQ(bus.wait(), 0);

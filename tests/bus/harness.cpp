@@ -46,7 +46,8 @@ bool Harness::try_start() {
   return started.has_value();
 }
 
-wire::v1::Welcome Harness::hello(std::string_view connection, std::vector<uint64_t> producers, uint64_t instance, uint64_t attempt) {
+wire::v1::Welcome Harness::hello(std::string_view connection, std::vector<uint64_t> producers, uint64_t instance,
+                                 uint64_t attempt) {
   wire::v1::Hello hello;
   for (const uint64_t producer : producers) hello.add_producers(producer);
   hello.set_instance(instance);
@@ -92,11 +93,12 @@ std::vector<Harness::Record> Harness::records() {
     if (batch.is_control()) return;
     Record& record = records.emplace_back();
     record.header = batch.header();
-    const auto walked = batch.for_each([](Kind) { return true; }, [&](std::string_view frame, Offset offset) {
-      const FactView fact(frame, offset, record.header.time_ms);
-      record.numbers.push_back(number_of(fact));
-      record.kinds.push_back(fact.kind());
-    });
+    const auto walked = batch.for_each([](Kind) { return true; },
+                                       [&](std::string_view frame, Offset offset) {
+                                         const FactView fact(frame, offset, record.header.time_ms);
+                                         record.numbers.push_back(number_of(fact));
+                                         record.kinds.push_back(fact.kind());
+                                       });
     EXPECT_TRUE(walked.has_value());
   };
   const auto read = (*reader)->read(0, SIZE_MAX, [&](const CommitView& commit) {

@@ -30,7 +30,8 @@ struct PutOptions {
 // One life of the bus after another, on one disk.
 class Harness {
  public:
-  explicit Harness(SequencerOptions options = {}, size_t volume_bytes = 256u << 20) : options_(std::move(options)), volume_bytes_(volume_bytes) {
+  explicit Harness(SequencerOptions options = {}, size_t volume_bytes = 256u << 20)
+      : options_(std::move(options)), volume_bytes_(volume_bytes) {
     options_.home = "home";
     start();
   }
@@ -45,11 +46,13 @@ class Harness {
   const std::string& problem() const { return problem_; }
 
   // Says Hello; the Welcome.
-  wire::v1::Welcome hello(std::string_view connection, std::vector<uint64_t> producers, uint64_t instance = 0, uint64_t attempt = 0);
+  wire::v1::Welcome hello(std::string_view connection, std::vector<uint64_t> producers, uint64_t instance = 0,
+                          uint64_t attempt = 0);
   // A batch under the session that `welcome` gave.
   std::string batch(const wire::v1::Welcome& welcome, uint64_t producer, uint64_t sequence, const PutOptions& put = {}) const;
   void put(std::string_view connection, std::string batch);
-  void put(std::string_view connection, const wire::v1::Welcome& welcome, uint64_t producer, uint64_t sequence, const PutOptions& put = {}) {
+  void put(std::string_view connection, const wire::v1::Welcome& welcome, uint64_t producer, uint64_t sequence,
+           const PutOptions& put = {}) {
     this->put(connection, batch(welcome, producer, sequence, put));
   }
   void wake(std::string_view connection, uint64_t producer, Partition partition, Millis at_ms);

@@ -28,11 +28,11 @@ BusProcess::BusProcess() {
 BusProcess::~BusProcess() {
   if (pid_ > 0) end(SIGKILL);
   std::error_code ignored;
-  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
+  if (bus_ == 0 && !folder_.empty()) std::filesystem::remove_all(folder_, ignored);
 }
 
 void BusProcess::launch(std::vector<std::string> flags) {
-  flags.insert(flags.begin(), {XUNDIAN_BUS, "--home", folder_ + "/home"});
+  flags.insert(flags.begin(), {XUNDIAN_BUS, "--home", folder_ + "/home", "--bus", std::to_string(bus_)});
   std::vector<char*> arguments;
   for (std::string& flag : flags) arguments.push_back(flag.data());
   arguments.push_back(nullptr);
@@ -48,7 +48,7 @@ void BusProcess::start(std::vector<std::string> flags) {
   launch(std::move(flags));
   const auto made = Home::open(folder_ + "/home", 20'000);
   ASSERT_TRUE(made.has_value()) << made.error().message << "\n" << said();
-  QueryClient client(made->endpoint("bus.0.query"));
+  QueryClient client(made->endpoint(fmt::format("bus.{}.query", bus_)));
   const auto status = client.ask_as<query::v1::GetBusStatusResponse>("GetBusStatus", query::v1::GetBusStatusRequest(), 20'000);
   ASSERT_TRUE(status.has_value()) << status.error().message << "\n" << said();
   ASSERT_EQ(status->pid(), static_cast<uint32_t>(pid_));

@@ -15,6 +15,8 @@ namespace xundian {
 class BusProcess {
  public:
   BusProcess();
+  // Another bus of the same home.
+  BusProcess(const BusProcess& first, uint32_t bus) : folder_(first.folder_), bus_(bus) {}
   ~BusProcess();
   BusProcess(const BusProcess&) = delete;
   BusProcess& operator=(const BusProcess&) = delete;
@@ -36,6 +38,7 @@ class BusProcess {
 
  private:
   std::string folder_;
+  uint32_t bus_ = 0;
   pid_t pid_ = 0;
 };
 

@@ -110,7 +110,8 @@ TEST(Recovery, NeedsTheLastVolumeAlone) {
   EXPECT_EQ(again.heads(9), 2u);
 }
 
-// What became of an append that failed is known only to the journal; whatever it was, the producer sends again and it counts once.
+// What became of an append that failed is known only to the journal; whatever it was, the producer sends again and it counts
+// once.
 TEST(Recovery, AfterEachFaultOfTheDiskEverythingAcknowledgedIsThereOnce) {
   for (const DiskFault fault : {DiskFault::error_before, DiskFault::error_after, DiskFault::error_torn, DiskFault::power_cut}) {
     for (const size_t kept : {size_t{0}, size_t{100}, size_t{1} << 20}) {

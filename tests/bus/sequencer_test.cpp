@@ -205,7 +205,8 @@ TEST_F(SequencerTest, SendsAPartitionOfAnotherBusAway) {
 
 TEST_F(SequencerTest, AFoldsSequencesLeaveOutNumbersAndDoNotFallBack) {
   const auto welcome = harness_.hello("a", {alice});
-  for (const uint64_t sequence : {5u, 9u, 7u}) harness_.put("a", welcome, alice, sequence, {.flags = fold_answer, .first_number = sequence});
+  for (const uint64_t sequence : {5u, 9u, 7u})
+    harness_.put("a", welcome, alice, sequence, {.flags = fold_answer, .first_number = sequence});
   EXPECT_TRUE(harness_.heard().empty());
   commit();
   const auto records = harness_.records();
