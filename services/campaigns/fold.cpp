@@ -7,7 +7,7 @@ namespace xundian::campaigns {
 
 namespace {
 
-constexpr uint32_t first_aspect = 1;  // The only one, besides withdrawn, of every kind here.
+constexpr uint32_t first_aspect = 1;        // The only one, besides withdrawn, of every kind here.
 constexpr Millis settle_ms = 12 * hour_ms;  // Reports of a day come in the morning after.
 constexpr Millis forget_ms = 7 * day_ms;
 
@@ -23,14 +23,23 @@ bool take_newer(const FactView& fact, uint32_t aspect, Version& held) {
 void State::fold(const FactView& fact, Outbox& outbox) {
   now_ = std::max(now_, fact.time_ms());
   switch (fact.kind()) {
-    case v1::Fact::kStoreState: fold_store(fact, outbox); break;
-    case v1::Fact::kAdReport: fold_report(fact, outbox); break;
-    case v1::Fact::kBudgetPlan: fold_budget(fact, outbox); break;
-    case v1::Fact::kCampaignPlan: fold_plan(fact, outbox); break;
+    case v1::Fact::kStoreState:
+      fold_store(fact, outbox);
+      break;
+    case v1::Fact::kAdReport:
+      fold_report(fact, outbox);
+      break;
+    case v1::Fact::kBudgetPlan:
+      fold_budget(fact, outbox);
+      break;
+    case v1::Fact::kCampaignPlan:
+      fold_plan(fact, outbox);
+      break;
     case v1::Fact::kRuleSet:
       if (rules_.fold(fact)) judge_all(outbox);
       break;
-    default: return;  // Not ours.
+    default:
+      return;  // Not ours.
   }
   if (outbox.rejected().empty()) as_of_ = std::max(as_of_, fact.occurred_ms());
 }
@@ -62,8 +71,9 @@ void State::fold_store(const FactView& fact, Outbox& outbox) {
   const Book& book = book_of(fact);
   const StoreInfo before = *book.info;
   stores_.fold(fact);
-  if (before.zone == book.info->zone && before.currency_code == book.info->currency_code && before.withdrawn == book.info->withdrawn &&
-      before.platform == book.info->platform && before.live_from_ms == book.info->live_from_ms)
+  if (before.zone == book.info->zone && before.currency_code == book.info->currency_code &&
+      before.withdrawn == book.info->withdrawn && before.platform == book.info->platform &&
+      before.live_from_ms == book.info->live_from_ms)
     return;
   rebuild();
   judge_all(outbox);
@@ -97,7 +107,8 @@ void State::fold_report(const FactView& fact, Outbox& outbox) {
   for (const auto& [key, budget] : budgets_) {
     const v1::BudgetTerms& terms = budget.terms.content;
     const bool concerned = std::any_of(touched.begin(), touched.end(), [&](const auto& cell) {
-      return (terms.channel().empty() || terms.channel() == cell.first) && (terms.campaign().empty() || terms.campaign() == cell.second);
+      return (terms.channel().empty() || terms.channel() == cell.first) &&
+             (terms.campaign().empty() || terms.campaign() == cell.second);
     });
     if (budget.store == fact.store() && concerned) judge_budget(budget, outbox);
   }

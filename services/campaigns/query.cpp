@@ -1,4 +1,5 @@
-// What campaigns answers: advertising by store, channel, campaign or item, each figure from one cut; budgets and planned campaigns.
+// What campaigns answers: advertising by store, channel, campaign or item, each figure from one cut; budgets and planned
+// campaigns.
 #include <algorithm>
 
 #include "services/campaigns/state.h"
@@ -17,7 +18,9 @@ struct Asked {
   By by = By::nothing;
 
   bool wants(const std::string& metric) const { return metrics.contains(metric); }
-  bool wants_store(const StoreInfo& store) const { return !store.withdrawn && !store.id.empty() && (stores.empty() || stores.contains(store.id)); }
+  bool wants_store(const StoreInfo& store) const {
+    return !store.withdrawn && !store.id.empty() && (stores.empty() || stores.contains(store.id));
+  }
   uint8_t needed() const { return by == By::campaign ? by_campaign : by == By::item ? by_item : 0; }
   // Whether a cell's period lies within one row's period.
   bool fits(const Slot& slot) const {
@@ -28,10 +31,14 @@ struct Asked {
   }
   std::string row_from(const Slot& slot) const {
     switch (grain) {
-      case Grain::total: return format_day(from);
-      case Grain::month: return format_day(std::max(from, month_start(slot.from)));
-      case Grain::day: return format_day(slot.from);
-      case Grain::hour: return fmt::format("{}T{:02}", format_day(slot.from), slot.hour);
+      case Grain::total:
+        return format_day(from);
+      case Grain::month:
+        return format_day(std::max(from, month_start(slot.from)));
+      case Grain::day:
+        return format_day(slot.from);
+      case Grain::hour:
+        return fmt::format("{}T{:02}", format_day(slot.from), slot.hour);
     }
     return {};
   }
@@ -111,11 +118,13 @@ class Adder {
   }
 
   void add_channel(const std::string& name, const Channel& channel) {
-    answer_from_one_cut(channel.cells, asked_.needed(), [&](const Slot& slot) { return asked_.fits(slot); },
-                        [&](const Slot& slot, const Report& report) {
-                          add_cell(sums_[place(name, &report.cell.content, asked_.row_from(slot))], slot, report);
-                        });
-    if (asked_.wants("ad_cost_cut_difference") && asked_.grain != Grain::hour && asked_.needed() == 0) add_difference(name, channel);
+    answer_from_one_cut(
+        channel.cells, asked_.needed(), [&](const Slot& slot) { return asked_.fits(slot); },
+        [&](const Slot& slot, const Report& report) {
+          add_cell(sums_[place(name, &report.cell.content, asked_.row_from(slot))], slot, report);
+        });
+    if (asked_.wants("ad_cost_cut_difference") && asked_.grain != Grain::hour && asked_.needed() == 0)
+      add_difference(name, channel);
   }
 
   void add_cell(Sum& sum, const Slot& slot, const Report& report) {
@@ -141,7 +150,8 @@ class Adder {
   void add_difference(const std::string& name, const Channel& channel) {
     std::map<Day, std::map<std::pair<std::string, uint32_t>, std::map<std::string, int64_t>>> days;  // By cut and currency.
     for (const auto& [cut, slots] : channel.cells)
-      for (auto slot = slots.lower_bound(Slot{asked_.from, asked_.from, -1}); slot != slots.end() && slot->first.from <= asked_.to; ++slot) {
+      for (auto slot = slots.lower_bound(Slot{asked_.from, asked_.from, -1});
+           slot != slots.end() && slot->first.from <= asked_.to; ++slot) {
         if (slot->first.from != slot->first.to) continue;
         for (const auto& [key, report] : slot->second)
           if (report->cell.content.has_cost_micros())
@@ -156,25 +166,32 @@ class Adder {
       for (const auto& [code, stated] : costs) {
         const auto [least, most] = std::minmax_element(stated.begin(), stated.end());
         if (stated.size() < 2) continue;
-        add_row(place(name, nullptr, asked_.row_from({day, day, -1})), "ad_cost_cut_difference", code, "money", "provisional", *most - *least, {});
+        add_row(place(name, nullptr, asked_.row_from({day, day, -1})), "ad_cost_cut_difference", code, "money", "provisional",
+                *most - *least, {});
       }
     }
   }
 
-  // Budgets of one level are added, the coarsest that there is for what is asked; of budgets whose terms overlap the longest counts.
+  // Budgets of one level are added, the coarsest that there is for what is asked; of budgets whose terms overlap the longest
+  // counts.
   void add_budgets(uint64_t store) {
     std::map<std::string, std::vector<const Budget*>> by_key;
     for (const auto& [key, budget] : state_->budgets()) {
       if (budget.store != store || !budget.live() || budget.slot->to < asked_.from || budget.slot->from > asked_.to) continue;
       const v1::BudgetTerms& terms = budget.terms.content;
-      if ((asked_.by == By::channel && terms.channel().empty()) || (asked_.by == By::campaign && terms.campaign().empty())) continue;
-      by_key[asked_.by == By::channel ? terms.channel() : asked_.by == By::campaign ? terms.campaign() : std::string()].push_back(&budget);
+      if ((asked_.by == By::channel && terms.channel().empty()) || (asked_.by == By::campaign && terms.campaign().empty()))
+        continue;
+      by_key[asked_.by == By::channel    ? terms.channel()
+             : asked_.by == By::campaign ? terms.campaign()
+                                         : std::string()]
+          .push_back(&budget);
     }
     for (auto& [key, budgets] : by_key) {
       std::sort(budgets.begin(), budgets.end(), [](const Budget* a, const Budget* b) { return rank(*a) < rank(*b); });
       std::vector<const Budget*> counted;
       for (const Budget* budget : budgets)
-        if (level(*budget) == level(*budgets.front()) && std::none_of(counted.begin(), counted.end(), [&](const Budget* held) { return overlap(*held, *budget); }))
+        if (level(*budget) == level(*budgets.front()) &&
+            std::none_of(counted.begin(), counted.end(), [&](const Budget* held) { return overlap(*held, *budget); }))
           counted.push_back(budget);
       for (const Budget* budget : counted) add_budget(key, *budget);
     }
@@ -183,10 +200,13 @@ class Adder {
   static int level(const Budget& budget) {
     return (budget.terms.content.channel().empty() ? 0 : 1) + (budget.terms.content.campaign().empty() ? 0 : 2);
   }
-  static std::tuple<int, Day, std::string> rank(const Budget& budget) { return {level(budget), budget.slot->from - budget.slot->to, budget.id}; }
+  static std::tuple<int, Day, std::string> rank(const Budget& budget) {
+    return {level(budget), budget.slot->from - budget.slot->to, budget.id};
+  }
   static bool overlap(const Budget& a, const Budget& b) {
     const v1::BudgetTerms &left = a.terms.content, &right = b.terms.content;
-    return left.channel() == right.channel() && left.campaign() == right.campaign() && a.slot->from <= b.slot->to && b.slot->from <= a.slot->to;
+    return left.channel() == right.channel() && left.campaign() == right.campaign() && a.slot->from <= b.slot->to &&
+           b.slot->from <= a.slot->to;
   }
 
   void add_budget(const std::string& key, const Budget& budget) {
@@ -203,7 +223,8 @@ class Adder {
     for (const auto& [key, plan] : state_->plans()) {
       const v1::CampaignTerms& terms = plan.terms.content;
       if (plan.store != store || !plan.live() || terms.end_ms() <= terms.start_ms()) continue;
-      const Day first = std::max(asked_.from, zone.day_of(terms.start_ms())), last = std::min(asked_.to, zone.day_of(terms.end_ms() - 1));
+      const Day first = std::max(asked_.from, zone.day_of(terms.start_ms())),
+                last = std::min(asked_.to, zone.day_of(terms.end_ms() - 1));
       std::string row_before;
       for (Day day = first; day <= last; ++day) {
         Place at = place({}, nullptr, asked_.row_from({day, day, -1}));
@@ -239,8 +260,8 @@ class Adder {
     }
   }
 
-  void add_row(const Place& at, const char* metric, const std::string& code, const char* unit, const char* status, int64_t numerator,
-               std::optional<int64_t> denominator) {
+  void add_row(const Place& at, const char* metric, const std::string& code, const char* unit, const char* status,
+               int64_t numerator, std::optional<int64_t> denominator) {
     if (!asked_.wants(metric)) return;
     query::v1::MetricRow& row = rows_[{at, metric, code}];
     row.set_store(at.store);
@@ -271,10 +292,11 @@ Result<Asked> read_request(const query::v1::QueryMetricsRequest& request) {
   const std::map<std::string_view, Grain> grains = {
       {"", Grain::total}, {"total", Grain::total}, {"month", Grain::month}, {"day", Grain::day}, {"hour", Grain::hour}};
   const auto grain = grains.find(request.grain());
-  if (grain == grains.end()) return fail(Code::invalid_argument, "\"{}\" is no grain; use total, month, day or hour", request.grain());
+  if (grain == grains.end())
+    return fail(Code::invalid_argument, "\"{}\" is no grain; use total, month, day or hour", request.grain());
   asked.grain = grain->second;
-  const std::map<std::string_view, By> dimensions = {{"", By::nothing},  {"store", By::store},       {"channel", By::channel},
-                                                     {"sku", By::item},  {"campaign", By::campaign}, {"agent", By::other}};
+  const std::map<std::string_view, By> dimensions = {{"", By::nothing}, {"store", By::store},       {"channel", By::channel},
+                                                     {"sku", By::item}, {"campaign", By::campaign}, {"agent", By::other}};
   const auto by = dimensions.find(request.by());
   if (by == dimensions.end())
     return fail(Code::invalid_argument, "\"{}\" is no dimension; use store, sku, channel, campaign or agent", request.by());
@@ -282,7 +304,8 @@ Result<Asked> read_request(const query::v1::QueryMetricsRequest& request) {
   return asked;
 }
 
-Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> states, const query::v1::QueryMetricsRequest& request) {
+Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> states,
+                                                      const query::v1::QueryMetricsRequest& request) {
   const Asked asked = TRY(read_request(request));
   query::v1::QueryMetricsResponse response;
   if (asked.by == By::other || asked.metrics.empty()) return response;
@@ -302,7 +325,8 @@ std::optional<Day> newest_day(const Book& book) {
   return newest;
 }
 
-Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> states, const query::v1::GetOverviewRequest& request) {
+Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> states,
+                                                    const query::v1::GetOverviewRequest& request) {
   Asked asked;
   asked.metrics = {"ad_amount", "ad_cost", "ad_orders", "budget_pace", "clicks", "impressions", "roas"};
   asked.by = By::store;
@@ -313,7 +337,8 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
     for (const auto& [hash, book] : state->books()) stores.emplace(book.info->id, std::pair(state, &book));
   query::v1::GetOverviewResponse response;
   for (const auto& [id, found] : stores) {
-    if (request.stores_size() > 0 && std::find(request.stores().begin(), request.stores().end(), id) == request.stores().end()) continue;
+    if (request.stores_size() > 0 && std::find(request.stores().begin(), request.stores().end(), id) == request.stores().end())
+      continue;
     const std::optional<Day> day = stated ? stated : newest_day(*found.second);
     if (!day || id.empty()) continue;
     asked.stores = {id};
@@ -330,7 +355,7 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
 query::v1::ListRulesResponse list_rules(std::span<State* const> states) {
   query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("campaigns");
   for (const State* state : states)
-    for (const v1::Rule& rule : state->rules().list("campaigns").overrides()) *response.add_overrides() = rule;
+    response.mutable_overrides()->MergeFrom(state->rules().list("campaigns").overrides());
   return response;
 }
 
@@ -339,7 +364,8 @@ Result<std::string> answer(std::span<Fold* const> folds, std::string_view method
   if (method == "QueryMetrics") return answer_as<State, QueryMetricsRequest>(folds, request, query_metrics);
   if (method == "GetOverview") return answer_as<State, GetOverviewRequest>(folds, request, get_overview);
   if (method == "ListRules")
-    return answer_as<State, ListRulesRequest>(folds, request, [](auto states, const auto&) { return Result<ListRulesResponse>(list_rules(states)); });
+    return answer_as<State, ListRulesRequest>(
+        folds, request, [](auto states, const auto&) { return Result<ListRulesResponse>(list_rules(states)); });
   if (method == "GetMetricDefinitions")
     return answer_as<State, GetMetricDefinitionsRequest>(
         folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });
@@ -351,7 +377,8 @@ Result<std::string> answer(std::span<Fold* const> folds, std::string_view method
 ServiceDefinition definition() {
   ServiceDefinition definition;
   definition.name = "campaigns";
-  definition.kinds = {v1::Fact::kStoreState, v1::Fact::kAdReport, v1::Fact::kCampaignPlan, v1::Fact::kBudgetPlan, v1::Fact::kRuleSet};
+  definition.kinds = {v1::Fact::kStoreState, v1::Fact::kAdReport, v1::Fact::kCampaignPlan, v1::Fact::kBudgetPlan,
+                      v1::Fact::kRuleSet};
   definition.shape = 1;
   definition.make_fold = [] { return std::make_unique<State>(); };
   definition.answer = answer;

@@ -8,9 +8,9 @@ namespace xundian::campaigns {
 
 namespace {
 
-constexpr Day week_days = 7;         // What is older is no news.
-constexpr Day orderless_days = 3;    // Days over which spending must have brought an order.
-constexpr int evening_hour = 20;     // A day's budget should last until then.
+constexpr Day week_days = 7;       // What is older is no news.
+constexpr Day orderless_days = 3;  // Days over which spending must have brought an order.
+constexpr int evening_hour = 20;   // A day's budget should last until then.
 
 // To add a rule, write it here, measure it below, and give it a scenario on both sides of its threshold.
 constexpr ShippedRule rules[] = {
@@ -86,7 +86,8 @@ constexpr ShippedRule rules[] = {
      .severity = v1::SEVERITY_WARNING,
      .owner = "promotion",
      .text_zh = "{store}：{entity} 有 {value} 条推广数据不可能成立，如 {day}：展现 {impressions}，点击 {clicks}，花费 {cost}",
-     .text_en = "{store}: {entity} has {value} impossible ad figures, as on {day}: {impressions} shown, {clicks} clicked, cost {cost}",
+     .text_en =
+         "{store}: {entity} has {value} impossible ad figures, as on {day}: {impressions} shown, {clicks} clicked, cost {cost}",
      .next = "check_import"},
 };
 
@@ -148,10 +149,11 @@ void State::judge_campaign(const Book& book, const std::string& channel, const s
     if (report->slot->to < today - week_days || !book.info->is_news(reached(*book.info, *report->slot, *report))) continue;
     const v1::AdCell& cell = report->cell.content;
     if (!wrong)
-      wrong = Measurement{.value_micros = 0,
-                          .evidence = {evidence("day", format_day(report->slot->from)), evidence("item", cell.item()),
-                                       evidence("impressions", cell.impressions() * micros, "count"),
-                                       evidence("clicks", cell.clicks() * micros, "count"), evidence("cost", cell.cost_micros(), "money")}};
+      wrong = Measurement{
+          .value_micros = 0,
+          .evidence = {evidence("day", format_day(report->slot->from)), evidence("item", cell.item()),
+                       evidence("impressions", cell.impressions() * micros, "count"),
+                       evidence("clicks", cell.clicks() * micros, "count"), evidence("cost", cell.cost_micros(), "money")}};
     wrong->value_micros += micros;
   }
   judge_.judge(rules_, "ad_data_error", subject, wrong, now_, outbox);
@@ -165,10 +167,11 @@ void State::judge_budget(const Budget& budget, Outbox& outbox) {
   if (pace.reached_ms != 0) {
     const Zone& zone = book.info->zone;
     const Millis end = zone.start_of(budget.slot->to + 1);
-    const int64_t used = divide_micros(pace.spent_micros, pace.amount_micros), passed = divide_micros(pace.due_micros, pace.amount_micros);
-    const std::vector<v1::Evidence> support = {evidence("used", used, "ratio"), evidence("time_passed", passed, "ratio"),
-                                               evidence("spent", pace.spent_micros, "money"), evidence("budget", pace.amount_micros, "money"),
-                                               evidence("reached", zone.format(pace.reached_ms))};
+    const int64_t used = divide_micros(pace.spent_micros, pace.amount_micros),
+                  passed = divide_micros(pace.due_micros, pace.amount_micros);
+    const std::vector<v1::Evidence> support = {
+        evidence("used", used, "ratio"), evidence("time_passed", passed, "ratio"), evidence("spent", pace.spent_micros, "money"),
+        evidence("budget", pace.amount_micros, "money"), evidence("reached", zone.format(pace.reached_ms))};
     const auto measured = [&](int64_t value_micros) { return Measurement{.value_micros = value_micros, .evidence = support}; };
     const bool is_news = book.info->is_news(pace.reached_ms) && now_ < end + week_days * day_ms;
     if (is_news) ahead = measured(used - passed);

@@ -25,7 +25,8 @@ uint8_t grain_place(std::string_view grain, const v1::Period& period) {
 }
 
 template <typename Thing>
-void save_thing(std::string& bytes, const Key& key, const Thing& thing, const Version& version, const google::protobuf::Message& content) {
+void save_thing(std::string& bytes, const Key& key, const Thing& thing, const Version& version,
+                const google::protobuf::Message& content) {
   append(bytes, key);
   append(bytes, thing.store);
   append(bytes, version);
@@ -65,7 +66,8 @@ Cut cut_of(const v1::AdCell& cell) {
     names.push_back("item");
   }
   for (const std::string& name : split_names(cell.cut().dimensions()))
-    if (name != "store" && name != "channel" && name != "campaign" && name != "item" && name != "sku" && name != "product") names.push_back(name);
+    if (name != "store" && name != "channel" && name != "campaign" && name != "item" && name != "sku" && name != "product")
+      names.push_back(name);
   cut.depth = static_cast<uint8_t>(std::min<size_t>(names.size(), 255));
   for (const std::string& name : names) cut.names += (cut.names.empty() ? "" : "+") + name;
   cut.grain = grain_place(cell.cut().grain(), cell.period());
@@ -81,7 +83,8 @@ std::optional<Slot> slot_of(const v1::Period& period) {
 }
 
 Millis State::reached(const StoreInfo& store, const Slot& slot, const Report& report) const {
-  const Millis end = slot.hour < 0 ? store.zone.start_of(slot.to + 1) : store.zone.from_local(slot.from, slot.hour, 0, 0) + hour_ms;
+  const Millis end =
+      slot.hour < 0 ? store.zone.start_of(slot.to + 1) : store.zone.from_local(slot.from, slot.hour, 0, 0) + hour_ms;
   return std::min(end, report.as_of_ms());
 }
 

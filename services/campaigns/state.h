@@ -28,9 +28,9 @@ enum Dimension : uint8_t { by_campaign = 1, by_item = 2 };
 // The cut that a cell belongs to, in the order in which cuts are asked: from the coarsest to the finest; among equals days before
 // hours before longer periods, so that days add up to months, then the longest attribution.
 struct Cut {
-  uint8_t depth = 0;  // Number of dimensions besides store and channel.
-  std::string names;  // Those dimensions, joined by "+".
-  uint8_t grain = 0;  // Its place among day, hour, week, month, others.
+  uint8_t depth = 0;              // Number of dimensions besides store and channel.
+  std::string names;              // Those dimensions, joined by "+".
+  uint8_t grain = 0;              // Its place among day, hour, week, month, others.
   uint32_t attribution_left = 0;  // UINT32_MAX less the window's days.
   uint8_t dimensions = 0;
   auto operator<=>(const Cut&) const = default;
@@ -91,8 +91,8 @@ struct Planned {
 struct Pace {
   int64_t spent_micros = 0;
   int64_t amount_micros = 0;
-  int64_t due_micros = 0;    // What would be spent by now if it were spent evenly.
-  Millis reached_ms = 0;     // Until when spending is known; 0 = nothing is reported.
+  int64_t due_micros = 0;  // What would be spent by now if it were spent evenly.
+  Millis reached_ms = 0;   // Until when spending is known; 0 = nothing is reported.
 };
 
 // A store's part.
@@ -111,8 +111,8 @@ struct DaySum {
 Cut cut_of(const v1::AdCell& cell);
 std::optional<Slot> slot_of(const v1::Period& period);
 
-// Calls `visit(slot, report)` for the cells that answer a question about whole days in [from, to], or about hours: each day from one
-// cut, the coarsest that has the needed dimensions. `fits(slot)` says whether a period lies within what is asked.
+// Calls `visit(slot, report)` for the cells that answer a question about whole days in [from, to], or about hours: each day from
+// one cut, the coarsest that has the needed dimensions. `fits(slot)` says whether a period lies within what is asked.
 template <typename Fits, typename Visit>
 void answer_from_one_cut(const Cells& cells, uint8_t needed, Fits&& fits, Visit&& visit) {
   std::set<Day> taken;

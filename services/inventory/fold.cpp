@@ -16,13 +16,15 @@ constexpr uint32_t move_movement = 1;
 
 // Whether a fact says anything of an order that is newer than what is held.
 bool is_newer(const Order& order, const FactView& fact) {
-  const std::pair<uint32_t, const Version*> aspects[] = {
-      {order_paid, &order.paid},     {order_status, &order.status},     {order_shipped, &order.shipped},       {order_received, &order.received},
-      {order_closed, &order.closed}, {order_refunded, &order.refunded}, {withdrawn_aspect, &order.withdrawn}};
+  const std::pair<uint32_t, const Version*> aspects[] = {{order_paid, &order.paid},           {order_status, &order.status},
+                                                         {order_shipped, &order.shipped},     {order_received, &order.received},
+                                                         {order_closed, &order.closed},       {order_refunded, &order.refunded},
+                                                         {withdrawn_aspect, &order.withdrawn}};
   for (const auto& [aspect, held] : aspects)
     if (fact.states(aspect) && fact.version(aspect) > *held) return true;
   for (uint32_t index = 0; index < fact.line_count(); ++index) {
-    const auto line = std::find_if(order.lines.begin(), order.lines.end(), [&](const OrderLine& held) { return held.id == fact.line_id(index); });
+    const auto line = std::find_if(order.lines.begin(), order.lines.end(),
+                                   [&](const OrderLine& held) { return held.id == fact.line_id(index); });
     if (line == order.lines.end() || fact.line_version(index) > line->version) return true;
   }
   return false;
@@ -31,7 +33,8 @@ bool is_newer(const Order& order, const FactView& fact) {
 void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Names& names) {
   for (uint32_t index = 0; index < fact.line_count(); ++index) {
     const uint64_t id = fact.line_id(index);
-    auto line = std::lower_bound(order.lines.begin(), order.lines.end(), id, [](const OrderLine& held, uint64_t sought) { return held.id < sought; });
+    auto line = std::lower_bound(order.lines.begin(), order.lines.end(), id,
+                                 [](const OrderLine& held, uint64_t sought) { return held.id < sought; });
     if (line == order.lines.end() || line->id != id) {
       line = order.lines.insert(line, OrderLine());
       line->id = id;
@@ -76,18 +79,26 @@ void State::fold(const FactView& fact, Outbox& outbox) {
   now_ = std::max(now_, fact.time_ms());
   as_of_ = std::max(as_of_, fact.occurred_ms());
   switch (fact.kind()) {
-    case v1::Fact::kStoreState: return fold_store(fact, outbox);
-    case v1::Fact::kOrderState: return fold_order(fact, outbox);
-    case v1::Fact::kRefundState: return fold_refund(fact, outbox);
-    case v1::Fact::kListing: return fold_listing(fact, outbox);
-    case v1::Fact::kStockLevel: return fold_level(fact, outbox);
-    case v1::Fact::kPurchaseOrder: return fold_purchase(fact, outbox);
-    case v1::Fact::kStockMove: return fold_move(fact, outbox);
+    case v1::Fact::kStoreState:
+      return fold_store(fact, outbox);
+    case v1::Fact::kOrderState:
+      return fold_order(fact, outbox);
+    case v1::Fact::kRefundState:
+      return fold_refund(fact, outbox);
+    case v1::Fact::kListing:
+      return fold_listing(fact, outbox);
+    case v1::Fact::kStockLevel:
+      return fold_level(fact, outbox);
+    case v1::Fact::kPurchaseOrder:
+      return fold_purchase(fact, outbox);
+    case v1::Fact::kStockMove:
+      return fold_move(fact, outbox);
     case v1::Fact::kRuleSet:
       if (!rules_.fold(fact)) return;
       refresh_places();
       return judge_all(outbox);
-    default: return;  // Not ours.
+    default:
+      return;  // Not ours.
   }
 }
 
@@ -250,7 +261,8 @@ void State::fold_listing(const FactView& fact, Outbox& outbox) {
   if (take_newer(fact, listing_shelf, offer.on_shelf.version)) offer.on_shelf.content = state.shelf().on_shelf();
   if (take_newer(fact, listing_supply, offer.supply.version)) {
     const v1::ListingSupply& said = state.supply();
-    offer.supply.content = {stated_if(said.has_lead_time_days(), said.lead_time_days()), said.pack_units(), said.minimum_order_units()};
+    offer.supply.content = {stated_if(said.has_lead_time_days(), said.lead_time_days()), said.pack_units(),
+                            said.minimum_order_units()};
   }
   take_newer(fact, withdrawn_aspect, offer.withdrawn);
   judge_skus(add_offer(offer, true), outbox);

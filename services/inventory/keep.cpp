@@ -12,7 +12,7 @@ class Writer {
  public:
   explicit Writer(std::string& bytes) : bytes_(bytes) {}
   template <typename T>
-    requires std::is_trivially_copyable_v<T>
+  requires std::is_trivially_copyable_v<T>
   void operator()(const T& value) { append(bytes_, value); }
   void operator()(const std::string& text) { append_text(bytes_, text); }
   template <typename T>
@@ -34,7 +34,7 @@ class Reader {
  public:
   explicit Reader(ByteReader& bytes) : bytes_(bytes) {}
   template <typename T>
-    requires std::is_trivially_copyable_v<T>
+  requires std::is_trivially_copyable_v<T>
   void operator()(T& value) { value = bytes_.take<T>(); }
   void operator()(std::string& text) { text = bytes_.take_text(); }
   template <typename T>
@@ -56,9 +56,11 @@ class Reader {
 template <typename Io>
 void order_fields(Io& io, auto& order) {
   io(order.store);
-  for (auto* version : {&order.paid, &order.status, &order.shipped, &order.received, &order.closed, &order.refunded, &order.withdrawn})
+  for (auto* version :
+       {&order.paid, &order.status, &order.shipped, &order.received, &order.closed, &order.refunded, &order.withdrawn})
     io(*version);
-  for (auto* time : {&order.paid_ms, &order.shipped_ms, &order.promised_ms, &order.received_ms, &order.closed_ms, &order.refunded_micros})
+  for (auto* time :
+       {&order.paid_ms, &order.shipped_ms, &order.promised_ms, &order.received_ms, &order.closed_ms, &order.refunded_micros})
     io(*time);
   io(order.paid_micros);
   io(order.stage);

@@ -8,7 +8,8 @@ namespace xundian::inventory {
 namespace {
 
 constexpr std::string_view demand_words =
-    "d = 0.5 x mean of 7 + 0.3 x mean of 14 + 0.2 x mean of 30 whole days; only days in stock count (sold, or stock at its end, or unknown), of "
+    "d = 0.5 x mean of 7 + 0.3 x mean of 14 + 0.2 x mean of 30 whole days; only days in stock count (sold, or stock at its end, "
+    "or unknown), of "
     "a shorter history its days; orders count by pay day, those closed before shipping do not";
 
 struct Metric {
@@ -16,34 +17,42 @@ struct Metric {
 };
 
 constexpr Metric metrics[] = {
-    {"available_skus", "有库存 SKU 数", "SKUs in stock", "SKUs whose available stock is above 0", "count", "store", "now", "level"},
-    {"below_reorder_skus", "低于补货点 SKU 数", "SKUs at the reorder point", "SKUs with stock_position <= reorder_point_units", "count", "store",
-     "now", "level"},
-    {"cover_days", "可售天数", "Days of cover", "stock_available / demand_per_day; 0 when nothing is available, unknown when nothing sells", "days",
-     "store,sku", "now", "ratio"},
+    {"available_skus", "有库存 SKU 数", "SKUs in stock", "SKUs whose available stock is above 0", "count", "store", "now",
+     "level"},
+    {"below_reorder_skus", "低于补货点 SKU 数", "SKUs at the reorder point", "SKUs with stock_position <= reorder_point_units",
+     "count", "store", "now", "level"},
+    {"cover_days", "可售天数", "Days of cover",
+     "stock_available / demand_per_day; 0 when nothing is available, unknown when nothing sells", "days", "store,sku", "now",
+     "ratio"},
     {"demand_per_day", "日均销量", "Daily demand", demand_words, "units", "store,sku", "now", "level"},
     {"overdue", "超时未发货订单数", "Orders past their shipping deadline",
-     "unshipped orders whose deadline has passed: the promised time, else 48 hours after payment; by pay day", "count", "store", "day", "additive"},
+     "unshipped orders whose deadline has passed: the promised time, else 48 hours after payment; by pay day", "count", "store",
+     "day", "additive"},
     {"reorder_point_units", "补货点", "Reorder point",
-     "the stated policy, else demand_per_day x lead time + 1.645 x sqrt(lead time x variance of daily units), rounded up; the safety part is at "
+     "the stated policy, else demand_per_day x lead time + 1.645 x sqrt(lead time x variance of daily units), rounded up; the "
+     "safety part is at "
      "least 3 days of demand while history is shorter than 14 days; lead time as stated, else 7 days",
      "units", "store,sku", "now", "level"},
-    {"stock_available", "可用库存", "Available stock", "stated available, else on hand less reserved; the newest count of each warehouse, added up",
-     "units", "store,sku", "now", "level"},
-    {"stock_moved_units", "库存调整件数", "Units moved", "units of stock movements that are no sale, by the day of the movement; out is below 0",
-     "units", "store,sku", "day", "additive"},
-    {"stock_out_skus", "缺货 SKU 数", "SKUs out of stock",
-     "SKUs with stock_available <= 0 that sold in the last 30 days or have a reorder policy, and are not off the shelf", "count", "store", "now",
+    {"stock_available", "可用库存", "Available stock",
+     "stated available, else on hand less reserved; the newest count of each warehouse, added up", "units", "store,sku", "now",
      "level"},
+    {"stock_moved_units", "库存调整件数", "Units moved",
+     "units of stock movements that are no sale, by the day of the movement; out is below 0", "units", "store,sku", "day",
+     "additive"},
+    {"stock_out_skus", "缺货 SKU 数", "SKUs out of stock",
+     "SKUs with stock_available <= 0 that sold in the last 30 days or have a reorder policy, and are not off the shelf", "count",
+     "store", "now", "level"},
     {"stock_position", "库存位置", "Stock position",
-     "stock_available + units on their way: what levels state as inbound or what open purchase orders await, whichever is more", "units", "store,sku",
-     "now", "level"},
+     "stock_available + units on their way: what levels state as inbound or what open purchase orders await, whichever is more",
+     "units", "store,sku", "now", "level"},
     {"suggested_order_units", "建议采购量", "Suggested order",
-     "demand_per_day x 30 + safety stock - stock_position, at least what lifts the position above the reorder point, in whole packs", "units",
-     "store,sku", "now", "level"},
+     "demand_per_day x 30 + safety stock - stock_position, at least what lifts the position above the reorder point, in whole "
+     "packs",
+     "units", "store,sku", "now", "level"},
     {"unshipped", "未发货订单数", "Orders to be shipped",
-     "orders that are paid, stated as not shipped, not closed, not refunded in full and without an open or settled refund; by pay day", "count",
-     "store", "day", "additive"},
+     "orders that are paid, stated as not shipped, not closed, not refunded in full and without an open or settled refund; by "
+     "pay day",
+     "count", "store", "day", "additive"},
 };
 
 enum class By { nothing, store, sku, other };
@@ -113,8 +122,8 @@ class Adder {
     Day from = asked_.from;
     if (asked_.by_day()) from = day;
     if (asked_.grain == "month") from = std::max(asked_.from, month_start(day));
-    return cells_[Cell{asked_.by == By::store ? std::string(store) : std::string(), asked_.by == By::sku ? std::string(key) : std::string(),
-                       format_day(from), find_metric(metric)->id}];
+    return cells_[Cell{asked_.by == By::store ? std::string(store) : std::string(),
+                       asked_.by == By::sku ? std::string(key) : std::string(), format_day(from), find_metric(metric)->id}];
   }
 
   void add_orders(const State& state, const Place& place) {
@@ -201,7 +210,8 @@ Result<Asked> read_request(const query::v1::QueryMetricsRequest& request) {
   return asked;
 }
 
-Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> states, const query::v1::QueryMetricsRequest& request) {
+Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> states,
+                                                      const query::v1::QueryMetricsRequest& request) {
   const Asked asked = TRY(read_request(request));
   query::v1::QueryMetricsResponse response;
   // Nothing here is known by the hour, nor by channels, campaigns or agents.
@@ -214,7 +224,8 @@ Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> st
 }
 
 // Levels stand as of the day; orders that wait are all of those paid up to it.
-Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> states, const query::v1::GetOverviewRequest& request) {
+Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> states,
+                                                    const query::v1::GetOverviewRequest& request) {
   Asked asked;
   asked.metrics = {"available_skus", "below_reorder_skus", "overdue", "stock_available", "stock_out_skus", "unshipped"};
   asked.by = By::store;
@@ -226,7 +237,8 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
   for (const State* state : states)
     for (const StoreInfo* info : state->stores().all()) stores.emplace(info->id, state);
   for (const auto& [id, state] : stores) {
-    if (request.stores_size() > 0 && std::find(request.stores().begin(), request.stores().end(), id) == request.stores().end()) continue;
+    if (request.stores_size() > 0 && std::find(request.stores().begin(), request.stores().end(), id) == request.stores().end())
+      continue;
     asked.stores = {id};
     asked.to = day.value_or(state->stores().find(id)->zone.day_of(state->now()));
     asked.from = 0;
@@ -265,7 +277,7 @@ query::v1::GetMetricDefinitionsResponse metric_definitions() {
 query::v1::ListRulesResponse list_rules(std::span<State* const> states) {
   query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("inventory");
   for (const State* state : states)
-    for (const v1::Rule& rule : state->rules().list("inventory").overrides()) *response.add_overrides() = rule;
+    response.mutable_overrides()->MergeFrom(state->rules().list("inventory").overrides());
   return response;
 }
 
@@ -274,7 +286,8 @@ Result<std::string> answer(std::span<Fold* const> folds, std::string_view method
   if (method == "QueryMetrics") return answer_as<State, QueryMetricsRequest>(folds, request, query_metrics);
   if (method == "GetOverview") return answer_as<State, GetOverviewRequest>(folds, request, get_overview);
   if (method == "ListRules")
-    return answer_as<State, ListRulesRequest>(folds, request, [](auto states, const auto&) { return Result<ListRulesResponse>(list_rules(states)); });
+    return answer_as<State, ListRulesRequest>(
+        folds, request, [](auto states, const auto&) { return Result<ListRulesResponse>(list_rules(states)); });
   if (method == "GetMetricDefinitions")
     return answer_as<State, GetMetricDefinitionsRequest>(
         folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });

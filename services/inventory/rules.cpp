@@ -1,4 +1,5 @@
-// What can be wrong with stock and with orders that wait. Each detector measures one thing; from when on it matters, the rule says.
+// What can be wrong with stock and with orders that wait. Each detector measures one thing; from when on it matters, the rule
+// says.
 #include <algorithm>
 
 #include "services/inventory/state.h"
@@ -108,7 +109,8 @@ constexpr ShippedRule rules[] = {
      .next = "chase_supplier"},
 };
 
-constexpr std::string_view sku_rules[] = {"out_of_stock", "below_reorder_point", "runs_out_before_resupply", "oversold", "overstock"};
+constexpr std::string_view sku_rules[] = {"out_of_stock", "below_reorder_point", "runs_out_before_resupply", "oversold",
+                                          "overstock"};
 
 int64_t hours_micros(Millis span) { return span * 1000 / 3600; }  // Hours times 1,000,000.
 
@@ -129,9 +131,12 @@ std::vector<v1::Evidence> evidence_of(const Plan& plan) {
 std::optional<Measurement> measure(std::string_view rule, const Plan& plan) {
   if (!plan.stock.available) return std::nullopt;
   const int64_t available_micros = *plan.stock.available * micros;
-  const auto measured = [&](int64_t value_micros) { return Measurement{.value_micros = value_micros, .evidence = evidence_of(plan)}; };
+  const auto measured = [&](int64_t value_micros) {
+    return Measurement{.value_micros = value_micros, .evidence = evidence_of(plan)};
+  };
   if (rule == "out_of_stock")
-    return plan.off_shelf || !(plan.sold_month > 0 || plan.stock.has_policy) ? std::nullopt : std::optional(measured(available_micros));
+    return plan.off_shelf || !(plan.sold_month > 0 || plan.stock.has_policy) ? std::nullopt
+                                                                             : std::optional(measured(available_micros));
   if (rule == "oversold") return measured(available_micros);
   if (rule == "below_reorder_point") {
     if (!plan.reorder_point || plan.off_shelf) return std::nullopt;
@@ -180,7 +185,8 @@ void State::judge_sku(SkuId id, Outbox& outbox) {
 void State::judge_stock(Outbox& outbox) {
   std::map<std::pair<std::string_view, std::string_view>, SkuId> sorted;
   for (SkuId id = 0; id < skus_.size(); ++id)
-    if (!skus_[id].levels.empty()) sorted.emplace(std::pair(std::string_view(pools_[skus_[id].pool].name), std::string_view(name(skus_[id].name))), id);
+    if (!skus_[id].levels.empty())
+      sorted.emplace(std::pair(std::string_view(pools_[skus_[id].pool].name), std::string_view(name(skus_[id].name))), id);
   for (const auto& [sku, id] : sorted) judge_sku(id, outbox);
 }
 
@@ -215,9 +221,10 @@ void State::judge_purchase(const Purchase& purchase, Outbox& outbox) {
   const PurchaseTerms& terms = purchase.terms.content;
   std::optional<Measurement> measured;
   if (awaited > 0 && terms.due_ms > 0 && place.info->is_news(terms.due_ms) && !place.info->withdrawn)
-    measured = Measurement{.value_micros = hours_micros(now_ - terms.due_ms),
-                           .evidence = {evidence("supplier", terms.supplier), evidence("due", place.info->zone.format(terms.due_ms)),
-                                        evidence("awaited", awaited * micros, "units")}};
+    measured =
+        Measurement{.value_micros = hours_micros(now_ - terms.due_ms),
+                    .evidence = {evidence("supplier", terms.supplier), evidence("due", place.info->zone.format(terms.due_ms)),
+                                 evidence("awaited", awaited * micros, "units")}};
   judge_.judge(rules_, "purchase_order_late", {place.info->id, place.info->platform, purchase.id}, measured, now_, outbox);
 }
 

@@ -53,7 +53,8 @@ void State::refresh_places() {
     place.late_ms = hours("unshipped_overdue");
   }
   for (Pool& pool : pools_)
-    std::sort(pool.stores.begin(), pool.stores.end(), [&](uint64_t a, uint64_t b) { return places_.at(a).info->id < places_.at(b).info->id; });
+    std::sort(pool.stores.begin(), pool.stores.end(),
+              [&](uint64_t a, uint64_t b) { return places_.at(a).info->id < places_.at(b).info->id; });
 }
 
 void State::watch_midnight(const Place& place) {
@@ -178,7 +179,8 @@ void State::rebuild() {
   for (const auto& [key, move] : moves_) add_move(move, 1);
   for (const auto& [key, order] : orders_) add_order(order, 1);
   for (const auto& [key, refund] : refunds_)
-    if (refund.holds_order()) ++refunds_of_[thing_key(v1::Fact::kOrderState, places_.at(refund.store).info->id, refund.order.content)];
+    if (refund.holds_order())
+      ++refunds_of_[thing_key(v1::Fact::kOrderState, places_.at(refund.store).info->id, refund.order.content)];
   // Whether an order waits follows from the order and its refunds alone, so the same orders wait as before.
   std::map<Key, Unshipped> waiting;
   waiting.swap(unshipped_);

@@ -1,4 +1,5 @@
-// What the warehouse and the purchasers have to know: stock, how fast it sells, what is on its way, and orders that wait to be shipped.
+// What the warehouse and the purchasers have to know: stock, how fast it sells, what is on its way, and orders that wait to be
+// shipped.
 #pragma once
 
 #include <memory>
@@ -81,7 +82,7 @@ struct Unshipped {
 struct Place {
   const StoreInfo* info = nullptr;
   PoolId pool = 0;
-  Millis near_ms = 0, late_ms = 0;  // Before and behind a deadline: when its rules begin to hold.
+  Millis near_ms = 0, late_ms = 0;   // Before and behind a deadline: when its rules begin to hold.
   std::map<Day, int64_t> unshipped;  // By pay day.
   std::set<std::pair<Millis, Key>> deadlines;
 };
@@ -172,11 +173,11 @@ class State final : public Fold {
   std::vector<Pool> pools_;
   std::map<std::string, PoolId> pool_ids_;
   std::deque<Sku> skus_;
-  tsl::robin_map<uint64_t, SkuId> sku_ids_;  // By pool and name.
+  tsl::robin_map<uint64_t, SkuId> sku_ids_;            // By pool and name.
   tsl::robin_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.
   std::map<Key, Unshipped> unshipped_;
   std::set<std::pair<Millis, Key>> timers_;  // Of orders that wait to be shipped.
-  Millis midnight_ms_ = never;  // The next at which a store's day begins.
+  Millis midnight_ms_ = never;               // The next at which a store's day begins.
   OrderScan scan_;
 };
 

@@ -58,8 +58,8 @@ std::optional<NameId> Level::sku() const {
   return std::nullopt;
 }
 
-// What was counted in an hour replaces what an older version said of the same hour; what is older than the window goes, so that what
-// stays follows from the set of counts alone.
+// What was counted in an hour replaces what an older version said of the same hour; what is older than the window goes, so that
+// what stays follows from the set of counts alone.
 void Level::remember(const Version& version, const StockCount& stated) {
   const auto sellable = stated.sellable();
   if (!sellable) return;
@@ -74,7 +74,8 @@ void Level::remember(const Version& version, const StockCount& stated) {
     history.insert(at, point);
   }
   const int64_t first = history.back().hour - history_hours;
-  history.erase(history.begin(), std::find_if(history.begin(), history.end(), [&](const StockPoint& held) { return held.hour >= first; }));
+  history.erase(history.begin(),
+                std::find_if(history.begin(), history.end(), [&](const StockPoint& held) { return held.hour >= first; }));
 }
 
 std::map<NameId, int64_t> Purchase::awaited() const {

@@ -11,15 +11,19 @@ struct Promotion : testing::Test {
   tests::Drive drive{definition().make_fold()};
 
   // A cell of a day, keyed as importers key it.
-  void report(const std::string& dimensions, Day day, const std::string& channel, const std::string& campaign, const std::string& item,
-              const std::string& figures, const std::string& grain = "day", int days = 0, const std::string& store = "s1") {
+  void report(const std::string& dimensions, Day day, const std::string& channel, const std::string& campaign,
+              const std::string& item, const std::string& figures, const std::string& grain = "day", int days = 0,
+              const std::string& store = "s1") {
     const std::string cut = fmt::format("dimensions: '{}' grain: '{}' attribution_days: {}", dimensions, grain, days);
-    drive.put(now, fmt::format("store: '{0}' key: '{1}|{2}|{3}|{4}|{5}' ad_report {{ cell {{ cut {{ {6} }} period {{ from: '{2}' }} channel: '{3}' "
-                               "campaign: '{4}' item: '{5}' {7} }} }}",
-                               store, dimensions + grain + std::to_string(days), format_day(day), channel, campaign, item, cut, figures));
+    drive.put(
+        now,
+        fmt::format(
+            "store: '{0}' key: '{1}|{2}|{3}|{4}|{5}' ad_report {{ cell {{ cut {{ {6} }} period {{ from: '{2}' }} channel: '{3}' "
+            "campaign: '{4}' item: '{5}' {7} }} }}",
+            store, dimensions + grain + std::to_string(days), format_day(day), channel, campaign, item, cut, figures));
   }
-  std::map<std::string, query::v1::MetricRow> ask(const std::vector<std::string>& metrics, const std::string& by, Day from, Day to,
-                                                  const std::string& grain = "total") {
+  std::map<std::string, query::v1::MetricRow> ask(const std::vector<std::string>& metrics, const std::string& by, Day from,
+                                                  Day to, const std::string& grain = "total") {
     query::v1::QueryMetricsRequest request;
     for (const auto& metric : metrics) request.add_metrics(metric);
     request.set_from(format_day(from));
@@ -86,7 +90,8 @@ TEST_F(Promotion, AttributionWindowsAreNotMixed) {
 
 TEST_F(Promotion, HoursAddUpWhereNoDayIsStatedAndADayGoesBefore) {
   const auto hour = [&](uint32_t at, int64_t micros) {
-    drive.put(now, fmt::format("store: 's1' key: 'h{0}' ad_report {{ cell {{ cut {{ dimensions: 'channel' grain: 'hour' }} period {{ from: '{1}' hour: {0} }} "
+    drive.put(now, fmt::format("store: 's1' key: 'h{0}' ad_report {{ cell {{ cut {{ dimensions: 'channel' grain: 'hour' }} "
+                               "period {{ from: '{1}' hour: {0} }} "
                                "channel: 'ztc' cost_micros: {2} }} }}",
                                at, format_day(20'000), micros));
   };
@@ -99,7 +104,8 @@ TEST_F(Promotion, HoursAddUpWhereNoDayIsStatedAndADayGoesBefore) {
 }
 
 TEST_F(Promotion, LongPeriodsCountOnlyWhereTheyFitAndNothingFinerIsKnown) {
-  drive.put(now, fmt::format("store: 's1' key: 'w' ad_report {{ cell {{ cut {{ dimensions: 'channel' grain: 'week' }} period {{ from: '{}' to: '{}' }} "
+  drive.put(now, fmt::format("store: 's1' key: 'w' ad_report {{ cell {{ cut {{ dimensions: 'channel' grain: 'week' }} period {{ "
+                             "from: '{}' to: '{}' }} "
                              "channel: 'ztc' cost_micros: 70 }} }}",
                              format_day(20'000), format_day(20'006)));
   EXPECT_EQ(cost(), 70);
@@ -111,10 +117,13 @@ TEST_F(Promotion, LongPeriodsCountOnlyWhereTheyFitAndNothingFinerIsKnown) {
 TEST_F(Promotion, RatiosAreOfSumsAndUnknownWhereTheLowerPartIsZero) {
   report("campaign", 20'000, "ztc", "c1", "",
          "impressions: 1000 clicks: 20 cost_micros: 40000000 attributed_orders: 2 attributed_amount_micros: 90000000");
-  report("campaign", 20'000, "ztc", "c2", "", "impressions: 3000 clicks: 20 cost_micros: 20000000 attributed_orders: 1 attributed_amount_micros: 0");
+  report("campaign", 20'000, "ztc", "c2", "",
+         "impressions: 3000 clicks: 20 cost_micros: 20000000 attributed_orders: 1 attributed_amount_micros: 0");
   report("campaign", 20'000, "ztc", "c3", "", "clicks: 5");
   const auto rows = ask({"ctr", "cpc", "cpm", "roas", "cost_per_order", "clicks"}, "", 20'000, 20'000);
-  const auto part = [&](const char* metric) { return std::pair(rows.at(std::string("|") + metric).numerator(), rows.at(std::string("|") + metric).denominator()); };
+  const auto part = [&](const char* metric) {
+    return std::pair(rows.at(std::string("|") + metric).numerator(), rows.at(std::string("|") + metric).denominator());
+  };
   EXPECT_EQ(part("ctr"), std::pair(int64_t{40}, int64_t{4000}));  // The cell without impressions is in neither part.
   EXPECT_EQ(part("cpc"), std::pair(int64_t{60'000'000}, int64_t{40}));
   EXPECT_EQ(part("cpm"), std::pair(int64_t{60'000'000'000}, int64_t{4000}));
@@ -127,14 +136,17 @@ TEST_F(Promotion, RatiosAreOfSumsAndUnknownWhereTheLowerPartIsZero) {
 
 TEST_F(Promotion, AStatementWithdrawnOrCorrectedLeavesNothingBehind) {
   report("campaign", 20'000, "ztc", "c1", "", "cost_micros: 100");
-  drive.put(now + 1, fmt::format("store: 's1' key: 'campaignday0|{}|ztc|c1|' ad_report {{ withdrawn {{}} }}", format_day(20'000)));
+  drive.put(now + 1,
+            fmt::format("store: 's1' key: 'campaignday0|{}|ztc|c1|' ad_report {{ withdrawn {{}} }}", format_day(20'000)));
   EXPECT_EQ(cost(), -1);
 }
 
 TEST_F(Promotion, BudgetsShowWhatIsSpentAndWhatShouldBe) {
-  drive.put(now, fmt::format("store: 's1' key: 'b1' budget_plan {{ terms {{ channel: 'ztc' from: '{}' to: '{}' amount_micros: 1000 }} }}",
-                             format_day(20'000), format_day(20'009)));
-  drive.put(now, fmt::format("store: 's1' key: 'b2' budget_plan {{ terms {{ channel: 'ztc' campaign: 'c1' from: '{}' to: '{}' amount_micros: 500 }} }}",
+  drive.put(now, fmt::format(
+                     "store: 's1' key: 'b1' budget_plan {{ terms {{ channel: 'ztc' from: '{}' to: '{}' amount_micros: 1000 }} }}",
+                     format_day(20'000), format_day(20'009)));
+  drive.put(now, fmt::format("store: 's1' key: 'b2' budget_plan {{ terms {{ channel: 'ztc' campaign: 'c1' from: '{}' to: '{}' "
+                             "amount_micros: 500 }} }}",
                              format_day(20'000), format_day(20'009)));
   report("campaign", 20'004, "ztc", "c1", "", "cost_micros: 300");
   const auto rows = ask({"budget_used", "budget_pace"}, "", 20'000, 20'009);
@@ -145,8 +157,8 @@ TEST_F(Promotion, BudgetsShowWhatIsSpentAndWhatShouldBe) {
 }
 
 TEST_F(Promotion, PlannedCampaignsAreListedByDay) {
-  drive.put(now, fmt::format("store: 's1' key: 'p1' campaign_plan {{ terms {{ name: '双11' start_ms: {} end_ms: {} }} }}", Millis{20'000} * day_ms,
-                             Millis{20'002} * day_ms));
+  drive.put(now, fmt::format("store: 's1' key: 'p1' campaign_plan {{ terms {{ name: '双11' start_ms: {} end_ms: {} }} }}",
+                             Millis{20'000} * day_ms, Millis{20'002} * day_ms));
   EXPECT_EQ(ask({"campaigns_planned"}, "campaign", 20'000, 20'009).at("双11|campaigns_planned").numerator(), 1);
   EXPECT_EQ(ask({"campaigns_planned"}, "", 20'001, 20'001, "day").size(), 1u);
   EXPECT_TRUE(ask({"campaigns_planned"}, "", 20'002, 20'002, "day").empty());

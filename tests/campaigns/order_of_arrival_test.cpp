@@ -48,7 +48,8 @@ struct World {
         fact.mutable_campaign_plan()->mutable_terms()->set_end_ms(start + below(19) * day_ms);
         return fact;
       }
-      default: return report(fact, withdraws);
+      default:
+        return report(fact, withdraws);
     }
   }
 

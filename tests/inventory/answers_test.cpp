@@ -11,16 +11,20 @@ struct Warehouse : testing::Test {
   tests::Drive drive{definition().make_fold()};
 
   std::vector<v1::Fact> level(Millis time, const std::string& key, const std::string& count, const std::string& store = "s1") {
-    return drive.put(time, fmt::format("store: '{}' key: '{}' stock_level {{ count {{ {} counted_ms: {} }} }}", store, key, count, time));
+    return drive.put(
+        time, fmt::format("store: '{}' key: '{}' stock_level {{ count {{ {} counted_ms: {} }} }}", store, key, count, time));
   }
   std::vector<v1::Fact> order(Millis time, const std::string& id, Millis paid, const std::string& sku, int64_t units,
                               const std::string& more = "status { status: 'paid' } shipped {}", const std::string& store = "s1") {
-    return drive.put(time, fmt::format("store: '{}' key: '{}' order_state {{ paid {{ paid_ms: {} }} {} lines {{ line_id: '1' sku: '{}' quantity: {} "
-                                       "amount_micros: 1000000 }} }}",
-                                       store, id, paid, more, sku, units));
+    return drive.put(
+        time,
+        fmt::format("store: '{}' key: '{}' order_state {{ paid {{ paid_ms: {} }} {} lines {{ line_id: '1' sku: '{}' quantity: {} "
+                    "amount_micros: 1000000 }} }}",
+                    store, id, paid, more, sku, units));
   }
-  std::map<std::string, query::v1::MetricRow> ask(const std::vector<std::string>& metrics, const std::string& by, Day from, Day to,
-                                                  const std::string& grain = "total", const std::vector<std::string>& stores = {}) {
+  std::map<std::string, query::v1::MetricRow> ask(const std::vector<std::string>& metrics, const std::string& by, Day from,
+                                                  Day to, const std::string& grain = "total",
+                                                  const std::vector<std::string>& stores = {}) {
     query::v1::QueryMetricsRequest request;
     for (const auto& metric : metrics) request.add_metrics(metric);
     for (const auto& store : stores) request.add_stores(store);
@@ -33,7 +37,8 @@ struct Warehouse : testing::Test {
     query::v1::QueryMetricsResponse response;
     EXPECT_TRUE(response.ParseFromString(*bytes));
     std::map<std::string, query::v1::MetricRow> rows;
-    for (const auto& row : response.rows()) rows[fmt::format("{}|{}|{}|{}", row.store(), row.key(), row.from(), row.metric())] = row;
+    for (const auto& row : response.rows())
+      rows[fmt::format("{}|{}|{}|{}", row.store(), row.key(), row.from(), row.metric())] = row;
     return rows;
   }
   int64_t figure(const std::string& metric, const std::string& by = "", const std::vector<std::string>& stores = {}) {
@@ -96,12 +101,15 @@ TEST_F(Warehouse, StoresOfAPoolShareTheirStock) {
   order(noon + 2, "o1", noon, "mug", 1, "status { status: 'paid' } shipped {}", "s2");
   const auto said = level(noon + 3, "mug@", "sku: 'mug' available_units: 0", "s2");
   EXPECT_TRUE(says(said, "out_of_stock", "mug", true));
-  EXPECT_EQ(std::count_if(said.begin(), said.end(), [](const v1::Fact& fact) { return fact.finding().terms().rule() == "out_of_stock"; }), 1);
+  EXPECT_EQ(std::count_if(said.begin(), said.end(),
+                          [](const v1::Fact& fact) { return fact.finding().terms().rule() == "out_of_stock"; }),
+            1);
   EXPECT_EQ(said[0].store(), "s1");
 }
 
 TEST_F(Warehouse, DemandIsOfWholeDaysAndCoverFollows) {
-  for (int day = 1; day <= 10; ++day) order(noon - day * day_ms, fmt::format("o{}", day), noon - day * day_ms, "mug", 4, "shipped { shipped_ms: -1 }");
+  for (int day = 1; day <= 10; ++day)
+    order(noon - day * day_ms, fmt::format("o{}", day), noon - day * day_ms, "mug", 4, "shipped { shipped_ms: -1 }");
   order(noon, "today", noon, "mug", 100, "shipped { shipped_ms: -1 }");
   order(noon, "closed", noon - day_ms, "mug", 100, "closed { closed_ms: -1 }");
   level(noon, "mug@", "sku: 'mug' available_units: 30");
@@ -117,7 +125,8 @@ TEST_F(Warehouse, DemandIsOfWholeDaysAndCoverFollows) {
 }
 
 TEST_F(Warehouse, DaysWithoutStockAreNoDaysOfNoDemand) {
-  for (int day = 6; day <= 10; ++day) order(noon - day * day_ms, fmt::format("o{}", day), noon - day * day_ms, "mug", 4, "shipped { shipped_ms: -1 }");
+  for (int day = 6; day <= 10; ++day)
+    order(noon - day * day_ms, fmt::format("o{}", day), noon - day * day_ms, "mug", 4, "shipped { shipped_ms: -1 }");
   level(noon - 6 * day_ms, "mug@", "sku: 'mug' available_units: 0");
   level(noon, "mug@", "sku: 'mug' available_units: 50");
   EXPECT_EQ(figure("demand_per_day"), 4 * micros);
@@ -199,7 +208,8 @@ TEST_F(Warehouse, SkusOffTheShelfAreNotMissed) {
   drive.put(noon, "store: 's1' key: 'mug' listing { shelf { on_shelf: false } }");
   drive.put(noon, "store: 's1' key: 'mug@' stock_level { policy { sku: 'mug' reorder_point_units: 10 } }");
   EXPECT_TRUE(level(noon, "mug@", "sku: 'mug' available_units: 0").empty());
-  EXPECT_TRUE(says(drive.put(noon + 1, "store: 's1' key: 'mug' listing { shelf { on_shelf: true } }"), "out_of_stock", "mug", true));
+  EXPECT_TRUE(
+      says(drive.put(noon + 1, "store: 's1' key: 'mug' listing { shelf { on_shelf: true } }"), "out_of_stock", "mug", true));
 }
 
 TEST_F(Warehouse, UnreadableFactsAreRejectedAndChangeNothing) {

@@ -26,13 +26,19 @@ struct World {
     fact.set_status_rank(static_cast<uint32_t>(below(3)));
     const bool withdraws = below(12) == 0;
     switch (below(8)) {
-      case 0: return store_state(fact);
+      case 0:
+        return store_state(fact);
       case 1:
-      case 2: return level(fact, withdraws);
-      case 3: return purchase(fact, withdraws);
-      case 4: return refund(fact, withdraws);
-      case 5: return extra(fact, withdraws);
-      default: return order(fact, withdraws);
+      case 2:
+        return level(fact, withdraws);
+      case 3:
+        return purchase(fact, withdraws);
+      case 4:
+        return refund(fact, withdraws);
+      case 5:
+        return extra(fact, withdraws);
+      default:
+        return order(fact, withdraws);
     }
   }
 
@@ -117,8 +123,9 @@ std::string answers(tests::Drive& drive) {
   std::string all;
   for (const char* by : {"", "store", "sku"}) {
     query::v1::QueryMetricsRequest request;
-    for (const char* metric : {"available_skus", "below_reorder_skus", "cover_days", "demand_per_day", "overdue", "reorder_point_units", "stock_available",
-                               "stock_moved_units", "stock_out_skus", "stock_position", "suggested_order_units", "unshipped"})
+    for (const char* metric :
+         {"available_skus", "below_reorder_skus", "cover_days", "demand_per_day", "overdue", "reorder_point_units",
+          "stock_available", "stock_moved_units", "stock_out_skus", "stock_position", "suggested_order_units", "unshipped"})
       request.add_metrics(metric);
     request.set_from(format_day(19'990));
     request.set_to(format_day(20'100));
