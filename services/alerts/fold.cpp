@@ -23,12 +23,18 @@ bool take_newer(const FactView& fact, Version& held) {
 
 void State::fold(const FactView& fact, Outbox& outbox) {
   switch (fact.kind()) {
-    case v1::Fact::kFinding: return take_finding(fact, outbox);
-    case v1::Fact::kAckState: return take_ack(fact, outbox);
-    case v1::Fact::kSilenceState: return take_silence(fact, outbox);
-    case v1::Fact::kSubscriberState: return take_subscriber(fact, outbox);
-    case v1::Fact::kDelivery: return take_delivery(fact, outbox);
-    default: return;
+    case v1::Fact::kFinding:
+      return take_finding(fact, outbox);
+    case v1::Fact::kAckState:
+      return take_ack(fact, outbox);
+    case v1::Fact::kSilenceState:
+      return take_silence(fact, outbox);
+    case v1::Fact::kSubscriberState:
+      return take_subscriber(fact, outbox);
+    case v1::Fact::kDelivery:
+      return take_delivery(fact, outbox);
+    default:
+      return;
   }
 }
 
@@ -116,7 +122,8 @@ void State::settle_silence(const std::string& id, Millis now) {
 }
 
 bool State::silenced(const Alert& alert, Millis now) const {
-  return std::any_of(running_.begin(), running_.end(), [&](const std::string& id) { return silences_.at(id).covers(alert, now); });
+  return std::any_of(running_.begin(), running_.end(),
+                     [&](const std::string& id) { return silences_.at(id).covers(alert, now); });
 }
 
 // Says what is new of an alert, on top of what was already said of it in answer to this input (the first `said_before` facts).
@@ -139,7 +146,8 @@ void State::judge(const Entry& entry, Millis now, size_t said_before, Outbox& ou
 void State::judge_due(Millis now, Outbox& outbox) {
   const size_t said_before = outbox.facts().size();
   std::vector<std::string> keys;
-  for (auto due = due_.begin(); due != due_.end() && due->first <= now && keys.size() < judged_at_once; ++due) keys.push_back(due->second);
+  for (auto due = due_.begin(); due != due_.end() && due->first <= now && keys.size() < judged_at_once; ++due)
+    keys.push_back(due->second);
   for (const std::string& key : keys) {
     Entry& entry = *alerts_.find(key);
     judge(entry, now, said_before, outbox);
@@ -216,7 +224,8 @@ void save_alert(std::string& bytes, const Alert& alert) {
   const Standing& standing = alert.standing;
   append_text(bytes, standing.terms.SerializeAsString());
   append(bytes, standing.cause);
-  for (const uint32_t number : {static_cast<uint32_t>(standing.told), standing.told_episode, static_cast<uint32_t>(standing.told_severity)})
+  for (const uint32_t number :
+       {static_cast<uint32_t>(standing.told), standing.told_episode, static_cast<uint32_t>(standing.told_severity)})
     append(bytes, number);
   append(bytes, static_cast<uint32_t>(standing.turns.size()));
   for (const Turn& turn : standing.turns) append(bytes, turn);

@@ -50,7 +50,7 @@ class Notices {
   };
   using Queue = std::map<uint32_t, Waiting>;  // By change.
   struct Lane {
-    std::map<std::string, Queue> queues;              // By alert; none is empty.
+    std::map<std::string, Queue> queues;             // By alert; none is empty.
     std::set<std::pair<Millis, std::string>> heads;  // When the oldest of each queue is due.
   };
   std::map<std::string, Lane> lanes_;  // By subscriber.

@@ -31,7 +31,8 @@ Result<query::ListAlertsResponse> list_alerts(std::span<State* const> folds, con
   std::vector<const Alert*> found;
   const auto consider = [&](const Alert& alert) {
     if (!request.store().empty() && alert.store != request.store()) return;
-    if (wanted == v1::CONDITION_UNSPECIFIED ? alert.standing.open() : alert.standing.terms.condition() == wanted) found.push_back(&alert);
+    if (wanted == v1::CONDITION_UNSPECIFIED ? alert.standing.open() : alert.standing.terms.condition() == wanted)
+      found.push_back(&alert);
   };
   for (const State* fold : folds) {
     if (wanted == v1::CONDITION_RESOLVED)
@@ -49,7 +50,8 @@ Result<query::ListAlertsResponse> list_alerts(std::span<State* const> folds, con
   return response;
 }
 
-Result<query::ListDueNoticesResponse> list_due_notices(std::span<State* const> folds, const query::ListDueNoticesRequest& request) {
+Result<query::ListDueNoticesResponse> list_due_notices(std::span<State* const> folds,
+                                                       const query::ListDueNoticesRequest& request) {
   query::ListDueNoticesResponse response;
   Millis next = never;
   for (const State* fold : folds) {
@@ -81,7 +83,8 @@ Result<std::string> answer(std::span<Fold* const> folds, std::string_view method
 ServiceDefinition definition() {
   ServiceDefinition definition;
   definition.name = "alerts";
-  definition.kinds = {v1::Fact::kFinding, v1::Fact::kAckState, v1::Fact::kSilenceState, v1::Fact::kSubscriberState, v1::Fact::kDelivery};
+  definition.kinds = {v1::Fact::kFinding, v1::Fact::kAckState, v1::Fact::kSilenceState, v1::Fact::kSubscriberState,
+                      v1::Fact::kDelivery};
   definition.shape = 1;
   definition.has_fingerprint = false;
   definition.make_fold = [] { return std::make_unique<State>(); };

@@ -10,8 +10,8 @@ namespace {
 struct Outcome {
   v1::Condition condition = v1::CONDITION_UNSPECIFIED;
   Millis changed_ms = 0;
-  bool begins = false;          // A new episode.
-  bool finding_counts = true;   // The newest finding is what this follows from.
+  bool begins = false;         // A new episode.
+  bool finding_counts = true;  // The newest finding is what this follows from.
 };
 
 // A condition that held long enough fired, even if nobody looked before it ended.
@@ -35,8 +35,8 @@ Outcome next_condition(const Standing& standing, const v1::FindingTerms& found, 
 }
 
 size_t turns_after(const Standing& standing, Millis after) {
-  return static_cast<size_t>(
-      std::count_if(standing.turns.begin(), standing.turns.end(), [&](const Turn& turn) { return turn.turned && turn.changed_ms > after; }));
+  return static_cast<size_t>(std::count_if(standing.turns.begin(), standing.turns.end(),
+                                           [&](const Turn& turn) { return turn.turned && turn.changed_ms > after; }));
 }
 
 Millis last_turn(const Standing& standing) {
@@ -46,7 +46,9 @@ Millis last_turn(const Standing& standing) {
 }
 
 bool flaps(const Standing& standing, bool turns, Millis now) {
-  if (turns) return standing.terms.muting() == v1::MUTING_FLAPPING || turns_after(standing, now - flapping_window_ms) + 1 >= flapping_turns;
+  if (turns)
+    return standing.terms.muting() == v1::MUTING_FLAPPING ||
+           turns_after(standing, now - flapping_window_ms) + 1 >= flapping_turns;
   return standing.terms.muting() == v1::MUTING_FLAPPING && now < last_turn(standing) + flapping_calm_ms;
 }
 
@@ -61,6 +63,13 @@ bool notifies(const Standing& standing, const v1::AlertTerms& terms, bool silenc
   const bool silence_ended = standing.firing() && stands.muting() == v1::MUTING_SILENCED;
   return standing.told != v1::CONDITION_FIRING || standing.told_episode != terms.episode() ||
          terms.finding().severity() > standing.told_severity || (silence_ended && terms.handling() != v1::HANDLING_ACKED);
+}
+
+// What ended because its thing is gone has no measurement; people are told in the words in which they heard of it.
+void keep_words(v1::FindingTerms& ended, const v1::FindingTerms& held) {
+  *ended.mutable_evidence() = held.evidence();
+  ended.set_text_zh(held.text_zh());
+  ended.set_text_en(held.text_en());
 }
 
 }  // namespace
@@ -84,7 +93,8 @@ std::string Alert::delivery() const {
 }
 
 bool Silence::covers(const Alert& alert) const {
-  return (terms.rule().empty() || terms.rule() == alert.finding.rule()) && (terms.store().empty() || terms.store() == alert.store) &&
+  return (terms.rule().empty() || terms.rule() == alert.finding.rule()) &&
+         (terms.store().empty() || terms.store() == alert.store) &&
          (terms.entity().empty() || terms.entity() == alert.finding.entity());
 }
 
@@ -113,7 +123,8 @@ std::optional<v1::AlertTerms> next_terms(const Standing& standing, const Alert& 
     muting = v1::MUTING_FLAPPING;
   else if (moves || firing || muting == v1::MUTING_FLAPPING)
     muting = silenced ? v1::MUTING_SILENCED : v1::MUTING_ACTIVE;
-  const v1::FindingTerms& finding = moves || severity_moves ? (next.finding_counts ? alert.finding : stands.finding()) : stands.finding();
+  const v1::FindingTerms& finding =
+      moves || severity_moves ? (next.finding_counts ? alert.finding : stands.finding()) : stands.finding();
   v1::Handling handling = stands.handling();
   if (open) handling = alert.ack.holds(episode, finding.severity(), now) ? v1::HANDLING_ACKED : v1::HANDLING_OPEN;
   if (!moves && !severity_moves && muting == stands.muting() && handling == stands.handling()) return std::nullopt;
@@ -128,6 +139,7 @@ std::optional<v1::AlertTerms> next_terms(const Standing& standing, const Alert& 
   terms.set_since_ms(next.begins ? alert.finding.since_ms() : stands.since_ms());
   terms.set_changed_ms(next.changed_ms);
   *terms.mutable_finding() = finding;
+  if (!finding.holds() && finding.evidence().empty()) keep_words(*terms.mutable_finding(), stands.finding());
   terms.set_finding_cause(next.finding_counts ? alert.finding_cause : stands.finding_cause());
   terms.set_notify(notifies(standing, terms, silenced));
   return terms;

@@ -1,4 +1,5 @@
-// What the alerts service knows: every alert and how it stands, who has it in hand, silences, subscribers, and what is to be sent.
+// What the alerts service knows: every alert and how it stands, who has it in hand, silences, subscribers, and what is to be
+// sent.
 #pragma once
 
 #include <deque>
@@ -26,8 +27,8 @@ struct Turn {
 
 // How an alert stands by what was said of it. Made of AlertState facts alone, because what is said next follows from it.
 struct Standing {
-  v1::AlertTerms terms;  // Condition unspecified: nothing was said yet.
-  uint64_t cause = 0;    // Of the fact that said it.
+  v1::AlertTerms terms;                            // Condition unspecified: nothing was said yet.
+  uint64_t cause = 0;                              // Of the fact that said it.
   v1::Condition told = v1::CONDITION_UNSPECIFIED;  // What subscribers were told last, of which episode, how severe.
   uint32_t told_episode = 0;
   v1::Severity told_severity = v1::SEVERITY_UNSPECIFIED;
@@ -123,7 +124,7 @@ class State : public Fold {
   std::set<std::string> open_;           // Keys of those that are pending or firing.
   std::set<std::pair<Millis, std::string>> due_;
   std::map<std::string, Silence> silences_;
-  std::set<std::string> running_;  // Silences that are not over.
+  std::set<std::string> running_;                   // Silences that are not over.
   std::set<std::pair<Millis, std::string>> edges_;  // When silences begin or end, as far as that is to come.
   std::map<std::string, Subscriber> subscribers_;
   Notices notices_;

@@ -1,4 +1,5 @@
-// Conversations: which messages belong together, and what follows from their order. All of it is a function of the set of messages.
+// Conversations: which messages belong together, and what follows from their order. All of it is a function of the set of
+// messages.
 #include <algorithm>
 #include <tuple>
 
@@ -144,7 +145,9 @@ void State::group(Desk& desk, const std::vector<Message*>& loose, Touched& touch
 bool State::extend(Desk& desk, Message& message, Touched& touched) {
   if (desk.replies.contains(message.key)) return false;
   const Message* parent = parent_of(desk, message);
-  const Key home = !message.conversation.empty() ? stated_home(message.conversation) : parent != nullptr ? parent->home : message.key;
+  const Key home = !message.conversation.empty() ? stated_home(message.conversation)
+                   : parent != nullptr           ? parent->home
+                                                 : message.key;
   const auto found = desk.conversations.find(home);
   if (found != desk.conversations.end() && !earlier(found->second.messages.back(), &message)) return false;
   Conversation& conversation = desk.conversations[home];
@@ -186,7 +189,8 @@ void State::walk(Desk& desk, Conversation& conversation, int sign, Touched& touc
 }
 
 // What one message means after those before it; sign -1 takes the same out again.
-void State::step(Desk& desk, const Conversation& conversation, const Message& message, Progress& progress, int sign, Touched& touched) {
+void State::step(Desk& desk, const Conversation& conversation, const Message& message, Progress& progress, int sign,
+                 Touched& touched) {
   const Zone& zone = info(desk).zone;
   const auto cell = [&](Millis time, const std::string& agent) -> Cell& {
     return desk.cells[agent][int64_t{zone.day_of(time)} * 24 + zone.hour_of(time)];

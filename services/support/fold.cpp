@@ -30,10 +30,14 @@ Desk& State::desk_of(const FactView& fact) {
 void State::fold(const FactView& fact, Outbox& outbox) {
   now_ = fact.time_ms();
   switch (fact.kind()) {
-    case v1::Fact::kStoreState: return take_store(fact, outbox);
-    case v1::Fact::kRuleSet: return take_rules(fact, outbox);
-    case v1::Fact::kChatMessage: return take_message(desk_of(fact), fact, outbox);
-    case v1::Fact::kOrderState: return take_order(desk_of(fact), fact, outbox);
+    case v1::Fact::kStoreState:
+      return take_store(fact, outbox);
+    case v1::Fact::kRuleSet:
+      return take_rules(fact, outbox);
+    case v1::Fact::kChatMessage:
+      return take_message(desk_of(fact), fact, outbox);
+    case v1::Fact::kOrderState:
+      return take_order(desk_of(fact), fact, outbox);
     case v1::Fact::kRefundState: {
       Desk& desk = desk_of(fact);
       if (merge(desk.refunds, fact, outbox)) judge_refund(desk, fact.key(), now_, outbox);
@@ -44,9 +48,14 @@ void State::fold(const FactView& fact, Outbox& outbox) {
       if (merge(desk.scores, fact, outbox)) judge_score(desk, now_, outbox);
       return;
     }
-    case v1::Fact::kReviewState: merge(desk_of(fact).reviews, fact, outbox); return;
-    case v1::Fact::kCaseState: merge(desk_of(fact).cases, fact, outbox); return;
-    default: return;  // Not ours.
+    case v1::Fact::kReviewState:
+      merge(desk_of(fact).reviews, fact, outbox);
+      return;
+    case v1::Fact::kCaseState:
+      merge(desk_of(fact).cases, fact, outbox);
+      return;
+    default:
+      return;  // Not ours.
   }
 }
 

@@ -45,7 +45,8 @@ void State::count_message(Desk& desk, uint64_t id, Millis sent_ms, int sign) {
   // Only the first message of a day counts; what follows it changes nothing.
   const Zone& zone = info(desk).zone;
   const auto after = buyer.asked.lower_bound(sent_ms);
-  if (after != buyer.asked.begin() && zone.day_of(std::prev(after)->first) == zone.day_of(sent_ms)) return count(buyer.asked, sent_ms, sign);
+  if (after != buyer.asked.begin() && zone.day_of(std::prev(after)->first) == zone.day_of(sent_ms))
+    return count(buyer.asked, sent_ms, sign);
   count_buyer(desk, buyer, -1);
   count(buyer.asked, sent_ms, sign);
   count_buyer(desk, buyer, 1);

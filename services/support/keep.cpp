@@ -194,7 +194,8 @@ void State::fingerprint(Fingerprint& sum) const {
           sum.add(fmt::format("desk/{}/{}/{}", store, agent, hour), values);
         }
     for (const auto& [day, inquiries] : desk.inquiries)
-      if (inquiries.asked != 0) sum.add(fmt::format("inquiries/{}/{}", store, day), fmt::format("{}/{}", inquiries.paid, inquiries.asked));
+      if (inquiries.asked != 0)
+        sum.add(fmt::format("inquiries/{}/{}", store, day), fmt::format("{}/{}", inquiries.paid, inquiries.asked));
     if (desk.waiting != 0) sum.add("waiting/" + store, std::to_string(desk.waiting));
     add_things(sum, "refund", store, desk.refunds);
     add_things(sum, "review", store, desk.reviews);

@@ -55,43 +55,50 @@ std::optional<Figure> standing(const std::optional<int64_t>& now) {
 
 // Sorted by their ids. A length is in whole seconds, rounded for each conversation or waiting interval.
 constexpr Metric registry[] = {
-    {"answer_ratio", "答问比", "Answer ratio", "messages of human agents / messages of customers", "ratio", "store", "hour", "ratio",
-     [](const Sum& sum) { return ratio(sum.cell.replies, sum.cell.questions, sum.day_open); }},
+    {"answer_ratio", "答问比", "Answer ratio", "messages of human agents / messages of customers", "ratio", "store", "hour",
+     "ratio", [](const Sum& sum) { return ratio(sum.cell.replies, sum.cell.questions, sum.day_open); }},
     {"average_response_s", "平均响应时间", "Average response time",
-     "mean of closed waiting intervals: from the first message that waits to the next human reply, by the reply's day and agent", "seconds",
-     "store,agent", "hour", "ratio", [](const Sum& sum) { return ratio(sum.cell.response_seconds, sum.cell.responses, sum.day_open); }},
-    {"consulting_buyers", "询单人数", "Consulting buyers", "distinct buyers by store and day who wrote and had never paid before", "count",
-     "store", "day", "additive", [](const Sum& sum) { return count_if(sum.inquiries.asked != 0, sum.inquiries.asked, sum); }},
-    {"conversations", "会话数", "Conversations", "conversations by the day of the customer's first message", "count", "store", "hour",
-     "additive", [](const Sum& sum) { return count_if(sum.cell.conversations != 0, sum.cell.conversations, sum); }},
-    {"dsr_description", "描述相符", "Score: as described", "the platform's score, the last one of the period; the mean of several stores",
-     "count", "store", "day", "level", score<0>},
-    {"dsr_logistics", "物流服务", "Score: logistics", "the platform's score, the last one of the period; the mean of several stores", "count",
-     "store", "day", "level", score<2>},
-    {"dsr_service", "服务态度", "Score: service", "the platform's score, the last one of the period; the mean of several stores", "count",
-     "store", "day", "level", score<1>},
+     "mean of closed waiting intervals: from the first message that waits to the next human reply, by the reply's day and agent",
+     "seconds", "store,agent", "hour", "ratio",
+     [](const Sum& sum) { return ratio(sum.cell.response_seconds, sum.cell.responses, sum.day_open); }},
+    {"consulting_buyers", "询单人数", "Consulting buyers", "distinct buyers by store and day who wrote and had never paid before",
+     "count", "store", "day", "additive",
+     [](const Sum& sum) { return count_if(sum.inquiries.asked != 0, sum.inquiries.asked, sum); }},
+    {"conversations", "会话数", "Conversations", "conversations by the day of the customer's first message", "count", "store",
+     "hour", "additive", [](const Sum& sum) { return count_if(sum.cell.conversations != 0, sum.cell.conversations, sum); }},
+    {"dsr_description", "描述相符", "Score: as described",
+     "the platform's score, the last one of the period; the mean of several stores", "count", "store", "day", "level", score<0>},
+    {"dsr_logistics", "物流服务", "Score: logistics",
+     "the platform's score, the last one of the period; the mean of several stores", "count", "store", "day", "level", score<2>},
+    {"dsr_service", "服务态度", "Score: service", "the platform's score, the last one of the period; the mean of several stores",
+     "count", "store", "day", "level", score<1>},
     {"first_response_s", "首次响应时间", "First response time",
-     "mean of first human reply - first customer message of the conversation, by the reply's day and agent; in reply trees the first reply to a "
-     "customer's message", "seconds", "store,agent", "hour", "ratio",
+     "mean of first human reply - first customer message of the conversation, by the reply's day and agent; in reply trees the "
+     "first reply to a "
+     "customer's message",
+     "seconds", "store,agent", "hour", "ratio",
      [](const Sum& sum) { return ratio(sum.cell.first_response_seconds, sum.cell.first_responses, sum.day_open); }},
-    {"first_responses", "首次响应数", "First responses", "conversations that got a first response, by the reply's day and agent", "count",
-     "store,agent", "hour", "additive", [](const Sum& sum) { return count_if(sum.cell.first_responses != 0, sum.cell.first_responses, sum); }},
-    {"inquiry_conversion", "询单转化率", "Inquiry conversion", "consulting buyers who paid the same or the next day / consulting_buyers",
-     "ratio", "store", "day", "ratio",
+    {"first_responses", "首次响应数", "First responses", "conversations that got a first response, by the reply's day and agent",
+     "count", "store,agent", "hour", "additive",
+     [](const Sum& sum) { return count_if(sum.cell.first_responses != 0, sum.cell.first_responses, sum); }},
+    {"inquiry_conversion", "询单转化率", "Inquiry conversion",
+     "consulting buyers who paid the same or the next day / consulting_buyers", "ratio", "store", "day", "ratio",
      [](const Sum& sum) { return ratio(sum.inquiries.paid, sum.inquiries.asked, sum.window_open || sum.day_open); }},
     {"open_cases", "未结投诉", "Open cases", "complaints and disputes that are not closed, now", "count", "store", "now", "level",
      [](const Sum& sum) { return standing(sum.open_cases); }},
-    {"open_refunds", "待处理退款", "Open refunds", "refunds that are neither settled nor closed, now", "count", "store", "now", "level",
-     [](const Sum& sum) { return standing(sum.open_refunds); }},
+    {"open_refunds", "待处理退款", "Open refunds", "refunds that are neither settled nor closed, now", "count", "store", "now",
+     "level", [](const Sum& sum) { return standing(sum.open_refunds); }},
     {"replies", "回复数", "Replies", "messages of human agents", "count", "store,agent", "hour", "additive",
      [](const Sum& sum) { return count_if(sum.cell.replies != 0, sum.cell.replies, sum); }},
-    {"reply_rate", "回复率", "Reply rate", "conversations with a human reply / conversations, by the day of the customer's first message",
-     "ratio", "store", "hour", "ratio",
+    {"reply_rate", "回复率", "Reply rate",
+     "conversations with a human reply / conversations, by the day of the customer's first message", "ratio", "store", "hour",
+     "ratio",
      [](const Sum& sum) { return ratio(sum.cell.conversations - sum.cell.unanswered, sum.cell.conversations, sum.day_open); }},
-    {"unanswered", "未回复会话", "Unanswered conversations", "conversations without a human reply, by the day of the customer's first message",
-     "count", "store", "hour", "additive", [](const Sum& sum) { return count_if(sum.cell.conversations != 0, sum.cell.unanswered, sum); }},
-    {"waiting_now", "等待中会话", "Waiting now", "conversations in which a customer waits for a human reply, now", "count", "store", "now",
-     "level", [](const Sum& sum) { return standing(sum.waiting); }},
+    {"unanswered", "未回复会话", "Unanswered conversations",
+     "conversations without a human reply, by the day of the customer's first message", "count", "store", "hour", "additive",
+     [](const Sum& sum) { return count_if(sum.cell.conversations != 0, sum.cell.unanswered, sum); }},
+    {"waiting_now", "等待中会话", "Waiting now", "conversations in which a customer waits for a human reply, now", "count",
+     "store", "now", "level", [](const Sum& sum) { return standing(sum.waiting); }},
 };
 
 const Metric* find_metric(std::string_view id) {
@@ -122,10 +129,14 @@ struct Period {
 // The row's period that an hour belongs to.
 Period period_of(const Asked& asked, Day day, int hour) {
   switch (asked.grain) {
-    case Grain::total: return {asked.from, asked.to};
-    case Grain::month: return {std::max(month_start(day), asked.from), std::min(month_start(month_start(day) + 31) - 1, asked.to)};
-    case Grain::day: return {day, day};
-    case Grain::hour: return {day, day, hour};
+    case Grain::total:
+      return {asked.from, asked.to};
+    case Grain::month:
+      return {std::max(month_start(day), asked.from), std::min(month_start(month_start(day) + 31) - 1, asked.to)};
+    case Grain::day:
+      return {day, day};
+    case Grain::hour:
+      return {day, day, hour};
   }
   return {};
 }
@@ -197,8 +208,11 @@ class Adder {
       if (now < zone_.start_of(day->first + 2)) sum.window_open = true;
     }
     constexpr ScoreOfDay scores[] = {
-        description_of, [](const v1::ScoreCard& card) { return card.has_service_milli() ? std::optional(card.service_milli()) : std::nullopt; },
-        [](const v1::ScoreCard& card) { return card.has_logistics_milli() ? std::optional(card.logistics_milli()) : std::nullopt; }};
+        description_of,
+        [](const v1::ScoreCard& card) { return card.has_service_milli() ? std::optional(card.service_milli()) : std::nullopt; },
+        [](const v1::ScoreCard& card) {
+          return card.has_logistics_milli() ? std::optional(card.logistics_milli()) : std::nullopt;
+        }};
     for (size_t index = 0; index < std::size(scores); ++index) {
       std::map<std::string, std::pair<Day, uint32_t>> last;  // By period.
       for (const auto& [day, milli] : scores_by_day(desk, scores[index]))
@@ -217,7 +231,9 @@ class Adder {
       if (known) to = to.value_or(0) + count;
     };
     add(sum.waiting, !desk.conversations.empty(), desk.waiting);
-    const auto open = [](const auto& things) { return std::count_if(things.begin(), things.end(), [](const auto& one) { return is_open(one.second); }); };
+    const auto open = [](const auto& things) {
+      return std::count_if(things.begin(), things.end(), [](const auto& one) { return is_open(one.second); });
+    };
     add(sum.open_refunds, !desk.refunds.empty(), open(desk.refunds));
     add(sum.open_cases, !desk.cases.empty(), open(desk.cases));
   }
@@ -231,7 +247,8 @@ class Adder {
 };
 
 // The stores that are asked for, each with its fold, by their ids.
-std::vector<std::pair<const State*, const StoreInfo*>> stores_of(std::span<State* const> folds, const std::vector<std::string>& asked) {
+std::vector<std::pair<const State*, const StoreInfo*>> stores_of(std::span<State* const> folds,
+                                                                 const std::vector<std::string>& asked) {
   std::vector<std::pair<const State*, const StoreInfo*>> stores;
   for (const State* fold : folds)
     for (const StoreInfo* info : fold->stores().all())
@@ -252,13 +269,18 @@ Result<Asked> read_request(const query::v1::QueryMetricsRequest& request) {
   const std::map<std::string_view, Grain> grains = {
       {"", Grain::total}, {"total", Grain::total}, {"month", Grain::month}, {"day", Grain::day}, {"hour", Grain::hour}};
   const auto grain = grains.find(request.grain());
-  if (grain == grains.end()) return fail(Code::invalid_argument, "\"{}\" is no grain; use total, month, day or hour", request.grain());
+  if (grain == grains.end())
+    return fail(Code::invalid_argument, "\"{}\" is no grain; use total, month, day or hour", request.grain());
   asked.grain = grain->second;
-  asked.by = request.by().empty() ? By::nothing : request.by() == "store" ? By::store : request.by() == "agent" ? By::agent : By::other;
+  asked.by = request.by().empty()      ? By::nothing
+             : request.by() == "store" ? By::store
+             : request.by() == "agent" ? By::agent
+                                       : By::other;
   return asked;
 }
 
-Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> folds, const query::v1::QueryMetricsRequest& request) {
+Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> folds,
+                                                      const query::v1::QueryMetricsRequest& request) {
   const Asked asked = TRY(read_request(request));
   query::v1::QueryMetricsResponse response;
   if (asked.metrics.empty() || asked.by == By::other) return response;  // Other services' figures and dimensions.
@@ -273,8 +295,8 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> fold
   Asked asked;
   asked.grain = Grain::day;
   asked.by = By::store;
-  for (const char* id : {"average_response_s", "conversations", "dsr_description", "first_response_s", "inquiry_conversion", "open_refunds",
-                         "reply_rate", "unanswered", "waiting_now"})
+  for (const char* id : {"average_response_s", "conversations", "dsr_description", "first_response_s", "inquiry_conversion",
+                         "open_refunds", "reply_rate", "unanswered", "waiting_now"})
     asked.metrics.push_back(find_metric(id));
   query::v1::GetOverviewResponse response;
   for (const auto& [fold, info] : stores_of(folds, {request.stores().begin(), request.stores().end()})) {
@@ -292,7 +314,7 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> fold
 Result<query::v1::ListRulesResponse> list_rules(std::span<State* const> folds) {
   query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("support");
   for (const State* fold : folds)
-    for (const v1::Rule& rule : fold->rules().list("support").overrides()) *response.add_overrides() = rule;
+    response.mutable_overrides()->MergeFrom(fold->rules().list("support").overrides());
   return response;
 }
 
@@ -331,7 +353,7 @@ query::v1::GetMetricDefinitionsResponse metric_definitions() {
 ServiceDefinition definition() {
   ServiceDefinition definition;
   definition.name = "support";
-  definition.kinds = {v1::Fact::kStoreState,  v1::Fact::kRuleSet,     v1::Fact::kChatMessage, v1::Fact::kOrderState,
+  definition.kinds = {v1::Fact::kStoreState,  v1::Fact::kRuleSet,     v1::Fact::kChatMessage,  v1::Fact::kOrderState,
                       v1::Fact::kRefundState, v1::Fact::kReviewState, v1::Fact::kServiceScore, v1::Fact::kCaseState};
   definition.shape = 1;
   definition.make_fold = [] { return std::make_unique<State>(); };

@@ -30,7 +30,7 @@ struct Desk {
   std::map<Key, Merged<v1::ServiceScore>> scores;
   std::map<Key, Merged<v1::CaseState>> cases;
   std::map<Key, Millis> refunds_due;  // When open refunds come near their deadlines, as far as that is to come.
-  int64_t waiting = 0;  // Conversations in which a customer waits.
+  int64_t waiting = 0;                // Conversations in which a customer waits.
   Millis newest_ms = 0;
 };
 
@@ -117,8 +117,8 @@ class State final : public Fold {
   Judge judge_;
   std::map<uint64_t, Desk> desks_;
   std::set<Due> due_;
-  Millis now_ = 0;   // The time of the newest record.
-  OrderScan scan_;   // Reused.
+  Millis now_ = 0;  // The time of the newest record.
+  OrderScan scan_;  // Reused.
 };
 
 ServiceDefinition definition();

@@ -71,8 +71,8 @@ struct Progress {
 };
 
 struct Conversation {
-  std::string name;     // Its stated id, else the id of the root of its reply tree.
-  bool stated = false;  // The source names it.
+  std::string name;                      // Its stated id, else the id of the root of its reply tree.
+  bool stated = false;                   // The source names it.
   std::vector<const Message*> messages;  // In the order of time.
   Progress progress;
   Millis due = never;  // When somebody has waited too long.

@@ -27,9 +27,9 @@ class Lifecycle : public ::testing::Test {
     std::vector<std::string> lines;
     for (const v1::Fact& fact : said) {
       const v1::AlertTerms& terms = fact.alert_state().terms();
-      lines.push_back(fmt::format("{} e{} c{} {} {}{}", v1::Condition_Name(terms.condition()).substr(10), terms.episode(), terms.change(),
-                                  v1::Handling_Name(terms.handling()).substr(9), v1::Muting_Name(terms.muting()).substr(7),
-                                  terms.notify() ? " notify" : ""));
+      lines.push_back(fmt::format("{} e{} c{} {} {}{}", v1::Condition_Name(terms.condition()).substr(10), terms.episode(),
+                                  terms.change(), v1::Handling_Name(terms.handling()).substr(9),
+                                  v1::Muting_Name(terms.muting()).substr(7), terms.notify() ? " notify" : ""));
     }
     return lines;
   }
@@ -63,7 +63,9 @@ class Lifecycle : public ::testing::Test {
     return alert_key(terms, "s1");
   }
   Lines subscribe(Millis now, const std::string& id, const std::string& more = "") {
-    return put(now, fmt::format(R"(key: "{}" subscriber_state {{ terms {{ channel: "webhook" url: "https://a.example/{}" {} }} }})", id, id, more));
+    return put(
+        now, fmt::format(R"(key: "{}" subscriber_state {{ terms {{ channel: "webhook" url: "https://a.example/{}" {} }} }})", id,
+                         id, more));
   }
   std::vector<std::string> due(Millis now) {
     std::vector<std::string> due;
@@ -71,15 +73,15 @@ class Lifecycle : public ::testing::Test {
       due.push_back(fmt::format("{} c{} a{}", one.subscriber, one.notice->terms.change(), one.attempts));
     return due;
   }
-  void deliver(Millis now, const std::string& subscriber, uint32_t change, uint32_t attempt, const std::string& outcome, Millis retry = 0) {
+  void deliver(Millis now, const std::string& subscriber, uint32_t change, uint32_t attempt, const std::string& outcome,
+               Millis retry = 0) {
     put(now, fmt::format(R"(store: "s1" key: "{0}.{1}@{2}" delivery {{ attempt {{ notice: "{0}.{1}" subscriber: "{2}" attempt: {3}
-                            outcome: "{4}" retry_ms: {5} }} }})", key(), change, subscriber, attempt, outcome, retry));
+                            outcome: "{4}" retry_ms: {5} }} }})",
+                         key(), change, subscriber, attempt, outcome, retry));
   }
 };
 
-TEST_F(Lifecycle, KeyIsRuleAndIdentity) {
-  EXPECT_EQ(key(), to_hex(hash128("out_of_stock\ns1\nsku\nmug")));
-}
+TEST_F(Lifecycle, KeyIsRuleAndIdentity) { EXPECT_EQ(key(), to_hex(hash128("out_of_stock\ns1\nsku\nmug"))); }
 
 TEST_F(Lifecycle, FiresAndResolves) {
   EXPECT_EQ(find(start, {}), Lines{"FIRING e1 c1 OPEN ACTIVE notify"});
@@ -114,7 +116,8 @@ TEST_F(Lifecycle, HoldsLongEnoughByTime) {
 
 TEST_F(Lifecycle, EndsBeforeItHeldLongEnough) {
   find(start, {.for_ms = minute_ms});
-  EXPECT_EQ(find(start + minute_ms - 1, {.holds = false, .for_ms = minute_ms, .since = start}), Lines{"INACTIVE e1 c2 OPEN ACTIVE"});
+  EXPECT_EQ(find(start + minute_ms - 1, {.holds = false, .for_ms = minute_ms, .since = start}),
+            Lines{"INACTIVE e1 c2 OPEN ACTIVE"});
   EXPECT_EQ(drive.fold().next_wake(), never);
 }
 
@@ -165,8 +168,9 @@ TEST_F(Lifecycle, ThreeTurnsInAnHourDoNotFlap) {
 }
 
 TEST_F(Lifecycle, SilenceHoldsBackAndItsEndTellsOnce) {
-  put(start, fmt::format(R"(key: "q" silence_state {{ terms {{ rule: "out_of_stock" start_ms: {} end_ms: {} comment: "moving" }} }})",
-                         start + minute_ms, start + hour_ms));
+  put(start,
+      fmt::format(R"(key: "q" silence_state {{ terms {{ rule: "out_of_stock" start_ms: {} end_ms: {} comment: "moving" }} }})",
+                  start + minute_ms, start + hour_ms));
   EXPECT_EQ(find(start + minute_ms, {}), Lines{"FIRING e1 c1 OPEN SILENCED"});
   EXPECT_EQ(tick(start + hour_ms - 1), Lines{});
   EXPECT_EQ(tick(start + hour_ms), Lines{"FIRING e1 c2 OPEN ACTIVE notify"});
@@ -174,7 +178,8 @@ TEST_F(Lifecycle, SilenceHoldsBackAndItsEndTellsOnce) {
 }
 
 TEST_F(Lifecycle, SilenceStopsNothingBeforeItBegins) {
-  put(start, fmt::format(R"(key: "q" silence_state {{ terms {{ start_ms: {} end_ms: {} comment: "x" }} }})", start + 2, start + hour_ms));
+  put(start, fmt::format(R"(key: "q" silence_state {{ terms {{ start_ms: {} end_ms: {} comment: "x" }} }})", start + 2,
+                         start + hour_ms));
   EXPECT_EQ(find(start + 1, {}), Lines{"FIRING e1 c1 OPEN ACTIVE notify"});
   EXPECT_EQ(tick(start + 2), Lines{"FIRING e1 c2 OPEN SILENCED"});
   // What was told to fire is told to have ended, silence or not.
@@ -183,14 +188,16 @@ TEST_F(Lifecycle, SilenceStopsNothingBeforeItBegins) {
 }
 
 TEST_F(Lifecycle, SilencedFromBeginToEndIsNeverTold) {
-  put(start, fmt::format(R"(key: "q" silence_state {{ terms {{ entity: "mug" start_ms: {} end_ms: {} comment: "x" }} }})", start, start + hour_ms));
+  put(start, fmt::format(R"(key: "q" silence_state {{ terms {{ entity: "mug" start_ms: {} end_ms: {} comment: "x" }} }})", start,
+                         start + hour_ms));
   EXPECT_EQ(find(start + 1, {}), Lines{"FIRING e1 c1 OPEN SILENCED"});
   EXPECT_EQ(find(start + 2, {.holds = false}), Lines{"RESOLVED e1 c2 OPEN SILENCED"});
   EXPECT_EQ(find(start + 3, {.entity = "cup"}), Lines{"FIRING e1 c1 OPEN ACTIVE notify"}) << "another entity";
 }
 
 TEST_F(Lifecycle, SilenceTakenBackTellsOnce) {
-  put(start, fmt::format(R"(key: "q" silence_state {{ terms {{ store: "s1" start_ms: {} end_ms: {} comment: "x" }} }})", start, start + hour_ms));
+  put(start, fmt::format(R"(key: "q" silence_state {{ terms {{ store: "s1" start_ms: {} end_ms: {} comment: "x" }} }})", start,
+                         start + hour_ms));
   find(start + 1, {});
   EXPECT_EQ(put(start + 2, R"(key: "q" silence_state { withdrawn {} })"), Lines{"FIRING e1 c2 OPEN ACTIVE notify"});
   EXPECT_EQ(drive.fold().next_wake(), never);
@@ -198,14 +205,16 @@ TEST_F(Lifecycle, SilenceTakenBackTellsOnce) {
 
 TEST_F(Lifecycle, ChargeLastsUntilItsTime) {
   find(start, {});
-  const std::string ack = fmt::format(R"(key: "{}" ack_state {{ terms {{ alert: "{}" author: "li" until_ms: {} }} }})", key(), key(), start + hour_ms);
+  const std::string ack = fmt::format(R"(key: "{}" ack_state {{ terms {{ alert: "{}" author: "li" until_ms: {} }} }})", key(),
+                                      key(), start + hour_ms);
   EXPECT_EQ(put(start + 1, ack), Lines{"FIRING e1 c2 ACKED ACTIVE"});
   EXPECT_EQ(tick(start + hour_ms - 1), Lines{});
   EXPECT_EQ(tick(start + hour_ms), Lines{"FIRING e1 c3 OPEN ACTIVE"});
 }
 
 TEST_F(Lifecycle, ChargeIsVoidInANewEpisodeOrWhenWorse) {
-  const std::string ack = fmt::format(R"(key: "{}" ack_state {{ terms {{ alert: "{}" until_ms: {} }} }})", key(), key(), start + day_ms);
+  const std::string ack =
+      fmt::format(R"(key: "{}" ack_state {{ terms {{ alert: "{}" until_ms: {} }} }})", key(), key(), start + day_ms);
   find(start, {});
   put(start + 1, ack);
   EXPECT_EQ(find(start + 2, {.severity = v1::SEVERITY_CRITICAL, .since = start}), Lines{"FIRING e1 c3 OPEN ACTIVE notify"});
@@ -215,7 +224,8 @@ TEST_F(Lifecycle, ChargeIsVoidInANewEpisodeOrWhenWorse) {
 }
 
 TEST_F(Lifecycle, OneHeldByManySilencesEndsInTurns) {
-  put(start, fmt::format(R"(key: "q" silence_state {{ terms {{ start_ms: {} end_ms: {} comment: "x" }} }})", start, start + hour_ms));
+  put(start,
+      fmt::format(R"(key: "q" silence_state {{ terms {{ start_ms: {} end_ms: {} comment: "x" }} }})", start, start + hour_ms));
   for (int sku = 0; sku < 600; ++sku) find(start + 1, {.entity = std::to_string(sku)});
   // As many as fit into an answer, the rest with the records that follow.
   EXPECT_EQ(tick(start + hour_ms).size(), 256u);
@@ -296,10 +306,13 @@ TEST_F(Lifecycle, RestartsChangeNothing) {
         const auto choice = random() % 10;
         std::vector<v1::Fact> facts;
         if (choice < 6)
-          facts = drive.put(now, finding(now, {.holds = random() % 2 == 0, .for_ms = static_cast<Millis>(random() % 2) * 5 * minute_ms, .entity = entity}));
+          facts = drive.put(now, finding(now, {.holds = random() % 2 == 0,
+                                               .for_ms = static_cast<Millis>(random() % 2) * 5 * minute_ms,
+                                               .entity = entity}));
         else if (choice < 7)
-          facts = drive.put(now, fmt::format(R"(key: "{}" silence_state {{ terms {{ entity: "{}" start_ms: {} end_ms: {} comment: "x" }} }})",
-                                             random() % 3, entity, now + random() % hour_ms, now + random() % (2 * hour_ms)));
+          facts = drive.put(
+              now, fmt::format(R"(key: "{}" silence_state {{ terms {{ entity: "{}" start_ms: {} end_ms: {} comment: "x" }} }})",
+                               random() % 3, entity, now + random() % hour_ms, now + random() % (2 * hour_ms)));
         else
           facts = drive.tick(now);
         for (const v1::Fact& fact : facts) {

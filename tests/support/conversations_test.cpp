@@ -114,7 +114,8 @@ TEST_F(Desk1, ANewerWordReplacesTheOlder) {
 
 TEST_F(Desk1, HalfASecondIsRoundedUp) {
   const auto sent = [&](const std::string& id, const std::string& author, Millis at) {
-    v1::Fact fact = message({.id = id, .author = author, .at = 0, .conversation = id.substr(1), .agent = author == "AGENT" ? "li" : ""});
+    v1::Fact fact =
+        message({.id = id, .author = author, .at = 0, .conversation = id.substr(1), .agent = author == "AGENT" ? "li" : ""});
     fact.mutable_chat_message()->mutable_line()->set_sent_ms(start + at);
     drive.put(start, fact);
   };

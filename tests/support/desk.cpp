@@ -21,13 +21,15 @@ v1::Fact message(const Said& said) {
 }
 
 Desk1::Desk1() {
-  drive.put(start - 30 * day_ms, R"(store: "s1" key: "s1" store_state { identity { platform: "taobao" } settings { currency_code: "CNY"
+  drive.put(start - 30 * day_ms,
+            R"(store: "s1" key: "s1" store_state { identity { platform: "taobao" } settings { currency_code: "CNY"
                                     time_zone: "Asia/Shanghai" } })");
 }
 
 void Desk1::pay(Millis time, const std::string& order, uint64_t buyer) {
-  drive.put(time, fmt::format(R"(store: "s1" key: "{}" order_state {{ placed {{ created_ms: {} buyer: {} }} paid {{ paid_ms: {} }} }})", order,
-                              time, buyer, time));
+  drive.put(time,
+            fmt::format(R"(store: "s1" key: "{}" order_state {{ placed {{ created_ms: {} buyer: {} }} paid {{ paid_ms: {} }} }})",
+                        order, time, buyer, time));
 }
 
 std::vector<std::string> Desk1::findings(const std::vector<v1::Fact>& said) {

@@ -34,7 +34,9 @@ class Desk1 : public ::testing::Test {
   std::string ask(const std::string& metric, const std::string& by = "", const std::string& grain = "total",
                   const std::string& from = "2026-11-01", const std::string& to = "2026-11-30");
   // The same of one day, with "~" where it is not final.
-  std::string ask_with_status(const std::string& metric, const std::string& day) { return rows_of(drive, metric, "", "total", day, day); }
+  std::string ask_with_status(const std::string& metric, const std::string& day) {
+    return rows_of(drive, metric, "", "total", day, day);
+  }
   static std::vector<std::string> findings(const std::vector<v1::Fact>& said);
 
   using Lines = std::vector<std::string>;

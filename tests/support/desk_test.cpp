@@ -5,14 +5,20 @@ namespace xundian::support {
 namespace {
 
 std::string text(const std::string& id, Millis at_ms) {
-  return fmt::format(R"(store: "s1" key: "{}" chat_message {{ line {{ sent_ms: {} author: AUTHOR_KIND_CUSTOMER conversation: "{}" buyer: 7 }} }})",
-                     id, at_ms, id);
+  return fmt::format(
+      R"(store: "s1" key: "{}" chat_message {{ line {{ sent_ms: {} author: AUTHOR_KIND_CUSTOMER
+                                conversation: "{}" buyer: 7 }} }})",
+      id, at_ms, id);
 }
 
 TEST_F(Desk1, InquiriesBecomePaymentsTheSameOrTheNextDay) {
   // Buyers 1 and 2 ask on the 5th and pay on the 5th and 6th; buyer 3 pays on the 7th; buyer 4 never.
   for (uint64_t buyer = 1; buyer <= 4; ++buyer)
-    say({.id = "m" + std::to_string(buyer), .author = "CUSTOMER", .at = 60, .conversation = std::to_string(buyer), .buyer = buyer});
+    say({.id = "m" + std::to_string(buyer),
+         .author = "CUSTOMER",
+         .at = 60,
+         .conversation = std::to_string(buyer),
+         .buyer = buyer});
   EXPECT_EQ(ask("consulting_buyers"), "||2026-11-01|4");
   EXPECT_EQ(ask("inquiry_conversion"), "||2026-11-01|0/4");
   pay(start + hour_ms, "o1", 1);
@@ -112,14 +118,16 @@ TEST_F(Desk1, ADayJustBelowAMinuteIsNotSlow) {
   for (int index = 1; index <= 20; ++index) {
     const std::string id = std::to_string(index);
     say({.id = "q" + id, .author = "CUSTOMER", .at = index * 1000, .conversation = id});
-    EXPECT_EQ(say({.id = "a" + id, .author = "AGENT", .at = index * 1000 + (index == 20 ? 59 : 60), .conversation = id, .agent = "li"}), Lines{});
+    EXPECT_EQ(
+        say({.id = "a" + id, .author = "AGENT", .at = index * 1000 + (index == 20 ? 59 : 60), .conversation = id, .agent = "li"}),
+        Lines{});
   }
 }
 
 TEST_F(Desk1, RefundsAreWatchedUntilTheyAreSettled) {
   const auto refund = [](const std::string& more) {
-    return R"(store: "s1" key: "r1" refund_state { opened { order: "o1" amount_micros: 5000000 deadline_ms: )" + std::to_string(start + day_ms) +
-           " } " + more + " }";
+    return R"(store: "s1" key: "r1" refund_state { opened { order: "o1" amount_micros: 5000000 deadline_ms: )" +
+           std::to_string(start + day_ms) + " } " + more + " }";
   };
   EXPECT_EQ(put(start, refund(R"(status { status: "open" })")), Lines{});
   EXPECT_EQ(drive.fold().next_wake(), start + 18 * hour_ms);
@@ -133,8 +141,10 @@ TEST_F(Desk1, RefundsAreWatchedUntilTheyAreSettled) {
 
 TEST_F(Desk1, AScoreIsComparedWithTheLastKnownOne) {
   const auto score = [&](const std::string& day, int description) {
-    return put(start, fmt::format(R"(store: "s1" key: "{}" service_score {{ card {{ day: "{}" scale_milli: 5000 description_milli: {}
-                                     service_milli: 4900 }} }})", day, day, description));
+    return put(start,
+               fmt::format(R"(store: "s1" key: "{}" service_score {{ card {{ day: "{}" scale_milli: 5000 description_milli: {}
+                                     service_milli: 4900 }} }})",
+                           day, day, description));
   };
   EXPECT_EQ(score("2026-11-01", 4860), Lines{});
   EXPECT_EQ(score("2026-11-03", 4851), Lines{}) << "nine thousandths";
@@ -147,7 +157,8 @@ TEST_F(Desk1, AScoreIsComparedWithTheLastKnownOne) {
 }
 
 TEST_F(Desk1, CasesAreOpenUntilClosed) {
-  put(start, fmt::format(R"(store: "s1" key: "k1" case_state {{ opened {{ opened_ms: {} }} status {{ status: "open" }} }})", start));
+  put(start,
+      fmt::format(R"(store: "s1" key: "k1" case_state {{ opened {{ opened_ms: {} }} status {{ status: "open" }} }})", start));
   EXPECT_EQ(ask("open_cases"), "||2026-11-01|1");
   put(start + 1, R"(store: "s1" key: "k1" case_state { status { status: "closed" } })");
   EXPECT_EQ(ask("open_cases"), "||2026-11-01|0");

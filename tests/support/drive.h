@@ -29,7 +29,10 @@ class Drive {
   std::vector<v1::Fact> tick(Millis time) { return take(time, nullptr); }
 
   Fold& fold() { return *fold_; }
-  Fold* const* folds() { folds_ = fold_.get(); return &folds_; }
+  Fold* const* folds() {
+    folds_ = fold_.get();
+    return &folds_;
+  }
   Millis time() const { return time_; }
   std::string fingerprint() const {
     Fingerprint sum;

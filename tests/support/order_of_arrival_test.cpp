@@ -51,7 +51,9 @@ v1::Fact random_thing(Random& random) {
       card.set_description_milli(4'800 + random() % 20);
       break;
     }
-    case 3: fact.mutable_review_state()->mutable_given()->set_score(random() % 6); break;
+    case 3:
+      fact.mutable_review_state()->mutable_given()->set_score(random() % 6);
+      break;
     default: {
       v1::StoreSettings& settings = *fact.mutable_store_state()->mutable_settings();
       fact.set_key("s1");
@@ -69,7 +71,8 @@ std::string everything(tests::Drive& drive) {
   for (const auto& metric : definitions.definitions())
     for (const char* grain : {"total", "day", "hour"})
       for (const char* by : {"", "store", "agent"})
-        all += "\n" + metric.id() + " " + grain + " " + by + ": " + rows_of(drive, metric.id(), by, grain, "2026-10-01", "2026-12-31");
+        all += "\n" + metric.id() + " " + grain + " " + by + ": " +
+               rows_of(drive, metric.id(), by, grain, "2026-10-01", "2026-12-31");
   return all;
 }
 
