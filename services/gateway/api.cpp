@@ -74,10 +74,10 @@ std::shared_ptr<const Api::Registry> Api::registry() {
           read->by_id[definition.id()] = std::move(definition);
         }
       });
-  read->complete = asked && missing.empty();
   const std::lock_guard lock(registry_mutex_);
   registry_read_ms_ = steady_ms();
   // A department that is silent now is still known by what it told before.
+  read->complete = (asked && missing.empty()) || registry_->complete;
   for (const auto& [id, definition] : registry_->by_id) read->by_id.emplace(id, definition);
   registry_ = read;
   return registry_;
@@ -133,7 +133,10 @@ Result<facts::v1::Fact> Api::stated(const std::string& request_id, const std::st
 }
 
 Result<void> Api::put(const Call& call, std::vector<facts::v1::Fact> facts, const std::vector<std::string>& scopes, HeadMap* heads) {
-  const std::lock_guard lock(publisher_mutex_);
+  // A bus that is down is said at once: the publisher would wait for it, and everybody behind this call with it.
+  TRY(heads_now());
+  const std::unique_lock lock(publisher_mutex_, std::chrono::milliseconds(call.left_ms(deadline_max_ms)));
+  if (!lock) return fail(Code::deadline_exceeded, "others were putting facts all the time; try again");
   if (!publisher_) publisher_ = std::make_unique<Publisher>(home_, "gateway");
   for (size_t index = 0; index < facts.size(); ++index) {
     if (const auto queued = publisher_->put(scopes[index], facts[index]); !queued) {

@@ -96,7 +96,7 @@ class Api {
   const Millis started_ms_;
   std::atomic<bool> stopping_ = false;
 
-  std::mutex publisher_mutex_;
+  std::timed_mutex publisher_mutex_;
   std::unique_ptr<Publisher> publisher_;  // Made with the first fact; one per process, for two fence each other.
 
   std::mutex directory_mutex_;

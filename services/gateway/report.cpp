@@ -42,12 +42,12 @@ const std::vector<SectionPlan> plans = {
       {"", {"paid_amount", "orders", "units", "buyers", "refund_amount", "net_sales", "spend_per_buyer", "order_value"}}}},
     {"traffic", "流量与转化", "Traffic and conversion", "metrics", Period::day, {{"store", {"uv", "pv", "conversion", "cart_rate"}}}},
     {"ads", "推广", "Advertising", "campaigns", Period::day,
-     {{"channel", {"ad_cost", "ad_clicks", "ad_impressions", "ad_amount", "roas"}}, {"store", {"ad_cost", "ad_clicks", "ad_amount", "roas"}}}},
+     {{"channel", {"ad_cost", "clicks", "cpc", "impressions", "ad_amount", "roas"}}, {"store", {"ad_cost", "clicks", "ad_amount", "roas"}}}},
     {"stock", "库存", "Stock", "inventory", Period::now,
      {{"store", {"stock_available", "stock_out_skus", "below_reorder_skus", "cover_days"}}}},
     {"shipping", "发货", "Shipping", "inventory", Period::backlog, {{"store", {"unshipped", "overdue"}}}},
     {"support", "客服", "Customer service", "support", Period::day,
-     {{"store", {"conversations", "first_response_s", "average_response_s", "reply_rate", "waiting", "unanswered"}}}},
+     {{"store", {"conversations", "first_response_s", "average_response_s", "reply_rate", "waiting_now", "unanswered"}}}},
 };
 
 constexpr Day backlog_days = 30;
@@ -221,7 +221,12 @@ Result<v1::Report> Api::compose_report(const Call& all, const std::string& date)
       question.set_from(plan.period == Period::backlog ? format_day(day - backlog_days) : date);
       question.set_to(date);
       Missing silent;
-      const Figures told = TRY(figures(all, question, &silent));
+      Figures told = TRY(figures(all, question, &silent));
+      // The figures of a thing in the order of the plan, which is that of importance.
+      const auto place = [&](const std::string& metric) { return std::find(part.metrics.begin(), part.metrics.end(), metric); };
+      std::stable_sort(told.rows.begin(), told.rows.end(), [&](const query::v1::MetricRow& a, const query::v1::MetricRow& b) {
+        return std::tuple(a.store(), a.key(), place(a.metric())) < std::tuple(b.store(), b.key(), place(b.metric()));
+      });
       as_of_ms = std::max(as_of_ms, told.as_of_ms);
       std::map<LineKey, query::v1::MetricRow> week_before;
       if (plan.period == Period::day) {

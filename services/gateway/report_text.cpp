@@ -148,6 +148,8 @@ std::string figure_text(const v1::ReportLine& line) {
   const auto& value = line.value();
   const bool is_number = value.kind_case() == google::protobuf::Value::kNumberValue;
   std::string text = value_text(value);
+  // Money is rounded here and nowhere else.
+  if (line.unit() == "money" && value.kind_case() == google::protobuf::Value::kStringValue) text = grouped(fmt::format("{:.2f}", std::strtod(value.string_value().c_str(), nullptr)));
   if (is_number && line.unit() == "seconds") text = seconds_text(value.number_value());
   if (is_number && line.unit() == "ratio" && line.metric() != "roas") text = fmt::format("{:.1f}%", value.number_value() * 100);
   if (line.status() == "estimated" && text != dash) text = "≈" + text;

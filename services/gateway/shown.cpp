@@ -112,7 +112,7 @@ v1::Alert shown(const std::string& store, const facts::v1::AlertTerms& terms, Pa
   result.set_muting(muting_name(terms.muting()));
   result.set_severity(severity_name(finding.severity()));
   *result.mutable_since() = timestamp(terms.since_ms());
-  *result.mutable_changed() = timestamp(terms.changed_ms());
+  *result.mutable_changed() = timestamp(terms.changed_ms() != 0 ? terms.changed_ms() : terms.since_ms());
   result.set_text_zh(finding.text_zh());
   result.set_text_en(finding.text_en());
   result.set_next(finding.next());

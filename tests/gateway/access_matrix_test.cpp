@@ -23,7 +23,7 @@ constexpr Method methods[] = {
 #undef XUNDIAN_ROW
 };
 
-// A request that names a store, where the call can.
+// A request that names a store, where the call can; with a bus missing, none of them changes anything.
 const std::map<std::string, std::string> naming = {
     {"SetStore", R"({"store":"$"})"},
     {"GetOverview", R"({"stores":["$"]})"},
