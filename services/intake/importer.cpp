@@ -53,7 +53,8 @@ class FileImport {
 
   Result<void> import_workbook(const ArchiveInput& input, const std::string& name) {
     std::vector<Sheet> sheets = TRY(open_workbook(input));
-    if (sheets.empty()) return fail(Code::invalid_argument, "{}: the workbook has no sheet with a row in it; export it again", name);
+    if (sheets.empty())
+      return fail(Code::invalid_argument, "{}: the workbook has no sheet with a row in it; export it again", name);
     const size_t before = reports_.size();
     std::vector<std::pair<std::string, Error>> unknown;
     for (const Sheet& sheet : sheets) {
@@ -67,7 +68,9 @@ class FileImport {
   }
 
   Result<void> import_zip(const ArchiveInput& input, const std::vector<ArchiveMember>& members) {
-    const auto wanted = [](const ArchiveMember& member) { return !member.base.starts_with('.') && !member.name.starts_with("__MACOSX/"); };
+    const auto wanted = [](const ArchiveMember& member) {
+      return !member.base.starts_with('.') && !member.name.starts_with("__MACOSX/");
+    };
     const auto each = [&](const ArchiveMember& member, std::unique_ptr<ByteSource> source) -> Result<void> {
       const std::string name = members.size() == 1 ? input.name : input.name + "/" + member.base;
       const auto imported = import_member(member, std::move(source), name);
@@ -158,8 +161,7 @@ Result<std::vector<FileReport>> import_file(const std::string& path, const Impor
   std::error_code ignored;
   const uint64_t bytes_all = std::filesystem::file_size(path, ignored);
   TableSinks sinks{say, reject, {}};
-  if (progress)
-    sinks.progress = [&](uint64_t bytes, uint64_t rows) { progress({std::min(bytes, bytes_all), bytes_all, rows}); };
+  if (progress) sinks.progress = [&](uint64_t bytes, uint64_t rows) { progress({std::min(bytes, bytes_all), bytes_all, rows}); };
   FileImport import(options, std::move(candidates), std::move(sinks));
   return import.run(path, name);
 }

@@ -47,9 +47,9 @@ struct Progress {
   uint64_t bytes_done = 0, bytes_all = 0, rows = 0;
 };
 
-// Reads one file; a zip or a workbook may hold several tables, with one report each. Says every fact, first the StoreState of each
-// store that the file speaks of. A file that cannot be used at all is an error that says why and what to do; then what was said
-// before is to be dropped.
+// Reads one file; a zip or a workbook may hold several tables, with one report each. Says every fact, first the StoreState of
+// each store that the file speaks of. A file that cannot be used at all is an error that says why and what to do; then what was
+// said before is to be dropped.
 Result<std::vector<FileReport>> import_file(const std::string& path, const ImportOptions& options,
                                             const std::function<void(v1::Fact&&)>& say,
                                             const std::function<void(const Reject&)>& reject,

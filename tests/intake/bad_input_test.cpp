@@ -72,7 +72,8 @@ TEST(BadInput, ATruncatedGzipGivesItsWholeRows) {
 }
 
 TEST(BadInput, SeveralGzipMembersAreOneFile) {
-  const Imported imported = import_text("a.csv.gz", gzip(retail_header + retail_row(1)) + gzip(retail_row(2)) + std::string(512, '\0'));
+  const Imported imported =
+      import_text("a.csv.gz", gzip(retail_header + retail_row(1)) + gzip(retail_row(2)) + std::string(512, '\0'));
   EXPECT_EQ(imported.count(v1::Fact::kOrderState), 2u) << imported.why();
   EXPECT_TRUE(imported.rejects.empty());
 }
@@ -96,7 +97,9 @@ TEST(BadInput, ABombIsRefusedAtOnce) {
 TEST(BadInput, OneBadMemberLeavesTheOthers) {
   const TempFolder folder;
   const std::string path = folder.path() + "/months.zip";
-  write_zip(path, {{"../../etc/one.csv", retail_header + retail_row(1)}, {"readme.txt", "nothing\nto see\n"}, {"b/two.csv", retail_header + retail_row(2)}});
+  write_zip(path, {{"../../etc/one.csv", retail_header + retail_row(1)},
+                   {"readme.txt", "nothing\nto see\n"},
+                   {"b/two.csv", retail_header + retail_row(2)}});
   const Imported imported = import_path(path);
   ASSERT_EQ(imported.error, "");
   EXPECT_EQ(imported.count(v1::Fact::kOrderState), 2u);
@@ -105,7 +108,8 @@ TEST(BadInput, OneBadMemberLeavesTheOthers) {
   EXPECT_EQ(imported.reports.size(), 3u);
   EXPECT_EQ(imported.reports[0].file, "months.zip/one.csv");
   write_zip(folder.path() + "/locked.zip", {{"one.csv", retail_header + retail_row(1)}}, 1, "secret");
-  EXPECT_NE(import_path(folder.path() + "/locked.zip").error.find("password"), std::string::npos) << import_path(folder.path() + "/locked.zip").why();
+  EXPECT_NE(import_path(folder.path() + "/locked.zip").error.find("password"), std::string::npos)
+      << import_path(folder.path() + "/locked.zip").why();
   std::vector<std::pair<std::string, std::string>> many(1001, {"a.csv", "a,b\n"});
   write_zip(folder.path() + "/many.zip", many);
   EXPECT_NE(import_path(folder.path() + "/many.zip").error.find("more than 1000 files"), std::string::npos);
@@ -124,7 +128,8 @@ TEST(BadInput, WhatIsNoTableIsNamed) {
 }
 
 TEST(BadInput, AnUnknownHeaderNamesTheNearestFormat) {
-  const Imported imported = import_text("a.csv", "InvoiceNo,StockCode,Qty,InvoiceDate,UnitPrice,Country\n1,A,1,2010-12-01,1,France\n");
+  const Imported imported =
+      import_text("a.csv", "InvoiceNo,StockCode,Qty,InvoiceDate,UnitPrice,Country\n1,A,1,2010-12-01,1,France\n");
   EXPECT_NE(imported.error.find("uci.online_retail"), std::string::npos) << imported.error;
   EXPECT_NE(imported.error.find("Quantity"), std::string::npos) << imported.error;
   EXPECT_NE(import_text("a.csv", "a,b\n1,2\n").error.find("no header of a known format"), std::string::npos);
@@ -133,27 +138,30 @@ TEST(BadInput, AnUnknownHeaderNamesTheNearestFormat) {
 TEST(BadInput, AMissingColumnIsNamed) {
   ImportOptions options;
   options.format = "uci.online_retail";
-  const Imported imported = import_text("a.csv", "InvoiceNo,StockCode,InvoiceDate,UnitPrice,Country\n1,A,2010-12-01,1,France\n", options);
+  const Imported imported =
+      import_text("a.csv", "InvoiceNo,StockCode,InvoiceDate,UnitPrice,Country\n1,A,2010-12-01,1,France\n", options);
   EXPECT_NE(imported.error.find("the column Quantity is missing"), std::string::npos) << imported.error;
   options.format = "uci.online_retial";
   EXPECT_NE(import_text("a.csv", "a,b\n", options).error.find("did you mean \"uci.online_retail\"?"), std::string::npos);
 }
 
 TEST(BadInput, BadRowsAreRejectedWithTheirLines) {
-  const std::string text = retail_header + "500001,SKU,\"a mug,\nblue\",2,2010-12-01 08:26:00,2.55,17850.0,France\n"  // 2, 3
-                           "500002,SKU,MUG,two,2010-12-01 08:26:00,2.55,17850.0,France\n"                             // 4
-                           "500003,SKU,MUG,2,yesterday,2.55,17850.0,France\n"                                         // 5
-                           "500004,SKU,MUG, 13812345678,2,2010-12-01 08:26:00,2.55,17850.0,France\n"                  // 6
-                           "500005,SKU,M\xff\xfeG,2,2010-12-01 08:26:00,2.55,17850.0,France\n"                        // 7
-                           "500006,SKU,MUG,2\n"                                                                       // 8
-                           "500007,SKU,\"MUG,2,2010-12-01 08:26:00,2.55,17850.0,France\n"                             // 9: a stray quote
-                           "500008,SKU,MUG,2,2010-12-01 08:26:00,2.55,17850.0,\n"                                     // 10
+  const std::string text = retail_header +
+                           "500001,SKU,\"a mug,\nblue\",2,2010-12-01 08:26:00,2.55,17850.0,France\n"  // 2, 3
+                           "500002,SKU,MUG,two,2010-12-01 08:26:00,2.55,17850.0,France\n"             // 4
+                           "500003,SKU,MUG,2,yesterday,2.55,17850.0,France\n"                         // 5
+                           "500004,SKU,MUG, 13812345678,2,2010-12-01 08:26:00,2.55,17850.0,France\n"  // 6
+                           "500005,SKU,M\xff\xfeG,2,2010-12-01 08:26:00,2.55,17850.0,France\n"        // 7
+                           "500006,SKU,MUG,2\n"                                                       // 8
+                           "500007,SKU,\"MUG,2,2010-12-01 08:26:00,2.55,17850.0,France\n"             // 9: a stray quote
+                           "500008,SKU,MUG,2,2010-12-01 08:26:00,2.55,17850.0,\n"                     // 10
                            "500009,SKU,MUG,2,2010-12-01 08:26:00,2.55,17850.0,France\n";
   const Imported imported = import_text("a.csv", text);
   ASSERT_EQ(imported.error, "");
   std::vector<std::pair<uint64_t, std::string>> at;
   for (const Reject& reject : imported.rejects) at.emplace_back(reject.line, reject.column);
-  const std::vector<std::pair<uint64_t, std::string>> expected = {{4, "Quantity"}, {5, "InvoiceDate"}, {6, ""}, {7, ""}, {8, ""}, {9, ""}, {10, ""}};
+  const std::vector<std::pair<uint64_t, std::string>> expected = {
+      {4, "Quantity"}, {5, "InvoiceDate"}, {6, ""}, {7, ""}, {8, ""}, {9, ""}, {10, ""}};
   EXPECT_EQ(at, expected) << imported.why();
   EXPECT_EQ(imported.count(v1::Fact::kOrderState), 2u) << imported.why();
   EXPECT_NE(imported.find(v1::Fact::kOrderState, "500009"), nullptr);

@@ -46,7 +46,9 @@ struct Imported {
   }
   std::string why() const {
     std::string all = error;
-    for (const Reject& reject : rejects) all += "\n" + reject.file + ":" + std::to_string(reject.line) + " " + reject.column + ": " + reject.reason + " | " + reject.row;
+    for (const Reject& reject : rejects)
+      all += "\n" + reject.file + ":" + std::to_string(reject.line) + " " + reject.column + ": " + reject.reason + " | " +
+             reject.row;
     return all;
   }
 };
@@ -54,13 +56,17 @@ struct Imported {
 inline Imported import_path(const std::string& path, ImportOptions options = {}) {
   Imported imported;
   if (!options.buyer)
-    options.buyer = [](std::string_view platform, std::string_view buyer) { return hash64(std::string(platform) + "\n" + std::string(buyer)); };
+    options.buyer = [](std::string_view platform, std::string_view buyer) {
+      return hash64(std::string(platform) + "\n" + std::string(buyer));
+    };
   options.buyer_key_id = 7;
   auto reports = import_file(
       path, options, [&](v1::Fact&& fact) { imported.facts.push_back(std::move(fact)); },
       [&](const Reject& reject) { imported.rejects.push_back(reject); }, [](const Progress&) {});
-  if (reports) imported.reports = std::move(*reports);
-  else imported.error = reports.error().message;
+  if (reports)
+    imported.reports = std::move(*reports);
+  else
+    imported.error = reports.error().message;
   return imported;
 }
 

@@ -61,19 +61,32 @@ TEST(Platforms, EveryGenerationOfTheTaobaoOrderList) {
   const std::string path = data_path("platform_headers/platform_headers.json");
   NEEDS_DATA(path);
   const std::string json = read_text(path);
-  const Values values = {{"订单编号", "=\"\"35153131473290001\"\""}, {"买家会员名", "某人"}, {"总金额", "￥1,201.12"}, {"买家实际支付金额", "0元"},
-                         {"订单状态", "交易成功"}, {"订单创建时间", "2017-07-08 00:42:32"}, {"订单付款时间", "2017-07-08 00:42:39"},
-                         {"物流单号", "No:123"}, {"物流公司", "顺丰"}, {"退款金额", "1201.12"}, {"店铺Id", "0"}, {"店铺名称", "某店"},
-                         {"订单关闭原因", "订单未关闭"}, {"确认收货时间", "2017/7/12 8:00"}, {"联系手机", "'13800000000"}};
+  const Values values = {{"订单编号", "=\"\"35153131473290001\"\""},
+                         {"买家会员名", "某人"},
+                         {"总金额", "￥1,201.12"},
+                         {"买家实际支付金额", "0元"},
+                         {"订单状态", "交易成功"},
+                         {"订单创建时间", "2017-07-08 00:42:32"},
+                         {"订单付款时间", "2017-07-08 00:42:39"},
+                         {"物流单号", "No:123"},
+                         {"物流公司", "顺丰"},
+                         {"退款金额", "1201.12"},
+                         {"店铺Id", "0"},
+                         {"店铺名称", "某店"},
+                         {"订单关闭原因", "订单未关闭"},
+                         {"确认收货时间", "2017/7/12 8:00"},
+                         {"联系手机", "'13800000000"}};
   std::vector<std::string> old = header_list(json, "taobao_ExportOrderList_2017_46");
   old.resize(30);  // 2012: it ended at 买家服务费.
   std::vector<std::vector<std::string>> headers = {old};
-  for (const char* name : {"taobao_ExportOrderList_2017_46", "taobao_ExportOrderList_201809_56", "taobao_ExportOrderList_2019plus_61"})
+  for (const char* name :
+       {"taobao_ExportOrderList_2017_46", "taobao_ExportOrderList_201809_56", "taobao_ExportOrderList_2019plus_61"})
     headers.push_back(header_list(json, name));
   const std::vector<size_t> sizes = {30, 46, 56, 61};
   for (size_t index = 0; index < headers.size(); ++index) {
     ASSERT_EQ(headers[index].size(), sizes[index]);
-    const Imported imported = import_text("ExportOrderList201707121558.csv", csv_header(headers[index]) + csv_row(headers[index], values));
+    const Imported imported =
+        import_text("ExportOrderList201707121558.csv", csv_header(headers[index]) + csv_row(headers[index], values));
     ASSERT_EQ(imported.reports.size(), 1u) << imported.why();
     EXPECT_EQ(imported.reports[0].format, "taobao.order_list");
     const v1::OrderState& order = imported.order("35153131473290001");
@@ -95,10 +108,11 @@ TEST(Platforms, EveryGenerationOfTheTaobaoOrderList) {
 }
 
 TEST(Platforms, TheDetailListStatesLinesAlone) {
-  const std::string text = "订单编号,标题,价格,购买数量,外部系统编号,商品属性,套餐信息,备注,订单状态,商家编码\n"
-                           "=\"35153131473290001\",锅,100.50,2,,颜色分类:红;尺码:M,,,交易成功,POT\n"
-                           "=\"35153131473290001\",锅,100.50,2,,颜色分类:红;尺码:M,,,交易成功,POT\n"
-                           "=\"35153131473290001\",盖,9.9,1,LID-7,,,,交易成功,\n";
+  const std::string text =
+      "订单编号,标题,价格,购买数量,外部系统编号,商品属性,套餐信息,备注,订单状态,商家编码\n"
+      "=\"35153131473290001\",锅,100.50,2,,颜色分类:红;尺码:M,,,交易成功,POT\n"
+      "=\"35153131473290001\",锅,100.50,2,,颜色分类:红;尺码:M,,,交易成功,POT\n"
+      "=\"35153131473290001\",盖,9.9,1,LID-7,,,,交易成功,\n";
   const Imported imported = import_text("ExportOrderDetailList.csv", text, at_store("s"));
   ASSERT_TRUE(imported.rejects.empty() && imported.error.empty()) << imported.why();
   const v1::OrderState& order = imported.order("35153131473290001");
@@ -121,10 +135,12 @@ TEST(Platforms, LinesOfAnOrderAreJoinedInAnyOrder) {
   std::vector<std::string> rows;
   for (int order = 0; order < 40; ++order)
     for (int line = 0; line < 3; ++line)
-      rows.push_back(fmt::format("{}{},{},P{},锅,{},{},{},{},2023-05-0{} 10:00:00,2023-05-01 10:0{}:00,{},{}\n", 1000 + order, line, 1000 + order, line,
-                                 line + 1, 10 * (line + 1), line == 2 ? "交易关闭" : "卖家已发货，等待买家确认", line == 1 ? "退款成功" : "没有申请退款",
+      rows.push_back(fmt::format("{}{},{},P{},锅,{},{},{},{},2023-05-0{} 10:00:00,2023-05-01 10:0{}:00,{},{}\n", 1000 + order,
+                                 line, 1000 + order, line, line + 1, 10 * (line + 1),
+                                 line == 2 ? "交易关闭" : "卖家已发货，等待买家确认", line == 1 ? "退款成功" : "没有申请退款",
                                  1 + line, line, line == 1 ? "2023-05-02 08:00:00" : "", line == 1 ? "3.5" : "无退款申请"));
-  const std::string header = "子订单编号,主订单编号,商品ID,商品标题,购买数量,商品价格,订单状态,退款状态,订单创建时间,订单付款时间,发货时间,退款金额\n";
+  const std::string header =
+      "子订单编号,主订单编号,商品ID,商品标题,购买数量,商品价格,订单状态,退款状态,订单创建时间,订单付款时间,发货时间,退款金额\n";
   std::multiset<std::string> first;
   std::mt19937 random(7);
   for (int round = 0; round < 4; ++round) {
@@ -148,23 +164,29 @@ TEST(Platforms, LinesOfAnOrderAreJoinedInAnyOrder) {
 }
 
 TEST(Platforms, ASecondHeaderBringsAnotherOrderOfColumns) {
-  const std::string text = "主订单编号,子订单编号,商品标题,购买数量,商品价格,订单创建时间\n1,11,锅,2,5,2023-05-01\n总计,,,2,5,\n\n"
-                           "商品标题,购买数量,备注一,商品价格,订单创建时间,子订单编号,主订单编号\n盖,3,,7,2023-05-02,21,2\n";
+  const std::string text =
+      "主订单编号,子订单编号,商品标题,购买数量,商品价格,订单创建时间\n1,11,锅,2,5,2023-05-01\n总计,,,2,5,\n\n"
+      "商品标题,购买数量,备注一,商品价格,订单创建时间,子订单编号,主订单编号\n盖,3,,7,2023-05-02,21,2\n";
   const Imported imported = import_text("a.csv", text, at_store("s"));
   ASSERT_TRUE(imported.rejects.empty()) << imported.why();
   EXPECT_EQ(imported.order("2").lines(0).amount_micros(), 21'000'000);
   EXPECT_EQ(imported.order("2").lines(0).sku(), "盖");
   EXPECT_EQ(imported.reports[0].rows, 3u);
   EXPECT_EQ(imported.reports[0].skipped, 1u);
-  const Imported unusable = import_text("a.csv", "主订单编号,子订单编号,商品标题,购买数量,商品价格,订单创建时间\n1,11,锅,2,5,2023-05-01\n"
-                                                 "商品标题,购买数量,商品价格\n盖,3,7\n", at_store("s"));
+  const Imported unusable = import_text("a.csv",
+                                        "主订单编号,子订单编号,商品标题,购买数量,商品价格,订单创建时间\n1,11,锅,2,5,2023-05-01\n"
+                                        "商品标题,购买数量,商品价格\n盖,3,7\n",
+                                        at_store("s"));
   ASSERT_EQ(unusable.rejects.size(), 1u);
   EXPECT_NE(unusable.rejects[0].reason.find("主订单编号"), std::string::npos);
 }
 
 TEST(Platforms, IdsDamagedByASpreadsheetAreRefused) {
   const std::string header = "订单编号,买家会员名,总金额,订单状态,订单创建时间,订单付款时间\n";
-  const Imported scientific = import_text("a.csv", header + "3.51531E+16,某人,10,交易成功,2020/2/21 0:00,2020/2/21 0:00\n35153131473290001,某人,10,交易成功,2020/2/21 0:00,\n", at_store("s"));
+  const Imported scientific = import_text(
+      "a.csv",
+      header + "3.51531E+16,某人,10,交易成功,2020/2/21 0:00,2020/2/21 0:00\n35153131473290001,某人,10,交易成功,2020/2/21 0:00,\n",
+      at_store("s"));
   ASSERT_EQ(scientific.rejects.size(), 1u) << scientific.why();
   EXPECT_NE(scientific.rejects[0].reason.find("do not open it in Excel"), std::string::npos);
   EXPECT_EQ(scientific.rejects[0].column, "订单编号");
@@ -251,7 +273,8 @@ TEST(Platforms, WorkbooksOfSeveralSheets) {
   worksheet_write_string(orders, 0, 0, "名称：订单", nullptr);
   worksheet_write_string(orders, 1, 0, "导出时间：2024-01-05 10:00:00", nullptr);
   const char* header[] = {"订单编号", "买家会员名", "总金额", "订单状态", "订单创建时间", "订单付款时间 ", "退款金额"};
-  for (uint16_t column = 0; column < std::size(header); ++column) worksheet_write_string(orders, 2, column, header[column], nullptr);
+  for (uint16_t column = 0; column < std::size(header); ++column)
+    worksheet_write_string(orders, 2, column, header[column], nullptr);
   worksheet_write_string(orders, 3, 0, "35153131473290001", nullptr);
   worksheet_write_string(orders, 3, 1, "a & \"b\"\nc", nullptr);
   worksheet_write_number(orders, 3, 2, 0.1 + 0.2, nullptr);
@@ -262,8 +285,10 @@ TEST(Platforms, WorkbooksOfSeveralSheets) {
   worksheet_write_number(orders, 4, 2, 5, nullptr);
   lxw_worksheet* items = workbook_add_worksheet(book, "销售明细");
   const char* item_header[] = {"子订单编号", "主订单编号", "商品标题", "购买数量", "商品价格"};
-  for (uint16_t column = 0; column < std::size(item_header); ++column) worksheet_write_string(items, 0, column, item_header[column], nullptr);
-  for (uint16_t column = 0; column < 2; ++column) worksheet_write_string(items, 1, column, column == 0 ? "9" : "35153131473290001", nullptr);
+  for (uint16_t column = 0; column < std::size(item_header); ++column)
+    worksheet_write_string(items, 0, column, item_header[column], nullptr);
+  for (uint16_t column = 0; column < 2; ++column)
+    worksheet_write_string(items, 1, column, column == 0 ? "9" : "35153131473290001", nullptr);
   worksheet_write_string(items, 1, 2, "锅", nullptr);
   worksheet_write_number(items, 1, 3, 2, nullptr);
   worksheet_write_number(items, 1, 4, 5.5, nullptr);

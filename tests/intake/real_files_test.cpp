@@ -75,7 +75,8 @@ TEST(RealFiles, SupportTweets) {
   EXPECT_EQ(imported.find(v1::Fact::kChatMessage, "1")->chat_message().line().reply_to(), "3");
   EXPECT_EQ(imported.find(v1::Fact::kChatMessage, "1")->chat_message().line().sent_ms(), 1'509'487'847'000);
   EXPECT_LE(imported.rejects.size(), 1u) << imported.why();
-  EXPECT_EQ(imported.reports[0].rows, 5'001u);
+  // A lone carriage return amid a text ends no row; who takes it for an end counts 5,001.
+  EXPECT_EQ(imported.reports[0].rows, 5'000u);
 }
 
 TEST(RealFiles, FacebookAds) {
@@ -115,11 +116,12 @@ TEST(RealFiles, SalesWithASecondHeader) {
   NEEDS_DATA(path);
   const TempFolder folder;
   ImportOptions options;
-  options.mapping_path = folder.write("m.toml",
-                                      "format = \"india.sales\"\nplatform = \"other\"\nstore = \"india\"\ntime_zone = \"Asia/Kolkata\"\ndate_order = \"mdy\"\n"
-                                      "[[record]]\nkind = \"skip\"\nwhen = [\"PCS empty\"]\n"
-                                      "[[record]]\nkind = \"order\"\n[record.columns]\nkey = \"CUSTOMER\"\nsku = \"SKU\"\nquantity = \"PCS\"\n"
-                                      "line_amount = \"GROSS AMT\"\ncreated = \"DATE\"\n");
+  options.mapping_path = folder.write(
+      "m.toml",
+      "format = \"india.sales\"\nplatform = \"other\"\nstore = \"india\"\ntime_zone = \"Asia/Kolkata\"\ndate_order = \"mdy\"\n"
+      "[[record]]\nkind = \"skip\"\nwhen = [\"PCS empty\"]\n"
+      "[[record]]\nkind = \"order\"\n[record.columns]\nkey = \"CUSTOMER\"\nsku = \"SKU\"\nquantity = \"PCS\"\n"
+      "line_amount = \"GROSS AMT\"\ncreated = \"DATE\"\n");
   const Imported imported = import_path(path, options);
   ASSERT_EQ(imported.error, "");
   size_t lines_below = 0;

@@ -6,7 +6,8 @@
 
 namespace xundian::intake {
 
-v1::Fact TableFrame::fact(std::string_view store, std::string key, Millis modified_ms, Millis newest_ms, uint32_t status_rank) const {
+v1::Fact TableFrame::fact(std::string_view store, std::string key, Millis modified_ms, Millis newest_ms,
+                          uint32_t status_rank) const {
   v1::Fact fact;
   fact.set_store(std::string(store));
   fact.set_key(std::move(key));
@@ -23,16 +24,26 @@ std::string line_id_of(uint64_t content, uint32_t ordinal) { return fmt::format(
 
 std::unique_ptr<Book> make_book(RecordKind kind, const TableFrame& frame) {
   switch (kind) {
-    case RecordKind::skip: return nullptr;
-    case RecordKind::order: return order_book(frame);
-    case RecordKind::refund: return refund_book(frame);
-    case RecordKind::stock_move: return stock_move_book(frame);
-    case RecordKind::stock_level: return stock_level_book(frame);
-    case RecordKind::product_report: return product_report_book(frame);
-    case RecordKind::ad_report: return ad_report_book(frame);
-    case RecordKind::traffic_report: return traffic_report_book(frame);
-    case RecordKind::chat_message: return chat_message_book(frame);
-    case RecordKind::listing: return listing_book(frame);
+    case RecordKind::skip:
+      return nullptr;
+    case RecordKind::order:
+      return order_book(frame);
+    case RecordKind::refund:
+      return refund_book(frame);
+    case RecordKind::stock_move:
+      return stock_move_book(frame);
+    case RecordKind::stock_level:
+      return stock_level_book(frame);
+    case RecordKind::product_report:
+      return product_report_book(frame);
+    case RecordKind::ad_report:
+      return ad_report_book(frame);
+    case RecordKind::traffic_report:
+      return traffic_report_book(frame);
+    case RecordKind::chat_message:
+      return chat_message_book(frame);
+    case RecordKind::listing:
+      return listing_book(frame);
   }
   return nullptr;
 }

@@ -1,5 +1,5 @@
-// From rows to facts. A book keeps what rows say of things until the table ends, where several rows may speak of one thing; what it
-// says depends on the set of rows alone, not on their order.
+// From rows to facts. A book keeps what rows say of things until the table ends, where several rows may speak of one thing; what
+// it says depends on the set of rows alone, not on their order.
 #pragma once
 
 #include <functional>

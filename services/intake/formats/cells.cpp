@@ -16,7 +16,8 @@ bool all_digits(std::string_view text) { return !text.empty() && std::all_of(tex
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 bool same_word(std::string_view text, std::string_view word) {
-  return text.size() == word.size() && std::equal(text.begin(), text.end(), word.begin(), [](char a, char b) { return lower(a) == b; });
+  return text.size() == word.size() &&
+         std::equal(text.begin(), text.end(), word.begin(), [](char a, char b) { return lower(a) == b; });
 }
 
 bool strip_front(std::string_view& text, std::string_view part) {
@@ -94,7 +95,8 @@ std::string_view clean(std::string_view cell) {
 bool is_nothing(std::string_view text) {
   if (text.size() > 24) return false;
   if (text.empty() || text == "-" || text == "--" || text == "—" || text == "——") return true;
-  static constexpr std::string_view words[] = {"null", "n/a", "na", "nan", "#n/a", "#ref!", "#value!", "#name?", "#div/0!", "none"};
+  static constexpr std::string_view words[] = {"null",  "n/a",     "na",     "nan",     "#n/a",
+                                               "#ref!", "#value!", "#name?", "#div/0!", "none"};
   const char first = lower(text.front());
   if (first == 'n' || first == '#')
     for (const std::string_view word : words)
@@ -162,10 +164,12 @@ int64_t micros_of_unit(std::string_view name) {
 }
 
 Result<std::string_view> parse_id(std::string_view text, std::string_view what) {
-  if (text.size() > 2 && text.ends_with(".0") && all_digits(text.substr(0, text.size() - 2))) return text.substr(0, text.size() - 2);
+  if (text.size() > 2 && text.ends_with(".0") && all_digits(text.substr(0, text.size() - 2)))
+    return text.substr(0, text.size() - 2);
   const size_t exponent = text.find_first_of("eE");
   if (exponent != std::string_view::npos && is_digit(text.front()) && exponent + 2 < text.size() && text[exponent + 1] == '+' &&
-      all_digits(text.substr(exponent + 2)) && text.substr(0, exponent).find_first_not_of("0123456789.") == std::string_view::npos)
+      all_digits(text.substr(exponent + 2)) &&
+      text.substr(0, exponent).find_first_not_of("0123456789.") == std::string_view::npos)
     return fail(Code::invalid_argument, "{} damaged by a spreadsheet: {}; export again and do not open it in Excel", what, text);
   if (text.size() > 200) return fail(Code::invalid_argument, "{} is longer than 200 bytes", what);
   return text;
@@ -181,7 +185,8 @@ Result<int64_t> parse_money(std::string_view text, int64_t unit_micros) {
   std::string_view rest = text;
   const bool negative = strip_front(rest, "-");
   while (strip_front(rest, "￥") || strip_front(rest, "¥") || strip_front(rest, "$") || strip_front(rest, "£") ||
-         strip_front(rest, "€") || strip_front(rest, "₹") || strip_front(rest, "RMB") || strip_front(rest, "CNY") || strip_front(rest, " ")) {
+         strip_front(rest, "€") || strip_front(rest, "₹") || strip_front(rest, "RMB") || strip_front(rest, "CNY") ||
+         strip_front(rest, " ")) {
   }
   while (strip_back(rest, "元") || strip_back(rest, " ")) {
   }
@@ -199,9 +204,12 @@ Result<int64_t> parse_count(std::string_view text) {
   std::string_view rest = text;
   for (const std::string_view unit : {"件", "个", "人", "次", "笔", "+"}) strip_back(rest, unit);
   int64_t unit = 1'000'000;
-  if (strip_back(rest, "万") || strip_back(rest, "w") || strip_back(rest, "W")) unit *= 10'000;
-  else if (strip_back(rest, "亿")) unit *= 100'000'000;
-  else if (strip_back(rest, "k") || strip_back(rest, "K")) unit *= 1'000;
+  if (strip_back(rest, "万") || strip_back(rest, "w") || strip_back(rest, "W"))
+    unit *= 10'000;
+  else if (strip_back(rest, "亿"))
+    unit *= 100'000'000;
+  else if (strip_back(rest, "k") || strip_back(rest, "K"))
+    unit *= 1'000;
   const int64_t micros = TRY(parse_scaled(trim(rest), unit, text));
   if (micros % 1'000'000 != 0) return fail(Code::invalid_argument, "\"{}\" is no whole number", text);
   return micros / 1'000'000;
@@ -210,7 +218,7 @@ Result<int64_t> parse_count(std::string_view text) {
 Result<int64_t> parse_duration(std::string_view text) {
   static constexpr std::pair<std::string_view, int64_t> units[] = {
       {"小时", 3'600'000}, {"时", 3'600'000}, {"分钟", 60'000}, {"分", 60'000}, {"毫秒", 1}, {"秒", 1000}, {"天", 86'400'000},
-      {"h", 3'600'000}, {"min", 60'000}, {"m", 60'000}, {"ms", 1}, {"s", 1000}, {":", -1}};
+      {"h", 3'600'000},    {"min", 60'000},   {"m", 60'000},    {"ms", 1},      {"s", 1000}, {":", -1}};
   std::string_view rest = text;
   int64_t total = 0, clock = -1;
   while (!rest.empty()) {

@@ -17,8 +17,8 @@ std::string_view clean(std::string_view cell);
 // One of the words for nothing: empty, "-", "--", "null", "n/a", "#REF!" …
 bool is_nothing(std::string_view cleaned);
 
-// A column's name in the form in which names are compared: without blanks, quotes and a byte order mark, letters small, full-width
-// signs half-width, 劵 as 券 and 帐 as 账.
+// A column's name in the form in which names are compared: without blanks, quotes and a byte order mark, letters small,
+// full-width signs half-width, 劵 as 券 and 帐 as 账.
 std::string column_name(std::string_view header);
 // The same without a unit or remark in brackets at the end: "花费(分)" → "花费".
 std::string_view bare_name(std::string_view name);

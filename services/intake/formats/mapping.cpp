@@ -10,15 +10,77 @@ namespace xundian::intake {
 
 namespace {
 
-constexpr std::array<std::string_view, field_count> field_names = {
-    "key", "group", "modified", "buyer", "currency",
-    "created", "paid", "paid_amount", "status", "after_sale", "shipped", "waybill", "carrier", "promised", "received", "closed",
-    "close_reason", "refunded", "channel", "agent", "flag", "line_id", "sku", "product", "quantity", "price", "line_amount", "title",
-    "order", "amount", "opened", "deadline", "settled", "reason",
-    "warehouse", "on_hand", "reserved", "available", "inbound", "counted", "reorder_point", "lead_time", "moved",
-    "day", "day_to", "hour", "source", "device", "uv", "pv", "cart_users", "favourite_users", "paid_buyers", "dwell_average",
-    "bounce_rate", "sold_count", "comment_count", "campaign", "item", "impressions", "clicks", "cost", "attributed_orders",
-    "attributed_amount", "sent", "author_kind", "author", "conversation", "reply_to", "category", "cost_price"};
+constexpr std::array<std::string_view, field_count> field_names = {"key",
+                                                                   "group",
+                                                                   "modified",
+                                                                   "buyer",
+                                                                   "currency",
+                                                                   "created",
+                                                                   "paid",
+                                                                   "paid_amount",
+                                                                   "status",
+                                                                   "after_sale",
+                                                                   "shipped",
+                                                                   "waybill",
+                                                                   "carrier",
+                                                                   "promised",
+                                                                   "received",
+                                                                   "closed",
+                                                                   "close_reason",
+                                                                   "refunded",
+                                                                   "channel",
+                                                                   "agent",
+                                                                   "flag",
+                                                                   "line_id",
+                                                                   "sku",
+                                                                   "product",
+                                                                   "quantity",
+                                                                   "price",
+                                                                   "line_amount",
+                                                                   "title",
+                                                                   "order",
+                                                                   "amount",
+                                                                   "opened",
+                                                                   "deadline",
+                                                                   "settled",
+                                                                   "reason",
+                                                                   "warehouse",
+                                                                   "on_hand",
+                                                                   "reserved",
+                                                                   "available",
+                                                                   "inbound",
+                                                                   "counted",
+                                                                   "reorder_point",
+                                                                   "lead_time",
+                                                                   "moved",
+                                                                   "day",
+                                                                   "day_to",
+                                                                   "hour",
+                                                                   "source",
+                                                                   "device",
+                                                                   "uv",
+                                                                   "pv",
+                                                                   "cart_users",
+                                                                   "favourite_users",
+                                                                   "paid_buyers",
+                                                                   "dwell_average",
+                                                                   "bounce_rate",
+                                                                   "sold_count",
+                                                                   "comment_count",
+                                                                   "campaign",
+                                                                   "item",
+                                                                   "impressions",
+                                                                   "clicks",
+                                                                   "cost",
+                                                                   "attributed_orders",
+                                                                   "attributed_amount",
+                                                                   "sent",
+                                                                   "author_kind",
+                                                                   "author",
+                                                                   "conversation",
+                                                                   "reply_to",
+                                                                   "category",
+                                                                   "cost_price"};
 
 using enum Field;
 
@@ -33,24 +95,39 @@ struct KindFields {
 const std::vector<KindFields>& kinds() {
   static const std::vector<KindFields> all = {
       {"skip", RecordKind::skip, {}, {}},
-      {"order", RecordKind::order,
-       {key, group, modified, buyer, currency, created, paid, paid_amount, status, after_sale, shipped, waybill, carrier, promised,
-        received, closed, close_reason, refunded, channel, agent, flag, line_id, sku, product, quantity, price, line_amount, title},
+      {"order",
+       RecordKind::order,
+       {key,     group,   modified, buyer,    currency, created, paid,         paid_amount, status,  after_sale,
+        shipped, waybill, carrier,  promised, received, closed,  close_reason, refunded,    channel, agent,
+        flag,    line_id, sku,      product,  quantity, price,   line_amount,  title},
        {key}},
-      {"refund", RecordKind::refund,
-       {key, modified, currency, order, amount, opened, deadline, settled, status, reason, sku, quantity, price, line_amount}, {key}},
+      {"refund",
+       RecordKind::refund,
+       {key, modified, currency, order, amount, opened, deadline, settled, status, reason, sku, quantity, price, line_amount},
+       {key}},
       {"stock_move", RecordKind::stock_move, {key, modified, sku, warehouse, quantity, moved, reason}, {sku, quantity}},
-      {"stock_level", RecordKind::stock_level,
-       {modified, sku, warehouse, on_hand, reserved, available, inbound, counted, reorder_point, lead_time}, {sku}},
-      {"product_report", RecordKind::product_report,
-       {modified, day, day_to, hour, product, uv, pv, cart_users, favourite_users, sold_count, comment_count, price}, {day, product}},
-      {"ad_report", RecordKind::ad_report,
-       {modified, day, day_to, hour, channel, campaign, item, currency, impressions, clicks, cost, attributed_orders, attributed_amount},
+      {"stock_level",
+       RecordKind::stock_level,
+       {modified, sku, warehouse, on_hand, reserved, available, inbound, counted, reorder_point, lead_time},
+       {sku}},
+      {"product_report",
+       RecordKind::product_report,
+       {modified, day, day_to, hour, product, uv, pv, cart_users, favourite_users, sold_count, comment_count, price},
+       {day, product}},
+      {"ad_report",
+       RecordKind::ad_report,
+       {modified, day, day_to, hour, channel, campaign, item, currency, impressions, clicks, cost, attributed_orders,
+        attributed_amount},
        {day}},
-      {"traffic_report", RecordKind::traffic_report,
-       {modified, day, day_to, hour, source, device, uv, pv, cart_users, favourite_users, paid_buyers, amount, dwell_average, bounce_rate},
+      {"traffic_report",
+       RecordKind::traffic_report,
+       {modified, day, day_to, hour, source, device, uv, pv, cart_users, favourite_users, paid_buyers, amount, dwell_average,
+        bounce_rate},
        {day}},
-      {"chat_message", RecordKind::chat_message, {key, modified, sent, author_kind, author, agent, buyer, conversation, reply_to}, {sent}},
+      {"chat_message",
+       RecordKind::chat_message,
+       {key, modified, sent, author_kind, author, agent, buyer, conversation, reply_to},
+       {sent}},
       {"listing", RecordKind::listing, {modified, sku, product, title, category, price, currency, cost_price, lead_time}, {sku}},
   };
   return all;
@@ -74,9 +151,9 @@ std::vector<std::string> split_text(std::string_view text, std::string_view by) 
 
 Result<Condition> parse_condition(const std::string& text) {
   static constexpr std::pair<std::string_view, Condition::Test> tests[] = {
-      {" starts ", Condition::Test::starts}, {" is ", Condition::Test::is},         {" in ", Condition::Test::in},
+      {" starts ", Condition::Test::starts},     {" is ", Condition::Test::is},       {" in ", Condition::Test::in},
       {" contains ", Condition::Test::contains}, {" below ", Condition::Test::below}, {" above ", Condition::Test::above},
-      {" empty", Condition::Test::empty},    {" filled", Condition::Test::filled}};
+      {" empty", Condition::Test::empty},        {" filled", Condition::Test::filled}};
   for (const auto& [word, test] : tests) {
     const size_t at = text.find(word);
     if (at == std::string::npos) continue;
@@ -89,8 +166,10 @@ Result<Condition> parse_condition(const std::string& text) {
     if (condition.negated) column.remove_prefix(4);
     condition.column = column_name(column);
     condition.test = test;
-    if (test == Condition::Test::in) condition.values = split_text(rest, "|");
-    else if (!bare) condition.values = {rest};
+    if (test == Condition::Test::in)
+      condition.values = split_text(rest, "|");
+    else if (!bare)
+      condition.values = {rest};
     if (test == Condition::Test::below || test == Condition::Test::above) condition.micros = TRY(parse_micros(rest));
     return condition;
   }
@@ -110,19 +189,23 @@ void read_columns(ConfigTable& table, const KindFields& kind, RecordMapping& rec
 void read_record(ConfigTable& table, RecordMapping& record) {
   std::string kind_name;
   if (!table.get("kind", kind_name)) return table.complain("kind", "is missing; write one like \"order\"");
-  const auto kind = std::find_if(kinds().begin(), kinds().end(), [&](const KindFields& known) { return known.name == kind_name; });
+  const auto kind =
+      std::find_if(kinds().begin(), kinds().end(), [&](const KindFields& known) { return known.name == kind_name; });
   if (kind == kinds().end()) {
     std::vector<std::string> names;
     for (const KindFields& known : kinds()) names.emplace_back(known.name);
-    return table.complain("kind", fmt::format("\"{}\" is no kind of record; did you mean \"{}\"?", kind_name, nearest(kind_name, names)));
+    return table.complain("kind",
+                          fmt::format("\"{}\" is no kind of record; did you mean \"{}\"?", kind_name, nearest(kind_name, names)));
   }
   record.kind = kind->kind;
   std::vector<std::string> conditions, sums;
   table.get("when", conditions);
   for (const std::string& text : conditions) {
     auto condition = parse_condition(text);
-    if (condition) record.when.push_back(std::move(*condition));
-    else table.complain("when", condition.error().message);
+    if (condition)
+      record.when.push_back(std::move(*condition));
+    else
+      table.complain("when", condition.error().message);
   }
   if (const auto columns = table.table("columns")) {
     read_columns(*columns, *kind, record);
@@ -137,15 +220,18 @@ void read_record(ConfigTable& table, RecordMapping& record) {
       std::string unit;
       if (!units->get(field_name(field), unit)) continue;
       record.units[static_cast<size_t>(field)] = micros_of_unit_name(unit);
-      if (micros_of_unit_name(unit) == 0) units->complain(field_name(field), "is no unit; write \"yuan\", \"jiao\", \"fen\" or \"li\"");
+      if (micros_of_unit_name(unit) == 0)
+        units->complain(field_name(field), "is no unit; write \"yuan\", \"jiao\", \"fen\" or \"li\"");
     }
     units->finish();
   }
   table.get("sums", sums);
   for (const std::string& sum : sums) {
     const auto found = std::find(field_names.begin(), field_names.end(), sum);
-    if (found == field_names.end()) table.complain("sums", fmt::format("\"{}\" is no field", sum));
-    else record.sums[static_cast<size_t>(found - field_names.begin())] = true;
+    if (found == field_names.end())
+      table.complain("sums", fmt::format("\"{}\" is no field", sum));
+    else
+      record.sums[static_cast<size_t>(found - field_names.begin())] = true;
   }
   std::vector<std::string> line_hash;
   table.get("line_hash", line_hash);

@@ -12,7 +12,9 @@ namespace {
 constexpr size_t row_bytes_shown = 2000;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_word(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-' || c == '+'; }
+bool is_word(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-' || c == '+';
+}
 
 // Numbers, times and codes name nobody.
 bool is_harmless(std::string_view text) {
@@ -28,13 +30,49 @@ bool is_harmless(std::string_view text) {
 }  // namespace
 
 bool is_personal_column(std::string_view name) {
-  static constexpr std::string_view parts[] = {
-      "会员名", "会员id", "昵称", "支付宝", "收货人", "收货地址", "收件", "姓名", "地址", "电话", "手机", "留言", "备注", "说明", "发票",
-      "客户", "账号", "身份证", "邮箱", "街道", "联系", "邮编", "消费者资料", "充值号码", "email", "phone", "address", "street", "zip",
-      "billing", "customer", "company", "shippingname", "shippingcity", "shippingprovince", "shippingcountry", "buyer", "receiver"};
-  static constexpr std::string_view wholes[] = {"省", "市", "区", "街道/镇", "notes", "noteattributes", "text", "message", "content",
-                                                "author_id", "内容", "聊天内容", "消息内容", "买家", "省市区", "city"};
-  return std::any_of(std::begin(parts), std::end(parts), [&](std::string_view part) { return name.find(part) != std::string_view::npos; }) ||
+  static constexpr std::string_view parts[] = {"会员名",
+                                               "会员id",
+                                               "昵称",
+                                               "支付宝",
+                                               "收货人",
+                                               "收货地址",
+                                               "收件",
+                                               "姓名",
+                                               "地址",
+                                               "电话",
+                                               "手机",
+                                               "留言",
+                                               "备注",
+                                               "说明",
+                                               "发票",
+                                               "客户",
+                                               "账号",
+                                               "身份证",
+                                               "邮箱",
+                                               "街道",
+                                               "联系",
+                                               "邮编",
+                                               "消费者资料",
+                                               "充值号码",
+                                               "email",
+                                               "phone",
+                                               "address",
+                                               "street",
+                                               "zip",
+                                               "billing",
+                                               "customer",
+                                               "company",
+                                               "shippingname",
+                                               "shippingcity",
+                                               "shippingprovince",
+                                               "shippingcountry",
+                                               "buyer",
+                                               "receiver"};
+  static constexpr std::string_view wholes[] = {"省",       "市",      "区",      "街道/镇",   "notes", "noteattributes",
+                                                "text",     "message", "content", "author_id", "内容",  "聊天内容",
+                                                "消息内容", "买家",    "省市区",  "city"};
+  return std::any_of(std::begin(parts), std::end(parts),
+                     [&](std::string_view part) { return name.find(part) != std::string_view::npos; }) ||
          std::find(std::begin(wholes), std::end(wholes), name) != std::end(wholes);
 }
 

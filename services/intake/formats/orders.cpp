@@ -33,7 +33,8 @@ struct Order {
   uint64_t line = 0;
   const RecordMapping* mapping = nullptr;
   std::string buyer, currency, channel, agent, flag, carrier, close_reason;
-  Millis created_ms = 0, paid_ms = 0, shipped_ms = 0, promised_ms = 0, received_ms = 0, closed_ms = 0, modified_ms = 0, newest_ms = 0;
+  Millis created_ms = 0, paid_ms = 0, shipped_ms = 0, promised_ms = 0, received_ms = 0, closed_ms = 0, modified_ms = 0,
+         newest_ms = 0;
   std::optional<int64_t> paid_micros, refunded_micros;
   std::optional<Status> status;
   bool waybill = false, row_unshipped = false;
@@ -88,8 +89,10 @@ class OrderBook : public Book {
     const bool damaged = rounded * 2 > long_ids;
     for (Order& order : orders_) {
       if (damaged && looks_rounded(order.key)) {
-        frame_.reject(order.line, {}, fmt::format("order id damaged by a spreadsheet: {} is rounded to 15 digits; export again and do "
-                                                  "not open it in Excel", order.key));
+        frame_.reject(order.line, {},
+                      fmt::format("order id damaged by a spreadsheet: {} is rounded to 15 digits; export again and do "
+                                  "not open it in Excel",
+                                  order.key));
         continue;
       }
       say(order);
@@ -225,7 +228,8 @@ class OrderBook : public Book {
     order.row_unshipped |= row.row_unshipped;
     join_amount(order.paid_micros, row.paid_micros, order.mapping->sums[static_cast<size_t>(Field::paid_amount)]);
     join_amount(order.refunded_micros, row.refunded_micros, order.mapping->sums[static_cast<size_t>(Field::refunded)]);
-    for (auto text : {&Order::buyer, &Order::currency, &Order::channel, &Order::agent, &Order::flag, &Order::carrier, &Order::close_reason})
+    for (auto text :
+         {&Order::buyer, &Order::currency, &Order::channel, &Order::agent, &Order::flag, &Order::carrier, &Order::close_reason})
       keep_text(order.*text, row.*text);
     if (row.status && (!order.status || before(*row.status, *order.status))) order.status = std::move(row.status);
     for (Line& line : row.lines) order.lines.push_back(std::move(line));
@@ -233,14 +237,17 @@ class OrderBook : public Book {
 
   static void join_amount(std::optional<int64_t>& kept, std::optional<int64_t> amount, bool sum) {
     if (!amount) return;
-    if (!kept) kept = amount;
-    else kept = sum ? *kept + *amount : std::max(*kept, *amount);
+    if (!kept)
+      kept = amount;
+    else
+      kept = sum ? *kept + *amount : std::max(*kept, *amount);
   }
 
   // An order stands where its least advanced line stands, leaving closed and refunded lines aside.
   static bool before(const Status& one, const Status& other) {
     const auto standing = [](const Status& status) { return status.place.rank >= status_refunded.rank; };
-    return std::tuple(standing(one), one.place.rank, one.platform_words) < std::tuple(standing(other), other.place.rank, other.platform_words);
+    return std::tuple(standing(one), one.place.rank, one.platform_words) <
+           std::tuple(standing(other), other.place.rank, other.platform_words);
   }
 
   void say(Order& order) {
@@ -293,7 +300,8 @@ class OrderBook : public Book {
     uint32_t ordinal = 0;
     for (size_t index = 0; index < order.lines.size(); ++index) {
       Line& line = order.lines[index];
-      if (!line.id.empty() && index + 1 < order.lines.size() && order.lines[index + 1].id == line.id) continue;  // The newest stands.
+      if (!line.id.empty() && index + 1 < order.lines.size() && order.lines[index + 1].id == line.id)
+        continue;  // The newest stands.
       ordinal = index > 0 && line.id.empty() && order.lines[index - 1].content == line.content ? ordinal + 1 : 1;
       v1::OrderLine& said = *state.add_lines();
       said.set_line_id(line.id.empty() ? line_id_of(line.content, ordinal) : std::move(line.id));

@@ -58,8 +58,10 @@ class RefundBook : public Book {
     place_ += '\n';
     place_ += row.key;
     const auto [found, fresh] = index_.try_emplace(place_, refunds_.size());
-    if (fresh) refunds_.push_back(std::move(row));
-    else join(refunds_[found->second], std::move(row));
+    if (fresh)
+      refunds_.push_back(std::move(row));
+    else
+      join(refunds_[found->second], std::move(row));
     return {};
   }
 

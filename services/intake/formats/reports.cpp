@@ -40,7 +40,8 @@ struct CellPlace {
   Span span;
 };
 
-void set_place(const CellPlace& place, const std::string& dimensions, const RecordMapping& mapping, v1::Cut& cut, v1::Period& period) {
+void set_place(const CellPlace& place, const std::string& dimensions, const RecordMapping& mapping, v1::Cut& cut,
+               v1::Period& period) {
   cut.set_dimensions(mapping.dimensions.empty() ? dimensions : mapping.dimensions);
   cut.set_grain(!mapping.grain.empty() ? mapping.grain : place.span.hour ? "hour" : "day");
   cut.set_attribution_days(mapping.attribution_days);
@@ -58,7 +59,8 @@ std::string cell_key(const v1::Cut& cut, const v1::Period& period, std::initiali
 }
 
 // Names of the dimensions that a row has columns for.
-std::string dimensions_of(const RowView& view, std::initializer_list<std::pair<Field, std::string_view>> names, std::string_view none) {
+std::string dimensions_of(const RowView& view, std::initializer_list<std::pair<Field, std::string_view>> names,
+                          std::string_view none) {
   std::string all;
   for (const auto& [field, name] : names) {
     if (!view.record().mapping->maps(field) || !view.states(field)) continue;
@@ -130,7 +132,8 @@ class ProductReportBook : public ReportBook<v1::ProductCell> {
     XUNDIAN_SET(cell, comment_count, TRY(view.count(Field::comment_count)));
     XUNDIAN_SET(cell, price_micros, TRY(view.money(Field::price)));
     fact.set_key(cell_key(cell.cut(), cell.period(), {cell.product()}));
-    put(std::move(fact), mapping.join, [](v1::Fact& one) -> v1::ProductCell& { return *one.mutable_product_report()->mutable_cell(); });
+    put(std::move(fact), mapping.join,
+        [](v1::Fact& one) -> v1::ProductCell& { return *one.mutable_product_report()->mutable_cell(); });
     return {};
   }
 };
@@ -173,7 +176,10 @@ class TrafficReportBook : public ReportBook<v1::TrafficCell> {
     v1::Fact fact = frame_.fact(store, {}, modified, place.span.start_ms);
     v1::TrafficCell& cell = *fact.mutable_traffic_report()->mutable_cell();
     const bool by_source = view.states(Field::source), by_device = view.states(Field::device);
-    const char* dimensions = by_source && by_device ? "store+source+device" : by_source ? "store+source" : by_device ? "store+device" : "store";
+    const char* dimensions = by_source && by_device ? "store+source+device"
+                             : by_source            ? "store+source"
+                             : by_device            ? "store+device"
+                                                    : "store";
     set_place(place, dimensions, mapping, *cell.mutable_cut(), *cell.mutable_period());
     cell.set_source(view.joined(Field::source));
     cell.set_device(std::string(view.text(Field::device)));
@@ -189,7 +195,8 @@ class TrafficReportBook : public ReportBook<v1::TrafficCell> {
     const auto bounced = TRY(view.ratio(Field::bounce_rate));
     if (bounced && cell.has_uv()) cell.set_bounced_visitors((*bounced * cell.uv() + 500'000) / 1'000'000);
     fact.set_key(cell_key(cell.cut(), cell.period(), {cell.source(), cell.device()}));
-    put(std::move(fact), mapping.join, [](v1::Fact& one) -> v1::TrafficCell& { return *one.mutable_traffic_report()->mutable_cell(); });
+    put(std::move(fact), mapping.join,
+        [](v1::Fact& one) -> v1::TrafficCell& { return *one.mutable_traffic_report()->mutable_cell(); });
     return {};
   }
 };

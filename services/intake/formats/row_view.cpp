@@ -68,8 +68,12 @@ bool RowView::holds(const BoundRecord& record) const {
     const std::string_view text = cell(column);
     bool holds = false;
     switch (condition->test) {
-      case Condition::Test::starts: holds = text.starts_with(condition->values[0]); break;
-      case Condition::Test::contains: holds = text.find(condition->values[0]) != std::string_view::npos; break;
+      case Condition::Test::starts:
+        holds = text.starts_with(condition->values[0]);
+        break;
+      case Condition::Test::contains:
+        holds = text.find(condition->values[0]) != std::string_view::npos;
+        break;
       case Condition::Test::is:
       case Condition::Test::in:
         holds = std::find(condition->values.begin(), condition->values.end(), text) != condition->values.end();
@@ -80,8 +84,12 @@ bool RowView::holds(const BoundRecord& record) const {
         holds = number && (condition->test == Condition::Test::below ? *number < condition->micros : *number > condition->micros);
         break;
       }
-      case Condition::Test::empty: holds = text.empty(); break;
-      case Condition::Test::filled: holds = !text.empty(); break;
+      case Condition::Test::empty:
+        holds = text.empty();
+        break;
+      case Condition::Test::filled:
+        holds = !text.empty();
+        break;
     }
     if (holds == condition->negated) return false;
   }
@@ -113,7 +121,9 @@ std::string RowView::joined(Field field) {
   return all;
 }
 
-Result<std::string_view> RowView::id(Field field, std::string_view what, size_t* which) { return parse_id(text(field, which), what); }
+Result<std::string_view> RowView::id(Field field, std::string_view what, size_t* which) {
+  return parse_id(text(field, which), what);
+}
 
 template <typename Parse>
 Result<std::optional<int64_t>> RowView::number(Field field, Parse parse) {
@@ -139,7 +149,9 @@ Result<std::optional<int64_t>> RowView::number(Field field, Parse parse) {
 Result<std::optional<int64_t>> RowView::money(Field field) {
   const int64_t unit = record_->mapping->units[static_cast<size_t>(field)];
   return number(field, [&](std::string_view text, int column) {
-    return parse_money(text, unit != 0 ? unit : column < 0 ? 1'000'000 : micros_of_unit(header_.names[static_cast<size_t>(column)]));
+    return parse_money(text, unit != 0    ? unit
+                             : column < 0 ? 1'000'000
+                                          : micros_of_unit(header_.names[static_cast<size_t>(column)]));
   });
 }
 
@@ -171,7 +183,8 @@ uint64_t RowView::content_hash() {
 }
 
 std::string RowView::column_text() const {
-  return column_ >= 0 && static_cast<size_t>(column_) < header_.texts.size() ? header_.texts[static_cast<size_t>(column_)] : std::string();
+  return column_ >= 0 && static_cast<size_t>(column_) < header_.texts.size() ? header_.texts[static_cast<size_t>(column_)]
+                                                                             : std::string();
 }
 
 }  // namespace xundian::intake

@@ -57,7 +57,8 @@ class RowView {
   std::string_view cell(int column) const;
   bool holds(const BoundRecord& record) const;
 
-  // What the first column of a field with anything to say says; empty = none says anything. `which` tells which of the alternatives.
+  // What the first column of a field with anything to say says; empty = none says anything. `which` tells which of the
+  // alternatives.
   std::string_view text(Field field, size_t* which = nullptr);
   // The texts of columns that a mapping joins, with "/" between.
   std::string joined(Field field);

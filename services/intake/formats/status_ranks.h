@@ -20,8 +20,8 @@ struct StatusWord {
 };
 
 inline constexpr StatusPlace status_unpaid{"unpaid", 10}, status_paid{"paid", 20}, status_part_shipped{"paid", 30},
-    status_shipped{"shipped", 40}, status_received{"received", 50}, status_refunding{"refunding", 60}, status_refunded{"refunded", 70},
-    status_closed{"closed", 80};
+    status_shipped{"shipped", 40}, status_received{"received", 50}, status_refunding{"refunding", 60},
+    status_refunded{"refunded", 70}, status_closed{"closed", 80};
 
 inline constexpr StatusWord status_words[] = {
     // Taobao and Tmall (千牛), also 1688.
@@ -127,7 +127,8 @@ inline constexpr StatusWord status_words[] = {
 
 // The place of one of our own words; rank 0 for one that is none.
 constexpr StatusPlace place_of(std::string_view status) {
-  for (const StatusPlace& place : {status_unpaid, status_paid, status_shipped, status_received, status_refunding, status_refunded, status_closed})
+  for (const StatusPlace& place :
+       {status_unpaid, status_paid, status_shipped, status_received, status_refunding, status_refunded, status_closed})
     if (place.status == status) return place;
   return {};
 }
@@ -146,9 +147,9 @@ struct RefundWord {
   uint32_t rank;
 };
 inline constexpr RefundWord refund_words[] = {
-    {"退款成功", "settled", 80}, {"退款完结", "settled", 80}, {"已退款", "settled", 80},   {"已完成", "settled", 80},
-    {"同意退款,退款成功", "settled", 80}, {"settled", "settled", 80}, {"退款关闭", "closed", 70}, {"已关闭", "closed", 70},
-    {"售后关闭", "closed", 70}, {"已撤销", "closed", 70}, {"closed", "closed", 70}, {"open", "open", 10},
+    {"退款成功", "settled", 80},          {"退款完结", "settled", 80}, {"已退款", "settled", 80},  {"已完成", "settled", 80},
+    {"同意退款,退款成功", "settled", 80}, {"settled", "settled", 80},  {"退款关闭", "closed", 70}, {"已关闭", "closed", 70},
+    {"售后关闭", "closed", 70},           {"已撤销", "closed", 70},    {"closed", "closed", 70},   {"open", "open", 10},
 };
 
 }  // namespace xundian::intake

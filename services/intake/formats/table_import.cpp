@@ -17,14 +17,20 @@ constexpr uint64_t progress_rows = 4096;
 std::vector<std::string_view> views_of(const std::vector<std::string>& cells) { return {cells.begin(), cells.end()}; }
 
 size_t filled(const std::vector<std::string_view>& cells) {
-  return static_cast<size_t>(std::count_if(cells.begin(), cells.end(), [](std::string_view cell) { return !clean(cell).empty(); }));
+  return static_cast<size_t>(
+      std::count_if(cells.begin(), cells.end(), [](std::string_view cell) { return !clean(cell).empty(); }));
 }
 
 }  // namespace
 
 TableImport::TableImport(RowReader& reader, std::string name, std::string file_name, const ImportOptions& options,
                          const std::vector<const Mapping*>& candidates, const TableSinks& sinks)
-    : reader_(reader), name_(std::move(name)), file_name_(std::move(file_name)), options_(options), candidates_(candidates), sinks_(sinks) {
+    : reader_(reader),
+      name_(std::move(name)),
+      file_name_(std::move(file_name)),
+      options_(options),
+      candidates_(candidates),
+      sinks_(sinks) {
   report_.file = name_;
 }
 
@@ -65,7 +71,8 @@ Result<void> TableImport::find_header() {
   return {};
 }
 
-// A header fits a mapping if all columns by which the mapping is known are there; the one that knows most of its columns fits best.
+// A header fits a mapping if all columns by which the mapping is known are there; the one that knows most of its columns fits
+// best.
 void TableImport::offer(const Mapping& mapping, size_t row, const Header& header, Choice& best) const {
   const bool chosen = candidates_.size() == 1;  // By the caller: then a few columns may be missing.
   if (!chosen && mapping.detect.empty()) return;
@@ -103,11 +110,13 @@ tl::unexpected<Error> TableImport::unknown_header() const {
   if (nearest_mapping == nullptr)
     return fail(Code::invalid_argument,
                 "{}: no header of a known format stands in the first {} rows; pass --mapping with a mapping of your own (see "
-                "deploy/mappings)", name_, header_rows_max);
-  return fail(Code::invalid_argument,
-              "{}: the header is that of no known format; the nearest is {}, but for {} missing: {}. Export again with these columns, or "
-              "pass --mapping", name_, nearest_mapping->format, nearest_missing.size() == 1 ? "a column" : "columns",
-              fmt::join(nearest_missing, ", "));
+                "deploy/mappings)",
+                name_, header_rows_max);
+  return fail(
+      Code::invalid_argument,
+      "{}: the header is that of no known format; the nearest is {}, but for {} missing: {}. Export again with these columns, or "
+      "pass --mapping",
+      name_, nearest_mapping->format, nearest_missing.size() == 1 ? "a column" : "columns", fmt::join(nearest_missing, ", "));
 }
 
 Result<void> TableImport::bind_header(const std::vector<std::string_view>& cells) {
@@ -121,8 +130,8 @@ Result<void> TableImport::bind_header(const std::vector<std::string_view>& cells
     for (const Field field : needed) {
       if (bound.states(field)) continue;
       const std::string& spelling = record.first_spelling[static_cast<size_t>(field)];
-      return fail(Code::invalid_argument, "{}: the column {} is missing, without which {} says nothing; export again with it", name_,
-                  spelling.empty() ? field_name(field) : spelling, mapping_->format);
+      return fail(Code::invalid_argument, "{}: the column {} is missing, without which {} says nothing; export again with it",
+                  name_, spelling.empty() ? field_name(field) : spelling, mapping_->format);
     }
     records.push_back(std::move(bound));
   }
@@ -194,7 +203,8 @@ void TableImport::take(Row& row, bool live) {
   if (is_header(row)) {
     report_.rows -= 1;
     const auto bound = bind_header(row.cells);
-    header_fault_ = bound ? std::string() : fmt::format("the header on line {} cannot be used: {}", row.line, bound.error().message);
+    header_fault_ =
+        bound ? std::string() : fmt::format("the header on line {} cannot be used: {}", row.line, bound.error().message);
     return;
   }
   if (!header_fault_.empty()) return reject_row(row, {}, header_fault_, false);
@@ -236,8 +246,8 @@ bool TableImport::is_header(const Row& row) const {
 }
 
 bool TableImport::is_total(const Row& row) const {
-  static constexpr std::string_view words[] = {"总计",   "合计",        "汇总",  "总合计", "总计:", "合计:", "总计：", "合计：", "店铺汇总值",
-                                               "店铺平均值", "Grand Total", "Total", "TOTAL",  "Totals"};
+  static constexpr std::string_view words[] = {"总计",   "合计",       "汇总",       "总合计",      "总计:", "合计:", "总计：",
+                                               "合计：", "店铺汇总值", "店铺平均值", "Grand Total", "Total", "TOTAL", "Totals"};
   for (const std::string_view cell : row.cells) {
     const std::string_view text = clean(cell);
     if (text.empty()) continue;
@@ -253,7 +263,8 @@ std::string TableImport::misfit(const Row& row) const {
   if (row.cells.size() > expected)
     for (size_t index = expected; index < row.cells.size(); ++index)
       if (!clean(row.cells[index]).empty())
-        return fmt::format("the row has {} cells, the header {}: a delimiter stands in a text without quotes", row.cells.size(), expected);
+        return fmt::format("the row has {} cells, the header {}: a delimiter stands in a text without quotes", row.cells.size(),
+                           expected);
   if (row.cells.size() < expected && !reader_.short_rows())
     return fmt::format("the row has {} cells, the header {}: the row is cut off, or a line break stands in a text without quotes",
                        row.cells.size(), expected);
@@ -288,7 +299,8 @@ Result<const std::string*> TableImport::store_of() {
   store_ = id.size() > 200 ? id.substr(0, 200) : id;
   if (!stores_.insert(store_).second) return &store_;
   std::string_view name = mapping_->store_name;
-  for (size_t index = 0; name.empty() && index < store_name_columns_.size(); ++index) name = view_->cell(store_name_columns_[index]);
+  for (size_t index = 0; name.empty() && index < store_name_columns_.size(); ++index)
+    name = view_->cell(store_name_columns_[index]);
   v1::Fact fact;
   fact.set_store(store_);
   fact.set_key(store_);

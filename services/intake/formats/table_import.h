@@ -1,12 +1,13 @@
 // One table, from the search for its header to the last fact.
 #pragma once
 
+#include <tsl/robin_set.h>
+
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <tsl/robin_set.h>
 #include <vector>
 
 #include "services/intake/formats/books.h"

@@ -100,7 +100,8 @@ class ListingBook : public Book {
     }
     const auto cost = TRY(view.money(Field::cost_price)), lead_time = TRY(view.count(Field::lead_time));
     if (cost) listing.mutable_supply()->set_cost_micros(*cost);
-    if (lead_time) listing.mutable_supply()->set_lead_time_days(static_cast<uint32_t>(std::clamp<int64_t>(*lead_time, 0, 10'000)));
+    if (lead_time)
+      listing.mutable_supply()->set_lead_time_days(static_cast<uint32_t>(std::clamp<int64_t>(*lead_time, 0, 10'000)));
     if (listing.ByteSizeLong() == 0) return fail(Code::invalid_argument, "the row says nothing of the SKU");
     frame_.say(std::move(fact));
     return {};

@@ -49,7 +49,9 @@ bool TimeParser::read_date(std::string_view& text, Wall& wall) const {
   const std::string_view whole = text;
   const int first = take_number(text, 4);
   const size_t first_digits = whole.size() - text.size();
-  const auto separator = [&] { return take(text, "-") || take(text, "/") || take(text, ".") || take(text, "年") || take(text, "月"); };
+  const auto separator = [&] {
+    return take(text, "-") || take(text, "/") || take(text, ".") || take(text, "年") || take(text, "月");
+  };
   if (first < 0 || !separator()) return false;
   const int second = take_number(text, 2);
   if (second < 0 || !separator()) return false;
@@ -109,7 +111,8 @@ bool TimeParser::read_english(std::string_view text, Wall& wall) {
   if (month == std::string_view::npos || month % 3 != 0 || last_blank == std::string_view::npos) return false;
   std::string_view year_text = rest.substr(last_blank + 1);
   const int year = take_number(year_text, 4);
-  return year_text.empty() && set_day(year, static_cast<int>(month / 3) + 1, day, wall.day) && read_clock(rest.substr(0, last_blank), wall);
+  return year_text.empty() && set_day(year, static_cast<int>(month / 3) + 1, day, wall.day) &&
+         read_clock(rest.substr(0, last_blank), wall);
 }
 
 Millis TimeParser::at(Day day, Millis since_midnight) {
@@ -120,8 +123,8 @@ Millis TimeParser::at(Day day, Millis since_midnight) {
     const Millis offset = Millis{day} * day_ms - start;
     if (end - start != day_ms || zone_.offset_at(start) != offset || zone_.offset_at(end - 1) != offset) {
       const int64_t seconds = since_midnight / second_ms;
-      return zone_.from_local(day, static_cast<int>(seconds / 3600), static_cast<int>(seconds / 60 % 60), static_cast<int>(seconds % 60),
-                              static_cast<int>(since_midnight % second_ms));
+      return zone_.from_local(day, static_cast<int>(seconds / 3600), static_cast<int>(seconds / 60 % 60),
+                              static_cast<int>(seconds % 60), static_cast<int>(since_midnight % second_ms));
     }
     plain = {day, offset};
   }
@@ -132,7 +135,8 @@ Result<Millis> TimeParser::parse(std::string_view cleaned) {
   Wall wall;
   std::string_view text = cleaned;
   const size_t digits = text.find_first_not_of("0123456789");
-  if (digits == std::string_view::npos || (text[digits] == '.' && text.find_first_not_of("0123456789", digits + 1) == std::string_view::npos)) {
+  if (digits == std::string_view::npos ||
+      (text[digits] == '.' && text.find_first_not_of("0123456789", digits + 1) == std::string_view::npos)) {
     double value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value);
     const size_t whole = std::min(digits, text.size());
@@ -140,8 +144,10 @@ Result<Millis> TimeParser::parse(std::string_view cleaned) {
       std::string_view rest = text;
       const int year = take_number(rest, 4), month = take_number(rest, 2), day = take_number(rest, 2);
       if (set_day(year, month, day, wall.day)) {
-        const int hour = std::max(take_number(rest, 2), 0), minute = std::max(take_number(rest, 2), 0), second = std::max(take_number(rest, 2), 0);
-        if (hour < 24 && minute < 60 && second < 61) return at(wall.day, hour * hour_ms + minute * minute_ms + second * second_ms);
+        const int hour = std::max(take_number(rest, 2), 0), minute = std::max(take_number(rest, 2), 0),
+                  second = std::max(take_number(rest, 2), 0);
+        if (hour < 24 && minute < 60 && second < 61)
+          return at(wall.day, hour * hour_ms + minute * minute_ms + second * second_ms);
       }
     } else if (whole <= 6 && value >= 1 && value < 200'000) {  // Days of a spreadsheet.
       const auto seconds = std::llround(value * 86'400);

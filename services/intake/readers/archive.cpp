@@ -47,7 +47,8 @@ class MemberSource : public ByteSource {
     const la_ssize_t count = archive_read_data(zip_, to, size);
     if (count < 0) {
       const char* why = archive_error_string(zip_);
-      return fail(Code::data_loss, "{}: this member of the zip is damaged or locked ({})", name_, why != nullptr ? why : "unreadable");
+      return fail(Code::data_loss, "{}: this member of the zip is damaged or locked ({})", name_,
+                  why != nullptr ? why : "unreadable");
     }
     totals_.inflated += static_cast<uint64_t>(count);
     TRY_VOID(check_inflated(name_, totals_.packed, totals_.inflated));

@@ -28,8 +28,8 @@ struct ArchiveMember {
 // The members that are files, in the order of the archive. Fails on one that is no zip or has too many members.
 Result<std::vector<ArchiveMember>> list_members(const ArchiveInput& input);
 
-// Reads the members whose name `wanted` likes, one after the other. A member that is damaged or locked is told to `spoilt`, and the
-// others go on; `each` fails only for what ends the whole import.
+// Reads the members whose name `wanted` likes, one after the other. A member that is damaged or locked is told to `spoilt`, and
+// the others go on; `each` fails only for what ends the whole import.
 Result<void> read_members(const ArchiveInput& input, const std::function<bool(const ArchiveMember&)>& wanted,
                           const std::function<Result<void>(const ArchiveMember&, std::unique_ptr<ByteSource>)>& each,
                           const std::function<void(const ArchiveMember&, const std::string& why)>& spoilt);

@@ -17,7 +17,8 @@ class PlainSource : public ByteSource {
   PlainSource(File file, std::string name) : file_(std::move(file)), name_(std::move(name)) {}
   Result<size_t> read(char* to, size_t size) override {
     const size_t count = std::fread(to, 1, size, file_.get());
-    if (count == 0 && std::ferror(file_.get())) return fail(Code::data_loss, "{}: cannot be read: {}", name_, std::strerror(errno));
+    if (count == 0 && std::ferror(file_.get()))
+      return fail(Code::data_loss, "{}: cannot be read: {}", name_, std::strerror(errno));
     consumed_ += count;
     return count;
   }
@@ -108,17 +109,22 @@ std::string refuse_content(std::string_view head) {
       {"\x89PNG", "a picture"},
       {"\xff\xd8\xff", "a picture"},
       {"GIF8", "a picture"},
-      {"\x7f" "ELF", "a program"},
+      {"\x7f"
+       "ELF",
+       "a program"},
       {"Rar!", "a RAR archive; unpack it and import what is in it"},
       {"7z\xbc\xaf", "a 7z archive; unpack it and import what is in it"},
       {"BZh", "a bzip2 file; unpack it and import what is in it"},
-      {"\xfd" "7zXZ", "an xz file; unpack it and import what is in it"},
+      {"\xfd"
+       "7zXZ",
+       "an xz file; unpack it and import what is in it"},
       {"SQLite format 3", "a database; export the table as CSV or XLSX"},
   };
   for (const auto& [magic, what] : known)
     if (head.starts_with(magic)) return what;
   std::string_view text = head;
-  while (!text.empty() && (static_cast<unsigned char>(text.front()) <= ' ' || static_cast<unsigned char>(text.front()) >= 0xbb)) text.remove_prefix(1);
+  while (!text.empty() && (static_cast<unsigned char>(text.front()) <= ' ' || static_cast<unsigned char>(text.front()) >= 0xbb))
+    text.remove_prefix(1);
   for (const char* mark : {"<html", "<HTML", "<!DOCTYPE", "<!doctype", "<table", "<?xml"})
     if (text.starts_with(mark)) return "a page of HTML or XML; export the table as CSV or XLSX";
   if (head.starts_with("\xff\xfe") || head.starts_with("\xfe\xff")) return {};
@@ -127,7 +133,8 @@ std::string refuse_content(std::string_view head) {
     zeros += c == 0;
     controls += c < 9 || (c > 13 && c < 32);
   }
-  const bool utf16 = zeros * 3 > head.size() && zeros * 3 < head.size() * 2;  // UTF-16 without a mark has a zero in each ASCII letter.
+  const bool utf16 =
+      zeros * 3 > head.size() && zeros * 3 < head.size() * 2;  // UTF-16 without a mark has a zero in each ASCII letter.
   if (!utf16 && controls * 200 > head.size()) return "binary data; export the table as CSV or XLSX";
   return {};
 }
@@ -137,7 +144,8 @@ Result<Opened> open_bytes(const std::string& path, std::string_view name) {
   if (!file) return fail(Code::not_found, "{}: cannot be opened: {}", name, std::strerror(errno));
   char head[4096];
   const size_t count = std::fread(head, 1, sizeof head, file.get());
-  if (count == 0 && std::ferror(file.get())) return fail(Code::invalid_argument, "{}: cannot be read: {}", name, std::strerror(errno));
+  if (count == 0 && std::ferror(file.get()))
+    return fail(Code::invalid_argument, "{}: cannot be read: {}", name, std::strerror(errno));
   if (count == 0) return fail(Code::invalid_argument, "{}: the file is empty; export it again", name);
   Opened opened;
   std::fseek(file.get(), 0, SEEK_END);

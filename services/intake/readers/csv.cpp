@@ -166,8 +166,10 @@ const char* CsvReader::split(const char* begin, const char* end, Row& row) {
       if (after < end && *after == '\n' && text_end > p && text_end[-1] == '\r') --text_end;
       row.cells.emplace_back(p, static_cast<size_t>(text_end - p));
     }
-    if (after < end && *after == '\r' && after + 1 < end && after[1] == '\n') ++after;
-    else if (after < end && *after == '\r') return after + 1 == end && !ended_ ? nullptr : (++row_lines_, after + 1);
+    if (after < end && *after == '\r' && after + 1 < end && after[1] == '\n')
+      ++after;
+    else if (after < end && *after == '\r')
+      return after + 1 == end && !ended_ ? nullptr : (++row_lines_, after + 1);
     if (after == end) {
       if (!ended_ || trouble_) return nullptr;
       row_lines_ += 1;

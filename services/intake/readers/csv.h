@@ -39,11 +39,11 @@ class CsvReader : public RowReader {
 
   std::unique_ptr<ByteSource> source_;
   std::string buffer_;
-  size_t at_ = 0;          // What was read up to here.
-  size_t row_at_ = 0;      // Where the last row began.
-  uint64_t line_ = 1;      // The line at at_.
-  uint64_t row_line_ = 1;  // The line on which the last row began.
-  uint64_t row_lines_ = 0; // Line breaks in the row that was split.
+  size_t at_ = 0;           // What was read up to here.
+  size_t row_at_ = 0;       // Where the last row began.
+  uint64_t line_ = 1;       // The line at at_.
+  uint64_t row_line_ = 1;   // The line on which the last row began.
+  uint64_t row_lines_ = 0;  // Line breaks in the row that was split.
   bool ended_ = false;
   char delimiter_ = ',';
   bool utf8_mark_ = false, utf16_ = false;

@@ -15,7 +15,11 @@ using Byte = unsigned char;
 // The length of the UTF-8 sequence at the front: 0 = not one, -1 = torn at the end.
 int utf8_sequence(const Byte* p, const Byte* end) {
   const Byte lead = *p;
-  const int size = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  const int size = lead < 0x80                   ? 1
+                   : lead >= 0xc2 && lead < 0xe0 ? 2
+                   : lead >= 0xe0 && lead < 0xf0 ? 3
+                   : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                 : 0;
   for (int index = 1; index < size; ++index) {
     if (p + index == end) return -1;
     if ((p[index] & 0xc0) != 0x80) return 0;
@@ -150,8 +154,8 @@ Gb18030::~Gb18030() { ucnv_close(impl_->converter); }
 bool Gb18030::append_utf8(std::string_view bytes, std::string& to) {
   impl_->wide.resize(bytes.size() + 4);
   UErrorCode code = U_ZERO_ERROR;
-  const int32_t units = ucnv_toUChars(impl_->converter, impl_->wide.data(), static_cast<int32_t>(impl_->wide.size()), bytes.data(),
-                                      static_cast<int32_t>(bytes.size()), &code);
+  const int32_t units = ucnv_toUChars(impl_->converter, impl_->wide.data(), static_cast<int32_t>(impl_->wide.size()),
+                                      bytes.data(), static_cast<int32_t>(bytes.size()), &code);
   if (U_FAILURE(code)) return false;
   const size_t before = to.size();
   to.resize(before + static_cast<size_t>(units) * 3);

@@ -12,10 +12,10 @@
 namespace xundian::intake {
 
 struct Row {
-  uint64_t line = 0;                     // Counts the lines of the file (of a workbook: the rows of the sheet) from 1.
-  std::vector<std::string_view> cells;   // UTF-8; they hold until the next row is read.
-  std::string fault;                     // Not empty: the row cannot be used, and why.
-  bool spans_lines = false;              // A quoted line break stands in it.
+  uint64_t line = 0;                    // Counts the lines of the file (of a workbook: the rows of the sheet) from 1.
+  std::vector<std::string_view> cells;  // UTF-8; they hold until the next row is read.
+  std::string fault;                    // Not empty: the row cannot be used, and why.
+  bool spans_lines = false;             // A quoted line break stands in it.
 };
 
 class RowReader {

@@ -31,7 +31,9 @@ struct SheetText {
 // Collects the attributes of an element until it opens.
 class Handler : public orcus::sax_handler {
  public:
-  void attribute(const orcus::sax::parser_attribute& attribute) { attributes_.insert_or_assign(std::string(attribute.name), std::string(attribute.value)); }
+  void attribute(const orcus::sax::parser_attribute& attribute) {
+    attributes_.insert_or_assign(std::string(attribute.name), std::string(attribute.value));
+  }
 
  protected:
   std::string take(std::string_view name) {
@@ -203,15 +205,16 @@ std::string target_path(std::string_view target) {
 }  // namespace
 
 bool is_workbook(const std::vector<ArchiveMember>& members) {
-  return std::any_of(members.begin(), members.end(), [](const ArchiveMember& member) { return member.name == "xl/workbook.xml"; });
+  return std::any_of(members.begin(), members.end(),
+                     [](const ArchiveMember& member) { return member.name == "xl/workbook.xml"; });
 }
 
 Result<std::vector<Sheet>> open_workbook(const ArchiveInput& input) {
   std::map<std::string, std::string> parts;
   std::string spoilt;
   const auto wanted = [](const ArchiveMember& member) {
-    return member.name == "xl/workbook.xml" || member.name == "xl/_rels/workbook.xml.rels" || member.name == "xl/sharedStrings.xml" ||
-           (member.name.starts_with("xl/worksheets/") && member.name.ends_with(".xml"));
+    return member.name == "xl/workbook.xml" || member.name == "xl/_rels/workbook.xml.rels" ||
+           member.name == "xl/sharedStrings.xml" || (member.name.starts_with("xl/worksheets/") && member.name.ends_with(".xml"));
   };
   const auto keep = [&](const ArchiveMember& member, std::unique_ptr<ByteSource> source) -> Result<void> {
     parts[member.name] = TRY(read_all(*source));
