@@ -136,7 +136,7 @@ query::v1::WeighedFact Weigher::weigh(const IntakeFold* fold, std::string_view s
       lifted.set_part(part);
       lifted.set_rank(rank);
       newer.push_back({part, {rank, version.digest}, import_id, version.rank});
-    } else if (version > held.version && !(is_default(fact) && held.version != Version{})) {
+    } else if (version > held.version && !(is_default(fact) && !own_content && held.version != Version{})) {
       weighed.set_say(true);
       newer.push_back({part, version, import_id, own_content});
     } else if (other != nullptr && other->import_id != import_id && version == held.version) {

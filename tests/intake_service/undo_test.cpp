@@ -55,6 +55,10 @@ TEST(Undo, OfTheFirstImportLeavesNothing) {
   EXPECT_TRUE(world.fold().stores().all().empty());
   EXPECT_EQ(world.import(import_a(), 2).total().new_facts(), 3u);
   EXPECT_EQ(world.fold().stores().all().size(), 1u);
+  // And so on: a store is taken back as often as it is made.
+  EXPECT_EQ(world.undo(2).withdrawn(), 3u);
+  EXPECT_TRUE(world.merged().empty());
+  EXPECT_TRUE(world.fold().stores().all().empty());
 }
 
 TEST(Undo, CanBeDoneOnce) {
