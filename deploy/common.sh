@@ -41,6 +41,7 @@ install_packages() {
 build() {
   local preset=$1
   shift
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1  # Another checkout of the same sources finds what this one compiled.
   (cd "$root" && cmake --preset "$preset" >"/tmp/xundian-configure.$$" 2>&1) || {
     cat "/tmp/xundian-configure.$$" >&2
     die "cmake could not configure the preset $preset"

@@ -163,9 +163,15 @@ Result<v1::UndoImportResponse> Api::undo_import(const Call& call, const v1::Undo
   if (request.import_id() == 0) return fail(Code::invalid_argument, "no import is named; xundian status lists them");
   query::v1::UndoImportRequest question;
   question.set_import_id(request.import_id());
-  const auto undone = TRY(services_.ask_as<query::v1::UndoImportResponse>("intake", "UndoImport", question, call.left_ms(deadline_max_ms)));
-  response.set_withdrawn(undone.withdrawn());
-  response.set_restored(undone.restored());
+  const auto started = TRY(services_.ask_as<query::v1::UndoImportResponse>("intake", "UndoImport", question, call.left_ms(deadline_max_ms)));
+  query::v1::GetImportRequest ask;
+  ask.set_job(started.job());
+  for (query::v1::GetImportResponse state; !state.done(); std::this_thread::sleep_for(std::chrono::milliseconds(20))) {
+    state = TRY(services_.ask_as<query::v1::GetImportResponse>("intake", "GetImport", ask, call.left_ms(deadline_max_ms)));
+    if (state.done() && !state.error().empty()) return fail(static_cast<Code>(state.error_code()), "{}", state.error());
+    response.set_withdrawn(state.withdrawn());
+    response.set_restored(state.restored());
+  }
   remember(call, "UndoImport", request.request_id(), response);
   return response;
 }

@@ -40,6 +40,12 @@ v1::Fact tick_fact(Millis time) {
   return fact;
 }
 
+// A folder named "@STORE" says whose files lie in it; empty = it does not.
+std::string store_of_folder(const std::string& path) {
+  const std::string folder = fs::absolute(path).parent_path().filename();
+  return folder.size() > 1 && folder.front() == '@' ? folder.substr(1) : std::string();
+}
+
 class ImportJob {
  public:
   ImportJob(const Task& task, Outside& outside, const std::function<ImportFile>& read, const Watch& watch)
@@ -113,7 +119,7 @@ class ImportJob {
     ImportOptions options;
     options.format = task_.import.format();
     options.mapping_path = task_.import.mapping_path();
-    options.store = task_.import.store();
+    options.store = task_.import.store().empty() ? store_of_folder(path.path) : task_.import.store();
     options.buyer = [this](std::string_view platform, std::string_view buyer) { return buyer_key_->hash(platform, buyer); };
     options.buyer_key_id = buyer_key_->id();
     options.import_id = task_.id;

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "common/mix_hash.h"
 #include "common/order_scan.h"
 #include "common/rules.h"
 #include "common/service.h"
@@ -173,7 +174,7 @@ class State final : public Fold {
   std::vector<Pool> pools_;
   std::map<std::string, PoolId> pool_ids_;
   std::deque<Sku> skus_;
-  tsl::robin_map<uint64_t, SkuId> sku_ids_;            // By pool and name.
+  tsl::robin_map<uint64_t, SkuId, MixHash> sku_ids_;   // By pool and name.
   tsl::robin_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.
   std::map<Key, Unshipped> unshipped_;
   std::set<std::pair<Millis, Key>> timers_;  // Of orders that wait to be shipped.

@@ -11,6 +11,7 @@
 
 #include "common/bytes.h"
 #include "common/hash.h"
+#include "common/mix_hash.h"
 
 namespace xundian::metrics {
 
@@ -49,15 +50,6 @@ class Texts {
   };
   std::deque<std::string> texts_;  // A deque, so that the views in ids_ stay true.
   tsl::robin_map<std::string_view, TextId, TextHash> ids_;
-};
-
-// Spreads small numbers and pairs of them over a table.
-struct MixHash {
-  size_t operator()(uint64_t number) const {
-    number ^= number >> 32;
-    number *= 0x9e3779b97f4a7c15;
-    return number ^ number >> 29;
-  }
 };
 
 // Things by their keys. A thing keeps its index and its address for life. The directory lies in shards, so that no fact waits

@@ -180,8 +180,8 @@ std::vector<std::string> scenario_files() {
   return files;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Scenario, testing::ValuesIn(scenario_files()), [](const auto& info) {
-  std::string name = info.param.substr(0, info.param.size() - 4);
+INSTANTIATE_TEST_SUITE_P(All, Scenario, testing::ValuesIn(scenario_files()), [](const auto& parameter) {
+  std::string name = parameter.param.substr(0, parameter.param.size() - 4);
   std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
   return name;
 });
