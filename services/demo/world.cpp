@@ -43,7 +43,7 @@ const std::vector<Kind>& kinds() {
       {"tmall-tea", "tmall", "清和茶叶专卖店", "CNY", "Asia/Shanghai", 1.0, {"龙井", "普洱", "铁观音", "白茶", "茉莉花茶", "茶具套装"}, {"阿梅", "阿竹"}},
       {"jd-audio", "jd", "回声数码京东店", "CNY", "Asia/Shanghai", 1.2, {"降噪耳机", "蓝牙音箱", "麦克风", "声卡", "耳机套", "充电盒"}, {"客服01", "客服02"}},
       {"douyin-snack", "douyin", "辣辣零食铺", "CNY", "Asia/Shanghai", 2.0, {"辣条", "牛肉干", "坚果礼盒", "海苔", "锅巴", "凤爪"}, {"小满", "小暑"}},
-      {"shopify-outdoor", "shopify", "Northfold Outdoor", "USD", "America/New_York", 0.6, {"Tent", "Headlamp", "Stove", "Dry bag", "Sleeping pad"}, {"Ann", "Bo"}},
+      {"shopify-outdoor", "shopify", "Northfold Outdoor", "USD", "Asia/Shanghai", 0.6, {"Tent", "Headlamp", "Stove", "Dry bag", "Sleeping pad"}, {"Ann", "Bo"}},
   };
   return all;
 }

@@ -6,7 +6,8 @@ namespace xundian::intake {
 
 namespace {
 
-// What a format takes for granted of a store is as of the first millisecond there is, and yields to all that is known.
+// What a format takes for granted of a store is as of the first millisecond there is, and yields to all that is known: also to what
+// another format of its rank took for granted before, which differs in the day of that import alone.
 bool is_default(const FactView& fact) {
   return fact.kind() == v1::Fact::kStoreState && rank_parts(fact.head().rank).as_of_ms <= 1;
 }
@@ -136,7 +137,7 @@ query::v1::WeighedFact Weigher::weigh(const IntakeFold* fold, std::string_view s
       lifted.set_part(part);
       lifted.set_rank(rank);
       newer.push_back({part, {rank, version.digest}, import_id, version.rank});
-    } else if (version > held.version && !(is_default(fact) && !own_content && held.version != Version{})) {
+    } else if (version > held.version && !(is_default(fact) && !own_content && version.rank <= held.version.rank)) {
       weighed.set_say(true);
       newer.push_back({part, version, import_id, own_content});
     } else if (other != nullptr && other->import_id != import_id && version == held.version) {

@@ -305,6 +305,7 @@ Result<const std::string*> TableImport::store_of() {
   fact.set_store(store_);
   fact.set_key(store_);
   fact.set_as_of_ms(1);  // What a format takes for granted gives way to anything that anybody says.
+  fact.set_source_rank(mapping_->platform == "other" ? 0 : 1);  // And to a format that knows its platform.
   fact.set_source(mapping_->format);
   fact.set_import_id(options_.import_id);
   v1::StoreState& state = *fact.mutable_store_state();
