@@ -168,6 +168,7 @@ Result<bool> Runner::turn(Bus& bus) {
   if (bus.link->welcome().next_position() > bus.known_end) bus.known_end = bus.link->welcome().next_position();
   if (bus.position < bus.known_end && bus.link->may_send()) TRY_VOID(fold_some(bus));
   ask_for_wakes(bus);
+  TRY_VOID(bus.link->turn(steady_ms()));  // What was said goes out before the loop rests.
   return bus.position < bus.known_end && bus.link->may_send();
 }
 

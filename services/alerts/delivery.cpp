@@ -125,12 +125,13 @@ void Delivery::Work::ask() {
   asked_ms = wall_ms();
   ask_at_ms = asked_ms + ask_at_least_ms;
   if (asked_ms >= look_around_ms) {  // Instances may come and go.
-    look_around_ms = asked_ms + 5'000;
     std::error_code ignored;
     for (const auto& entry : std::filesystem::directory_iterator(home->path("run"), ignored)) {
       const std::string name = entry.path().filename();
       if (name.starts_with("alerts.") && name.ends_with(".query")) clients.try_emplace(name, home->endpoint(name));
     }
+    look_around_ms = asked_ms + (clients.empty() ? 0 : 5'000);
+    if (clients.empty()) ask_at_ms = asked_ms + 50;  // They are starting.
   }
   query::v1::ListDueNoticesRequest request;
   request.set_now_ms(asked_ms);

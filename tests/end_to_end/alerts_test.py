@@ -85,6 +85,7 @@ class Alerts(unittest.TestCase):
             finally:
                 watcher.terminate()
                 watcher.communicate()
+            print(home.logs()) if os.environ.get("LOGS") else None
             self.assertIn("below_reorder_point", line)
             # The first attempt was refused; the second carries the same id.
             self.assertTrue(receiver.wait_for(2), home.logs())
