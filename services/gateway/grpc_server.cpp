@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "common/log.h"
+#include "grpc/health/v1/health.pb.h"
 #include "xundian/gateway/v1/gateway_service.grpc.pb.h"
 
 namespace xundian::gateway {
@@ -182,6 +183,8 @@ GrpcServer::~GrpcServer() { stop(); }
 int GrpcServer::port() const { return impl_->port; }
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const Settings& settings, Door& door) {
+  // Reflection names the health service; this makes its description known to it.
+  (void)::grpc::health::v1::HealthCheckRequest::descriptor();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   auto impl = std::make_unique<Impl>(door, static_cast<size_t>(settings.workers));
