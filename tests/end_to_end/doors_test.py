@@ -1,4 +1,4 @@
-"""The doors as other people's programs use them: buf curl over gRPC and over Connect, plain curl, and nobody without a token."""
+"""Catalogue N4. The doors as other people's programs use them: buf curl over gRPC and over Connect, plain curl, and nobody without a token."""
 
 import json
 import subprocess
