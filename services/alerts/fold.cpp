@@ -216,11 +216,30 @@ Millis State::next_wake() const {
 
 namespace {
 
+// Field by field: what lies between the fields of a struct is chance.
+void save_ack(std::string& bytes, const Ack& ack) {
+  append(bytes, ack.version);
+  append(bytes, static_cast<uint8_t>(ack.given));
+  append(bytes, ack.episode);
+  append(bytes, static_cast<uint32_t>(ack.severity));
+  append(bytes, ack.until_ms);
+}
+
+Ack take_ack(ByteReader& bytes) {
+  Ack ack;
+  ack.version = bytes.take<Version>();
+  ack.given = bytes.take<uint8_t>() != 0;
+  ack.episode = bytes.take<uint32_t>();
+  ack.severity = static_cast<v1::Severity>(bytes.take<uint32_t>());
+  ack.until_ms = bytes.take<Millis>();
+  return ack;
+}
+
 void save_alert(std::string& bytes, const Alert& alert) {
   append_text(bytes, alert.store);
   append_text(bytes, alert.finding.SerializeAsString());
   append(bytes, alert.finding_cause);
-  append(bytes, alert.ack);
+  save_ack(bytes, alert.ack);
   const Standing& standing = alert.standing;
   append_text(bytes, standing.terms.SerializeAsString());
   append(bytes, standing.cause);
@@ -228,7 +247,10 @@ void save_alert(std::string& bytes, const Alert& alert) {
        {static_cast<uint32_t>(standing.told), standing.told_episode, static_cast<uint32_t>(standing.told_severity)})
     append(bytes, number);
   append(bytes, static_cast<uint32_t>(standing.turns.size()));
-  for (const Turn& turn : standing.turns) append(bytes, turn);
+  for (const Turn& turn : standing.turns) {
+    append(bytes, turn.changed_ms);
+    append(bytes, static_cast<uint8_t>(turn.turned));
+  }
   append(bytes, alert.due);
   append(bytes, alert.notice_change);
   append(bytes, static_cast<uint32_t>(alert.outcomes.size()));
@@ -248,14 +270,17 @@ bool load_alert(ByteReader& bytes, Alert& alert) {
   alert.store = bytes.take_text();
   if (!take_message(bytes, alert.finding)) return false;
   alert.finding_cause = bytes.take<uint64_t>();
-  alert.ack = bytes.take<Ack>();
+  alert.ack = take_ack(bytes);
   Standing& standing = alert.standing;
   if (!take_message(bytes, standing.terms)) return false;
   standing.cause = bytes.take<uint64_t>();
   standing.told = static_cast<v1::Condition>(bytes.take<uint32_t>());
   standing.told_episode = bytes.take<uint32_t>();
   standing.told_severity = static_cast<v1::Severity>(bytes.take<uint32_t>());
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) standing.turns.push_back(bytes.take<Turn>());
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const Millis changed_ms = bytes.take<Millis>();
+    standing.turns.push_back({changed_ms, bytes.take<uint8_t>() != 0});
+  }
   alert.due = bytes.take<Millis>();
   alert.notice_change = bytes.take<uint32_t>();
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
