@@ -138,6 +138,8 @@ class ImportJob {
           });
         });
     TRY_VOID(failed_);
+    // A file that is too large to be true is unusable; trying later will not help.
+    if (!reports && reports.error().code == Code::resource_exhausted) reports.error().code = Code::invalid_argument;
     if (!reports) return tl::unexpected(reports.error());
     path.reports = std::move(*reports);
     rows_ = rows_before;
