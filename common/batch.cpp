@@ -65,7 +65,7 @@ Result<BatchView> BatchView::open(std::string_view bytes) {
 
 std::vector<BatchRun> BatchView::runs() const {
   std::vector<BatchRun> runs(is_control() ? 0 : header_.run_count);
-  std::memcpy(runs.data(), payload().data(), runs.size() * sizeof(BatchRun));
+  if (!runs.empty()) std::memcpy(runs.data(), payload().data(), runs.size() * sizeof(BatchRun));
   return runs;
 }
 
