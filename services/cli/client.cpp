@@ -27,6 +27,13 @@ std::shared_ptr<grpc::ChannelCredentials> credentials() {
 
 }  // namespace
 
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  if (!file || !(text << file.rdbuf())) return fail(Code::invalid_argument, "{} cannot be read", path);
+  return text.str();
+}
+
 Result<Environment> read_environment() {
   Environment environment;
   environment.home = from_environment("XUNDIAN_HOME", "./var");

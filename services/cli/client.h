@@ -25,6 +25,9 @@ struct Environment {
 };
 Result<Environment> read_environment();
 
+// All bytes of a file.
+Result<std::string> read_file(const std::string& path);
+
 inline constexpr Millis call_timeout_ms = 30'000;
 
 class Client {

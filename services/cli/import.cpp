@@ -5,7 +5,6 @@
 
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "common/clock.h"
@@ -20,13 +19,6 @@ using Stub = v1::GatewayService::Stub;
 
 constexpr Millis folded_timeout_ms = 600'000;
 constexpr int rounds_max = 4;  // Facts, findings about them, alerts about these, and one to see that it is quiet.
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  if (!file || !(text << file.rdbuf())) return fail(Code::invalid_argument, "{} cannot be read", path);
-  return text.str();
-}
 
 // The gateway reads files of its own machine by their paths; others are sent.
 bool gateway_is_here() {

@@ -2,8 +2,6 @@
 #include <openssl/rand.h>
 
 #include <charconv>
-#include <fstream>
-#include <sstream>
 
 #include "common/time.h"
 #include "services/cli/commands.h"
@@ -14,13 +12,6 @@ namespace xundian::cli {
 namespace {
 
 using Stub = v1::GatewayService::Stub;
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  if (!file || !(text << file.rdbuf())) return fail(Code::invalid_argument, "{} cannot be read", path);
-  return text.str();
-}
 
 Result<facts::v1::Severity> parse_severity(const std::string& name) {
   const char* names[] = {"", "info", "warning", "high", "critical"};

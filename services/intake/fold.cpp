@@ -5,12 +5,6 @@
 
 namespace xundian::intake {
 
-namespace {
-
-constexpr uint32_t done_aspect = 1, undone_aspect = 2;
-
-}  // namespace
-
 std::optional<uint64_t> content_rank(const FactView& fact) {
   if (revision_of(fact.head().rank) == 0) return std::nullopt;
   FieldScan scan(fact.body());

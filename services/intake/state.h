@@ -29,6 +29,9 @@ void for_each_part(const FactView& fact, Visit&& visit) {
   for (uint32_t line = 0; line < fact.line_count(); ++line) visit(part_of_line(fact.line_id(line)), fact.line_version(line));
 }
 
+// The aspects of an ImportState.
+inline constexpr uint32_t done_aspect = 1, undone_aspect = 2;
+
 // Undos say odd revisions; what is said anew after an undo is lifted to the even one above.
 inline constexpr uint64_t revision_max = 15;
 inline constexpr uint64_t revision_of(uint64_t rank) { return rank & revision_max; }

@@ -12,8 +12,6 @@ namespace xundian::intake {
 namespace {
 
 constexpr size_t read_bytes = 4u << 20;
-constexpr uint32_t undone_aspect = 2;  // Of ImportState.
-
 // What was said of a part.
 struct Statement {
   Version version;  // That of its content, whatever rank it was lifted to.

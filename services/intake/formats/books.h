@@ -46,6 +46,14 @@ std::unique_ptr<Book> chat_message_book(const TableFrame& frame);
 std::unique_ptr<Book> listing_book(const TableFrame& frame);
 std::unique_ptr<Book> make_book(RecordKind kind, const TableFrame& frame);
 
+// Of several times the first, of several texts the least, whatever the order of the rows; nothing is less than anything.
+inline void keep_first(Millis& kept, Millis time) {
+  if (time != 0 && (kept == 0 || time < kept)) kept = time;
+}
+inline void keep_text(std::string& kept, std::string_view text) {
+  if (!text.empty() && (kept.empty() || text < kept)) kept = text;
+}
+
 // Numbers equal hashes from 1, so that each line has an id of its own: "53ae…#2".
 std::string line_id_of(uint64_t content, uint32_t ordinal);
 

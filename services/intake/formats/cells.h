@@ -12,6 +12,8 @@
 
 namespace xundian::intake {
 
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 // A cell without what surrounds its text: blanks, tabs, a byte order mark, ="…", an apostrophe in front.
 std::string_view clean(std::string_view cell);
 // One of the words for nothing: empty, "-", "--", "null", "n/a", "#REF!" …

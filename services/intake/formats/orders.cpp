@@ -42,14 +42,6 @@ struct Order {
   std::vector<Line> lines;
 };
 
-void keep_first(Millis& kept, Millis time) {
-  if (time != 0 && (kept == 0 || time < kept)) kept = time;
-}
-// Of several texts the least, whatever the order of the rows.
-void keep_text(std::string& kept, std::string_view text) {
-  if (!text.empty() && (kept.empty() || text < kept)) kept = text;
-}
-
 constexpr uint32_t bit(uint32_t aspect) { return 1u << aspect; }
 constexpr uint32_t placed_bit = bit(1), paid_bit = bit(2), status_bit = bit(3), shipped_bit = bit(4), received_bit = bit(5),
                    closed_bit = bit(6), refunded_bit = bit(7), note_bit = bit(8);

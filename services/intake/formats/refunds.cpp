@@ -10,7 +10,7 @@ namespace xundian::intake {
 
 namespace {
 
-struct Line {
+struct RefundLine {
   std::string sku;
   int64_t quantity = 0, amount_micros = 0;
   auto tie() const { return std::tie(sku, quantity, amount_micros); }
@@ -22,15 +22,8 @@ struct Refund {
   std::optional<int64_t> amount_micros;
   Millis opened_ms = 0, deadline_ms = 0, settled_ms = 0, modified_ms = 0, newest_ms = 0;
   bool states_opening = false, states_status = false;
-  std::vector<Line> lines;
+  std::vector<RefundLine> lines;
 };
-
-void keep_first(Millis& kept, Millis time) {
-  if (time != 0 && (kept == 0 || time < kept)) kept = time;
-}
-void keep_text(std::string& kept, std::string_view text) {
-  if (!text.empty() && (kept.empty() || text < kept)) kept = text;
-}
 
 class RefundBook : public Book {
  public:
@@ -90,7 +83,7 @@ class RefundBook : public Book {
   static Result<void> read_line(RowView& view, Refund& row) {
     const auto quantity = TRY(view.count(Field::quantity));
     if (!quantity) return {};
-    Line line;
+    RefundLine line;
     line.quantity = std::abs(*quantity);  // A cancellation is written as a negative sale.
     line.sku = TRY(view.id(Field::sku, "SKU"));
     const auto amount = TRY(view.money(Field::line_amount));
@@ -113,7 +106,7 @@ class RefundBook : public Book {
     refund.modified_ms = std::max(refund.modified_ms, row.modified_ms);
     refund.newest_ms = std::max(refund.newest_ms, row.newest_ms);
     if (std::tie(row.rank, row.status) > std::tie(refund.rank, refund.status)) refund.rank = row.rank, refund.status = row.status;
-    for (Line& line : row.lines) refund.lines.push_back(std::move(line));
+    for (RefundLine& line : row.lines) refund.lines.push_back(std::move(line));
   }
 
   void say(Refund& refund) {
@@ -126,9 +119,9 @@ class RefundBook : public Book {
       opened.set_opened_ms(refund.opened_ms);
       opened.set_deadline_ms(refund.deadline_ms);
       opened.set_reason(refund.reason);
-      std::sort(refund.lines.begin(), refund.lines.end(), [](const Line& a, const Line& b) { return a.tie() < b.tie(); });
+      std::sort(refund.lines.begin(), refund.lines.end(), [](const RefundLine& a, const RefundLine& b) { return a.tie() < b.tie(); });
       int64_t sum = 0;
-      for (Line& line : refund.lines) {
+      for (RefundLine& line : refund.lines) {
         sum += line.amount_micros;
         v1::RefundLine& said = *opened.add_lines();
         said.set_sku(std::move(line.sku));

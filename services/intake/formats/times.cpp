@@ -8,7 +8,6 @@ namespace xundian::intake {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Takes the number at the front; -1 if there is none.
 int take_number(std::string_view& text, size_t digits_max) {
