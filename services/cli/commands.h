@@ -47,7 +47,7 @@ struct ReportOptions {
   bool json = false;
 };
 struct RuleOptions {
-  std::string file, set;
+  std::string file, set, from, to;
   bool json = false;
 };
 struct SubscriberOptions {
@@ -77,6 +77,7 @@ int morning_report(const ReportOptions& options);
 int list_rules(bool json);
 int check_rules(const RuleOptions& options);
 int put_rules(const RuleOptions& options);
+int rehearse_rules(const RuleOptions& options);
 int list_subscribers(bool json);
 int set_subscriber(const SubscriberOptions& options);
 int fingerprint(bool json);
@@ -113,6 +114,7 @@ Json import_json(const v1::ImportFileResponse& result);
 Json metrics_json(const std::vector<v1::MetricRow>& rows, const google::protobuf::Timestamp* as_of, const std::vector<std::string>& missing);
 Json status_json(const v1::GetStatusResponse& status);
 Json fingerprint_json(const v1::GetFingerprintResponse& answer);
+Json rehearsal_json(const query::v1::RehearseResponse& result);
 Json rules_check_json(uint32_t rules, const google::protobuf::RepeatedPtrField<v1::RuleProblem>& errors);
 Json report_json(const v1::Report& report);
 std::string value_text(const google::protobuf::Value& value, const std::string& unit);

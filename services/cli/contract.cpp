@@ -146,6 +146,22 @@ Json fingerprint_json(const v1::GetFingerprintResponse& answer) {
   return json;
 }
 
+Json rehearsal_json(const query::v1::RehearseResponse& result) {
+  Json json;
+  json.begin_object().key("alerts").begin_array();
+  for (const query::v1::RehearsedAlert& alert : result.alerts()) {
+    json.begin_object().field("rule", alert.rule()).field("store", alert.store()).field("entity", alert.entity());
+    write_time(json.key("fired"), alert.fired());
+    write_time(json.key("resolved"), alert.resolved());
+    json.end_object();
+  }
+  json.end_array().key("per_rule").begin_object();
+  for (const query::v1::RehearsedRule& rule : result.per_rule())
+    json.key(rule.rule()).begin_object().field("alerts", rule.alerts()).field("alerts_now", rule.alerts_now()).end_object();
+  json.end_object().end_object();
+  return json;
+}
+
 Json rules_check_json(uint32_t rules, const google::protobuf::RepeatedPtrField<v1::RuleProblem>& errors) {
   Json json;
   json.begin_object().field("rules", rules).key("errors").begin_array();

@@ -146,6 +146,13 @@ void add_configuration(CLI::App& app, Options& o, int& ended) {
   CLI::App& check = command(rules, "check", "whether a file of rules is right", "  xundian rules check team.toml --json", ended, [&o] { return check_rules(o.rules); });
   check.add_option("FILE", o.rules.file, "the file")->required();
   add_json(check, o.rules.json);
+  CLI::App& rehearse = command(rules, "rehearse", "what alerts a file of rules would have given",
+                               "  xundian rules rehearse team.toml --from 2026-11-01 --to 2026-11-11", ended, [&o] { return rehearse_rules(o.rules); });
+  rehearse.add_option("FILE", o.rules.file, "the file")->required();
+  rehearse.add_option("--from", o.rules.from, "first day, 2026-11-01")->required();
+  rehearse.add_option("--to", o.rules.to, "last day, inclusive")->required();
+  rehearse.add_option("--set", o.rules.set, "the set that it would replace; otherwise \"team\"");
+  add_json(rehearse, o.rules.json);
   CLI::App& put = command(rules, "put", "put a file of rules in force", "  xundian rules put team.toml", ended, [&o] { return put_rules(o.rules); });
   put.add_option("FILE", o.rules.file, "the file")->required();
   put.add_option("--set", o.rules.set, "the set that it replaces; otherwise \"team\"");

@@ -145,6 +145,45 @@ int check_rules(const RuleOptions& options) {
   });
 }
 
+int rehearse_rules(const RuleOptions& options) {
+  return with_client([&](Client& client) -> Result<int> {
+    v1::RehearseRulesRequest request;
+    request.set_set(options.set);
+    request.set_text(TRY(read_file(options.file)));
+    request.set_from(options.from);
+    request.set_to(options.to);
+    v1::RehearseRulesResponse told;
+    {
+      Progress progress("演练 rehearsing");
+      TRY_VOID(client.stream(&Stub::RehearseRules, request, [&](const v1::RehearseRulesResponse& message) {
+        progress.show(message.result().facts_done(), message.result().facts_all(), "");
+        told = message;
+        return true;
+      }));
+    }
+    if (!told.errors().empty()) {
+      if (options.json) print_json(rules_check_json(told.rules(), told.errors()));
+      else print_problems(options.file, told.errors());
+      return wrong_use;
+    }
+    if (options.json) {
+      print_json(rehearsal_json(told.result()));
+      return done;
+    }
+    Table alerts({"触发 Fired", "解除 Resolved", "规则 Rule", "店铺 Store", "对象 Entity"});
+    for (const query::v1::RehearsedAlert& alert : told.result().alerts())
+      alerts.add({local_time_text(alert.fired().seconds()), alert.has_resolved() ? local_time_text(alert.resolved().seconds()) : "–",
+                  alert.rule(), alert.store(), alert.entity()});
+    if (told.result().alerts().empty()) fmt::print("没有告警 No alert would have fired.\n");
+    else fmt::print("{}", alerts.text());
+    Table rules({"规则 Rule", ">演练 Rehearsed", ">现行 In force"});
+    for (const query::v1::RehearsedRule& rule : told.result().per_rule())
+      rules.add({rule.rule(), std::to_string(rule.alerts()), std::to_string(rule.alerts_now())});
+    fmt::print("{}", rules.text());
+    return done;
+  });
+}
+
 int put_rules(const RuleOptions& options) {
   return with_client([&](Client& client) -> Result<int> {
     v1::PutRulesRequest request;

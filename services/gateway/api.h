@@ -112,6 +112,7 @@ class Api {
   std::deque<std::string> remembered_order_;
 
   std::mutex report_mutex_;
+  std::mutex rehearsal_mutex_;  // One at a time: each holds the past in memory.
 };
 
 template <typename Response>

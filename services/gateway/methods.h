@@ -30,8 +30,9 @@
   X(GetFingerprint, get_fingerprint, read, every_store)             \
   X(WaitFolded, wait_folded, read, filtered)
 
-#define XUNDIAN_STREAM_METHODS(X)              \
-  X(WatchAlerts, watch_alerts, read, filtered) \
+#define XUNDIAN_STREAM_METHODS(X)                     \
+  X(WatchAlerts, watch_alerts, read, filtered)        \
+  X(RehearseRules, rehearse_rules, read, every_store) \
   X(ImportFile, import_file, write, every_store)
 
 namespace xundian::gateway {
