@@ -11,7 +11,6 @@
 
 #include "common/clock.h"
 #include "common/pull_reader.h"
-#include "common/snapshot.h"
 
 namespace xundian {
 
@@ -147,7 +146,7 @@ Result<void> Runner::run(const std::function<bool()>& stop) {
     bool more = false;
     for (Bus& bus : buses_) more = TRY(turn(bus)) || more;
     serve_queries();
-    snapshot_if_due(false);
+    snapshot_if_due();
     poll(more);
   }
   // What was said is acknowledged within moments; then the state is kept, so that the next start is quick.
@@ -155,7 +154,7 @@ Result<void> Runner::run(const std::function<bool()>& stop) {
     for (Bus& bus : buses_) TRY_VOID(bus.link->turn(steady_ms()));
     poll(false);
   }
-  snapshot_if_due(true);
+  snapshot_at_the_end();
   return {};
 }
 
@@ -243,18 +242,33 @@ bool Runner::settled() const {
   return true;
 }
 
-void Runner::snapshot_if_due(bool now) {
-  const bool due = now ? folded_ > folded_at_snapshot_ : folded_ - folded_at_snapshot_ >= static_cast<uint64_t>(options_.snapshot_facts);
-  if (!due || !settled() || !replica_->caught_up()) return;
-  const Millis began = steady_ms();
+// A snapshot counts only once everything said up to its offset is acknowledged.
+Result<void> Runner::write_snapshot_now() const {
   Snapshot snapshot{home_.settings().id, definition_.shape, {}, replica_->save()};
   for (const Bus& bus : buses_) snapshot.positions.push_back(bus.position);
-  const auto written = write_snapshot(home_.path("snapshots/" + name_), snapshot);
+  return write_snapshot(home_.path("snapshots/" + name_), snapshot);
+}
+
+void Runner::note_snapshot(bool written) {
+  if (written) spdlog::info("snapshot_written service={} took_ms={}", name_, steady_ms() - snapshot_began_ms_);
+  else spdlog::warn("snapshot_failed service={}; the earlier ones stay", name_);
+}
+
+void Runner::snapshot_if_due() {
+  if (const auto written = snapshot_child_.ended()) note_snapshot(*written);
+  if (folded_ - folded_at_snapshot_ < static_cast<uint64_t>(options_.snapshot_facts) || !settled() || !replica_->caught_up()) return;
+  if (!snapshot_child_.start([this] { return write_snapshot_now(); })) return;
+  snapshot_began_ms_ = steady_ms();
   folded_at_snapshot_ = folded_;
-  if (written)
-    spdlog::info("snapshot_written service={} bytes={} took_ms={}", name_, snapshot.state.size(), steady_ms() - began);
-  else
-    spdlog::warn("snapshot_failed service={} why=\"{}\"", name_, written.error().message);
+}
+
+void Runner::snapshot_at_the_end() {
+  if (const auto written = snapshot_child_.ended(true)) note_snapshot(*written);
+  if (folded_ == folded_at_snapshot_ || !settled() || !replica_->caught_up()) return;
+  snapshot_began_ms_ = steady_ms();
+  const auto written = write_snapshot_now();
+  if (!written) spdlog::warn("snapshot_not_written why=\"{}\"", written.error().message);
+  note_snapshot(written.has_value());
 }
 
 // A method may name the tenant that asks: "tenant|Method".

@@ -11,6 +11,7 @@
 #include "common/producer.h"
 #include "common/query.h"
 #include "common/replica.h"
+#include "common/snapshot.h"
 #include "xundian/query/v1/query.pb.h"
 
 namespace xundian {
@@ -53,7 +54,10 @@ class Runner {
   void poll(bool more);
   void serve_queries();
   bool settled() const;
-  void snapshot_if_due(bool now);
+  void snapshot_if_due();
+  void snapshot_at_the_end();
+  Result<void> write_snapshot_now() const;
+  void note_snapshot(bool written);
   Result<std::string> answer(std::string_view method, std::string_view request);
   query::v1::GetStatusResponse status() const;
   void add_partitions(google::protobuf::RepeatedPtrField<query::v1::PartitionStatus>& partitions) const;
@@ -69,6 +73,8 @@ class Runner {
   std::unique_ptr<QueryServer> queries_;
   Millis started_ms_ = 0;
   uint64_t folded_ = 0, folded_at_snapshot_ = 0;
+  SnapshotChild snapshot_child_;
+  Millis snapshot_began_ms_ = 0;
 };
 
 }  // namespace xundian

@@ -1,7 +1,10 @@
 #include "common/snapshot.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -96,6 +99,28 @@ Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot)
   sync_folder(folder);
   for (size_t index = kept - 1; index < earlier.size(); ++index) fs::remove(earlier[index], error);
   return {};
+}
+
+SnapshotChild::~SnapshotChild() {
+  if (child_ > 0) ::kill(child_, SIGKILL);
+  ended(true);
+}
+
+bool SnapshotChild::start(const std::function<Result<void>()>& write) {
+  if (child_ > 0) return false;
+  const pid_t parent = ::getpid();
+  child_ = ::fork();
+  if (child_ != 0) return child_ > 0;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // Two must never write at once.
+  if (::getppid() != parent) ::_exit(1);
+  ::_exit(write() ? 0 : 1);
+}
+
+std::optional<bool> SnapshotChild::ended(bool wait) {
+  int status = 0;
+  if (child_ <= 0 || ::waitpid(child_, &status, wait ? 0 : WNOHANG) == 0) return std::nullopt;
+  child_ = 0;
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 std::optional<Snapshot> read_snapshot(const std::string& folder, const std::string& home, uint64_t shape) {

@@ -1,6 +1,9 @@
 // Snapshots: a cache of a service's state, so that a start need not replay all. Never the only copy of anything.
 #pragma once
 
+#include <sys/types.h>
+
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +21,20 @@ struct Snapshot {
 
 // Writes a snapshot beside the earlier ones and keeps the newest three. Atomic: a crash leaves the earlier ones.
 Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot);
+// Writes snapshots in a child process: it has the state as it stood when it was made, and the service goes on meanwhile. The child
+// touches neither journal, sockets nor log, and ends with its parent.
+class SnapshotChild {
+ public:
+  ~SnapshotChild();
+  // False: one is at work already, or there can be no process now. `write` runs in the child.
+  bool start(const std::function<Result<void>()>& write);
+  // Nothing: none has ended since the last call. `wait`: until it has.
+  std::optional<bool> ended(bool wait = false);
+
+ private:
+  pid_t child_ = 0;
+};
+
 // The newest that is whole and fits; those that are not are passed over with a line in the log.
 std::optional<Snapshot> read_snapshot(const std::string& folder, const std::string& home, uint64_t shape);
 

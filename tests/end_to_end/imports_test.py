@@ -60,6 +60,21 @@ class Imports(unittest.TestCase):
         self.assertIn("3.51531E+16", rejects)
         self.assertNotIn("甲", rejects)
 
+    def test_second_header_in_mid_file(self):
+        first = "订单编号,买家会员名,总金额,买家实际支付金额,订单状态,订单创建时间,订单付款时间,店铺名称\n"
+        second = "订单编号,店铺名称,订单付款时间,订单创建时间,订单状态,买家实际支付金额,总金额,买家会员名\n"
+        rows = lambda n, day: (str(3515313148000 + n), "甲", f"{n}.00", f"{n}.00", "交易成功", f"{day} 10:00:00", f"{day} 10:01:00", "双头店")
+        below = lambda row: (row[0], row[7], row[6], row[5], row[4], row[3], row[2], row[1])
+        text = first + ",".join(rows(1, "2026-04-01")) + "\n" + second + ",".join(below(rows(2, "2026-04-02"))) + "\n"
+        answer = self.home.json("import", self.file("two_headers.csv", text))
+        self.assertEqual((2, 0), (answer["total"]["rows"], answer["total"]["rejected"]))
+        paid = self.home.metrics(["paid_amount"], "2026-04-01", "2026-04-02", store="双头店", grain="day")
+        self.assertEqual([("2026-04-01", 1.0), ("2026-04-02", 2.0)], [(row["from"][:10], float(row["value"])) for row in paid])
+        # Below a header that cannot be used no row can be read; those above it are kept.
+        broken = first + ",".join(rows(3, "2026-04-03")) + "\n" + second.replace("订单编号", "备注") + ",".join(below(rows(4, "2026-04-04"))) + "\n"
+        answer = self.home.json("import", self.file("broken_header.csv", broken), status=3)
+        self.assertEqual((1, 1), (answer["total"]["new"], answer["total"]["rejected"]))
+
     def test_zip_bomb(self):
         path = self.home.folder / "bomb.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("bomb.csv", "w", force_zip64=True) as member:
