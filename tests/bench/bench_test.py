@@ -69,7 +69,7 @@ class Bench(unittest.TestCase):
         self.check_nothing_left()
 
     def test_interrupted_it_cleans_up(self):
-        running = bench(self.folder, "--secs", "60", "--rounds", "1")
+        running = bench(self.folder, "--secs", "3", "--rounds", "9")
         # Its first leg works once the journal is there.
         end = time.monotonic() + 60
         while not list(self.folder.glob("*/home/journal/*")) and time.monotonic() < end and running.poll() is None:
