@@ -177,7 +177,10 @@ int demo(const DemoOptions& options) {
 
 int bench(const std::vector<std::string>& arguments) {
   const auto program = program_beside("xundian-bench");
-  if (!program) return complain(program.error());
+  // It needs what tests need (Redis among it), so deploy/up does not build it.
+  if (!program)
+    return complain({Code::not_found, "the bench is not built; tests/run builds it, or, once the packages for tests are installed: cmake "
+                                      "--preset release && cmake --build build/release --target xundian-bench"});
   std::vector<char*> argv{const_cast<char*>(program->c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);

@@ -1,0 +1,99 @@
+"""xundian bench prints its object, every leg counted what was said, and nothing of it is left behind."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+BIN = pathlib.Path(os.environ["XUNDIAN_BIN"])
+PEERS = ["straight", "redis_always", "lmdb_raw", "raw_file"]
+SERVICES = ["metrics", "campaigns", "inventory", "support", "alerts", "intake"]
+
+
+def bench(folder, *flags, **how):
+    return subprocess.Popen([BIN / "xundian", "bench", *flags], env=dict(os.environ, TMPDIR=str(folder)), text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+
+
+def processes_that_know(folder):
+    """Ids of processes whose command line names the folder."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and str(folder) in (entry / "cmdline").read_text(errors="replace"):
+                found.append(entry.name)
+        except OSError:
+            pass
+    return found
+
+
+class Bench(unittest.TestCase):
+    def setUp(self):
+        self.temp = tempfile.TemporaryDirectory(prefix="xd.", dir=os.environ.get("TMPDIR", "/tmp"))
+        self.folder = pathlib.Path(self.temp.name)
+        self.addCleanup(self.temp.cleanup)
+
+    def check_nothing_left(self):
+        self.assertEqual([], list(self.folder.iterdir()))
+        self.assertEqual([], processes_that_know(self.folder))
+
+    def check_figures(self, figures, *names):
+        for name in names:
+            self.assertGreater(figures[name], 0, name)
+        low, high = figures["ranges"]["facts_per_s"]
+        self.assertTrue(low <= figures["facts_per_s"] <= high)
+        self.assertEqual(0, figures["facts"] % 1)
+
+    def test_object(self):
+        running = bench(self.folder, "--secs", "1", "--rounds", "1", "--json")
+        out, err = running.communicate(timeout=240)
+        self.assertEqual(0, running.returncode, err)  # A leg that lost or doubled anything ends the bench with 1.
+        self.assertEqual(1, out.count("\n"))
+        told = json.loads(out)
+        self.assertEqual(["machine", "ours", "peers", "ratio", "ratio_range"], list(told))
+        for name in ("cpus", "model", "memory_gb", "kernel", "filesystem", "fdatasync_p50_us", "fdatasync_p99_us", "settings", "durability"):
+            self.assertTrue(told["machine"][name], name)
+        self.assertEqual(["ours", *PEERS], list(told["machine"]["durability"]))
+        self.check_figures(told["ours"], "facts_per_s", "ack_p50_us", "ack_p99_us", "ack_one_batch_p50_us", "single_facts_per_s", "single_p99_us",
+                           "alert_p50_us", "alert_p99_us")
+        self.assertLess(set(SERVICES) | {"bus"}, set(told["ours"]["cpu_us_per_fact"]))
+        self.assertEqual(PEERS, list(told["peers"]))
+        for peer in PEERS:
+            self.check_figures(told["peers"][peer], "facts_per_s", "ack_p50_us", "ack_p99_us", "secs")
+            ours = told["ours"]["single_facts_per_s" if peer == "redis_always" else "facts_per_s"]
+            self.assertAlmostEqual(1, told["ratio"][peer] / (ours / told["peers"][peer]["facts_per_s"]), delta=0.05)
+        self.check_nothing_left()
+
+    def test_interrupted_it_cleans_up(self):
+        running = bench(self.folder, "--secs", "3", "--rounds", "9")
+        # Its first leg works once the journal is there.
+        end = time.monotonic() + 60
+        while not list(self.folder.glob("*/home/journal/*")) and time.monotonic() < end and running.poll() is None:
+            time.sleep(0.02)
+        self.assertIsNone(running.poll())
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+        self.assertEqual((1, ""), (running.returncode, out))
+        self.assertIn("interrupted", err)
+        self.check_nothing_left()
+
+    def test_wrong_use(self):
+        for flags, said in ((["--peers", "oracle"], "oracle"), (["--secs", "none"], "none"), (["more"], "more")):
+            running = bench(self.folder, *flags)
+            out, err = running.communicate(timeout=60)
+            self.assertEqual((2, ""), (running.returncode, out))
+            self.assertIn(said, err)
+        running = bench(self.folder, "--help")
+        out, _ = running.communicate(timeout=60)
+        self.assertEqual(0, running.returncode)
+        self.assertIn("examples:", out)
+        for peer in PEERS:
+            self.assertIn(peer, out)
+
+
+if __name__ == "__main__":
+    unittest.main()

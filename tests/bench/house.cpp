@@ -1,0 +1,185 @@
+#include "tests/bench/house.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "common/clock.h"
+#include "common/time.h"
+#include "common/wire.h"
+
+namespace xundian::bench {
+
+namespace {
+
+constexpr Millis start_ms = 20'000, folded_ms = 300'000, query_ms = 120'000, quiet_ms = 150;
+
+}  // namespace
+
+Result<std::unique_ptr<House>> House::start() {
+  std::unique_ptr<House> house(new House());
+  const std::string home = house->folder() + "/home", programs = program_folder();
+  for (std::string name : {"bus", "metrics", "campaigns", "inventory", "support", "alerts", "intake"}) {
+    const std::string program = programs + "/xundian-" + name;
+    if (!std::filesystem::exists(program)) return fail(Code::not_found, "{} is not there; deploy/up builds it", program);
+    house->processes_.emplace_back(name, TRY(Process::start({program, "--home", home}, house->folder() + "/" + name + ".log")));
+  }
+  auto opened = Home::open(home, start_ms);
+  if (!opened) return tl::unexpected(house->why_unavailable(opened.error()));
+  house->home_ = std::move(*opened);
+  TRY_VOID(house->wait_folded(0));
+  return house;
+}
+
+Error House::why_unavailable(Error error) const {
+  for (const auto& [name, process] : processes_)
+    if (!process.lives()) error.message += fmt::format("\nxundian-{} ended: {}", name, process.said());
+  return error;
+}
+
+Partition House::partition() const { return partition_of(group_hash(scope), home_->settings().partitions); }
+
+Result<void> House::put(std::span<const v1::Fact> facts) {
+  Publisher publisher(*home_, "bench.setup");
+  for (const v1::Fact& fact : facts) TRY_VOID(publisher.put(scope, fact));
+  const auto heads = TRY(publisher.flush());
+  return wait_folded(heads.empty() ? 0 : heads.begin()->second);
+}
+
+Result<void> House::fold_until(const std::string& service, Offset head) const {
+  QueryClient client(home_->endpoint(service + ".0.query"));
+  for (const Millis until = steady_ms() + folded_ms;;) {
+    if (interrupted()) return interrupted_error();
+    if (steady_ms() >= until)
+      return fail(Code::deadline_exceeded, "{} had not folded {} facts in {} ms", service, head, folded_ms);
+    const auto status = client.ask_as<query::v1::GetStatusResponse>("GetStatus", query::v1::GetStatusRequest(), 1'000);
+    if (!status) {
+      for (const auto& [name, process] : processes_)
+        if (!process.lives()) return fail(Code::unavailable, "xundian-{} ended: {}", name, process.said());
+      continue;
+    }
+    if (status->skipped() > 0) return fail(Code::data_loss, "{} skipped {} facts", service, status->skipped());
+    if (!status->healthy()) continue;
+    for (const auto& partition : status->partitions())
+      if (partition.partition() == this->partition() && partition.offset() >= head) return {};
+  }
+}
+
+Result<void> House::wait_folded(Offset head) const {
+  std::array<Result<void>, folds.size()> outcomes;
+  {
+    std::vector<std::jthread> askers;
+    for (size_t index = 0; index < folds.size(); ++index)
+      askers.emplace_back([&, index] { outcomes[index] = fold_until(folds[index], head); });
+  }
+  for (const auto& outcome : outcomes) TRY_VOID(outcome);
+  return {};
+}
+
+Result<Offset> House::head() const {
+  QueryClient client(home_->endpoint("bus.0.query"));
+  const auto status =
+      TRY(client.ask_as<query::v1::GetBusStatusResponse>("GetBusStatus", query::v1::GetBusStatusRequest(), 10'000));
+  return static_cast<Offset>(status.heads(partition()));
+}
+
+Result<void> House::wait_quiet() const {
+  Offset before = TRY(head());
+  TRY_VOID(wait_folded(before));
+  for (Millis since = steady_ms(); steady_ms() - since < quiet_ms;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const Offset now = TRY(head());
+    if (now != before) since = steady_ms();
+    before = now;
+    TRY_VOID(wait_folded(now));
+  }
+  return {};
+}
+
+Result<query::v1::QueryMetricsResponse> House::query(const std::string& service, const std::string& metric, Millis now) const {
+  QueryClient client(home_->endpoint(service + ".0.query"));
+  query::v1::QueryMetricsRequest request;
+  request.add_metrics(metric);
+  request.set_from(format_day(static_cast<Day>(now / day_ms) - 1));
+  request.set_to(format_day(static_cast<Day>(now / day_ms) + 1));
+  request.set_grain("total");
+  return client.ask_as<query::v1::QueryMetricsResponse>("QueryMetrics", request, query_ms);
+}
+
+Result<void> House::check(const Totals& said, Millis now) const {
+  const auto total = [&](const std::string& service, const std::string& metric) -> Result<int64_t> {
+    int64_t sum = 0;
+    const query::v1::QueryMetricsResponse response = TRY(query(service, metric, now));
+    for (const auto& row : response.rows()) sum += row.numerator();
+    return sum;
+  };
+  Totals counted;
+  counted.facts = said.facts;  // What is durable is known by offsets; the services count things.
+  counted.orders = static_cast<uint64_t>(TRY(total("metrics", "orders")));
+  counted.units = static_cast<uint64_t>(TRY(total("metrics", "units")));
+  counted.amount_micros = TRY(total("metrics", "paid_amount"));
+  counted.stock_units = TRY(total("inventory", "stock_available"));
+  counted.conversations = static_cast<uint64_t>(TRY(total("support", "conversations")));
+  counted.replies = static_cast<uint64_t>(TRY(total("support", "replies")));
+  counted.impressions = TRY(total("campaigns", "impressions"));
+  return check_totals("the set of services", counted, said);
+}
+
+std::vector<std::pair<std::string, double>> House::cpu_seconds() const {
+  std::vector<std::pair<std::string, double>> seconds;
+  for (const auto& [name, process] : processes_) seconds.emplace_back(name, process.cpu_seconds());
+  return seconds;
+}
+
+std::vector<std::pair<std::string, double>> House::memory_bytes() const {
+  std::vector<std::pair<std::string, double>> bytes;
+  for (const auto& [name, process] : processes_) bytes.emplace_back(name, process.memory_bytes());
+  return bytes;
+}
+
+TimedProducer::TimedProducer(const Home& home, const std::string& name)
+    : link_(home.endpoint("bus.0.put"), BusLink::Options{name, {producer_id(name)}, false}) {}
+
+Result<void> TimedProducer::connect() {
+  for (const Millis until = steady_ms() + start_ms; !link_.welcomed();) {
+    if (steady_ms() >= until) return fail(Code::unavailable, "the bus did not welcome a producer in {} ms", start_ms);
+    TRY_VOID(link_.turn(steady_ms()));
+    poll_socket(link_.socket(), 20);
+  }
+  acknowledged_ = link_.acknowledged(0);
+  return {};
+}
+
+void TimedProducer::send(std::string batch) {
+  sent_ns_.push_back(now_ns());
+  link_.send(0, std::move(batch));
+}
+
+Result<void> TimedProducer::turn(Millis wait_ms) {
+  TRY_VOID(link_.turn(steady_ms()));  // What was just queued goes out before we wait.
+  if (wait_ms > 0 && poll_socket(link_.socket(), wait_ms)) TRY_VOID(link_.turn(steady_ms()));
+  const uint64_t acknowledged = link_.acknowledged(0);
+  const int64_t now = now_ns();
+  for (; acknowledged_ < acknowledged; ++acknowledged_) {
+    ack_us_.push_back(static_cast<float>(now - sent_ns_.front()) / 1000.0f);
+    sent_ns_.pop_front();
+  }
+  return {};
+}
+
+Result<void> TimedProducer::drain() {
+  for (const Millis until = steady_ms() + folded_ms; link_.unacknowledged() > 0;) {
+    if (interrupted()) return interrupted_error();
+    if (steady_ms() >= until) return fail(Code::deadline_exceeded, "the bus did not acknowledge everything in {} ms", folded_ms);
+    TRY_VOID(turn(50));
+  }
+  return {};
+}
+
+Offset TimedProducer::head(Partition partition) const {
+  const auto found = link_.acknowledged_heads().find(partition);
+  return found == link_.acknowledged_heads().end() ? 0 : found->second;
+}
+
+}  // namespace xundian::bench

@@ -1,0 +1,79 @@
+#include "tests/bench/machine.h"
+
+#include <fcntl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "tests/bench/process.h"
+
+namespace xundian::bench {
+
+namespace {
+
+constexpr size_t syncs = 200, sync_bytes = 4096;
+
+// What stands behind `name` in a file of lines like "model name : Xeon".
+std::string line_of(const char* path, std::string_view name) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(name)) continue;
+    const size_t begin = line.find_first_not_of(" \t", line.find(':') + 1);
+    return begin == std::string::npos ? std::string() : line.substr(begin);
+  }
+  return {};
+}
+
+double kilobytes_of(std::string_view name) { return std::strtod(line_of("/proc/meminfo", name).c_str(), nullptr) * 1024; }
+
+// The type of the longest mount point above a path.
+std::string filesystem_of(const std::string& path) {
+  std::ifstream mounts("/proc/mounts");
+  std::string type;
+  size_t longest = 0;
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream words(line);
+    std::string device, point, kind;
+    words >> device >> point >> kind;
+    const bool above = point == "/" || path == point || path.starts_with(point + "/");
+    if (!above || point.size() < longest) continue;
+    longest = point.size();
+    type = kind;
+  }
+  return type;
+}
+
+}  // namespace
+
+Machine describe_machine() {
+  Machine machine;
+  machine.cpus = std::thread::hardware_concurrency();
+  machine.model = line_of("/proc/cpuinfo", "model name");
+  utsname name{};
+  uname(&name);
+  machine.kernel = fmt::format("{} {}", name.sysname, name.release);
+  machine.memory_gb = kilobytes_of("MemTotal") / 1e9;
+  TempFolder folder;
+  machine.filesystem = filesystem_of(folder.path());
+  return machine;
+}
+
+void measure_disk(std::vector<float>& sync_us) {
+  TempFolder folder;
+  const int file = open((folder.path() + "/block").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  const std::string block(sync_bytes, 'x');
+  for (size_t count = 0; count < syncs; ++count) {
+    const int64_t before = now_ns();
+    CHECK(write(file, block.data(), block.size()) == static_cast<ssize_t>(block.size()) && fdatasync(file) == 0,
+          "the disk takes it");
+    sync_us.push_back(static_cast<float>(now_ns() - before) / 1000.0f);
+  }
+  close(file);
+}
+
+double free_memory_bytes() { return kilobytes_of("MemAvailable"); }
+
+}  // namespace xundian::bench

@@ -1,0 +1,22 @@
+// What every figure has to be read beside.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace xundian::bench {
+
+struct Machine {
+  unsigned cpus = 0;
+  std::string model, kernel, filesystem;  // The file system of the folder that is measured.
+  double memory_gb = 0;
+};
+Machine describe_machine();
+
+// Appends small blocks to a file and syncs each: how long the disk alone takes.
+void measure_disk(std::vector<float>& sync_us);
+
+// So many bytes can be taken without pushing others out.
+double free_memory_bytes();
+
+}  // namespace xundian::bench

@@ -1,0 +1,190 @@
+// xundian-bench: ours and its peers in turn, round after round, in one run; a figure counts only if the leg's totals were right.
+#include <getopt.h>
+#include <lmdb.h>
+#include <unistd.h>
+
+#include <charconv>
+
+#include "common/clock.h"
+#include "services/cli/terminal.h"
+#include "tests/bench/process.h"
+#include "tests/bench/redis.h"
+#include "tests/bench/report.h"
+
+namespace xundian::bench {
+
+namespace {
+
+constexpr int done = 0, failed = 1, wrong_use = 2;
+constexpr double facts_of_second = 1'300'000, facts_max = 10'000'000, facts_min = 400'000;
+constexpr double bytes_of_fact = 350;  // In the workload's memory, and once more on the way.
+
+struct Options {
+  double secs = 10;
+  int rounds = 3;
+  bool json = false;
+  std::vector<const PeerKind*> peers;
+};
+
+void print_usage() {
+  fmt::print(
+      "usage: xundian bench [--secs N] [--rounds N] [--peers A,B] [--json]\n"
+      "Measures the services and their peers in turn, on this machine, in folders of their own under TMPDIR (/tmp); nothing else "
+      "is touched.\n"
+      "  --secs N     seconds that each leg puts facts for (default 10)\n"
+      "  --rounds N   ours, peer, peer, … so often; medians and ranges are printed (default 3)\n"
+      "  --peers A,B  which peers; \"none\" measures ours alone (default: all)\n");
+  for (const PeerKind& kind : peer_kinds()) fmt::print("                 {:<13} {}\n", kind.name, kind.durability);
+  fmt::print(
+      "  --json       one object on standard output\n"
+      "examples:\n"
+      "  xundian bench\n"
+      "  xundian bench --secs 5 --rounds 3 --peers straight,lmdb_raw --json\n"
+      "  TMPDIR=/srv/disk xundian bench --peers none\n");
+}
+
+bool read_peers(std::string_view names, std::vector<const PeerKind*>& peers) {
+  peers.clear();
+  for (size_t at = 0; at <= names.size() && names != "none";) {
+    const std::string_view name = names.substr(at, std::min(names.find(',', at), names.size()) - at);
+    const auto& kinds = peer_kinds();
+    const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const PeerKind& one) { return one.name == name; });
+    if (kind == kinds.end()) {
+      fmt::print(stderr, "no peer \"{}\"; see --help\n", name);
+      return false;
+    }
+    peers.push_back(&*kind);
+    at += name.size() + 1;
+  }
+  return true;
+}
+
+template <typename Number>
+bool read_number(const char* text, Number low, Number high, Number& number) {
+  const std::string_view digits = text;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error == std::errc() && end == digits.data() + digits.size() && number >= low && number <= high) return true;
+  fmt::print(stderr, "{} is no number from {} to {}\n", text, low, high);
+  return false;
+}
+
+// 0: go on; else the exit status plus one.
+int read_options(int argc, char** argv, Options& options) {
+  for (const PeerKind& kind : peer_kinds()) options.peers.push_back(&kind);
+  static const option known[] = {{"secs", required_argument, nullptr, 's'},  {"rounds", required_argument, nullptr, 'r'},
+                                 {"peers", required_argument, nullptr, 'p'}, {"json", no_argument, nullptr, 'j'},
+                                 {"help", no_argument, nullptr, 'h'},        {nullptr, 0, nullptr, 0}};
+  for (int flag = 0; (flag = getopt_long(argc, argv, "h", known, nullptr)) != -1;) {
+    bool good = true;
+    switch (flag) {
+      case 's':
+        good = read_number(optarg, 0.1, 600.0, options.secs);
+        break;
+      case 'r':
+        good = read_number(optarg, 1, 100, options.rounds);
+        break;
+      case 'p':
+        good = read_peers(optarg, options.peers);
+        break;
+      case 'j':
+        options.json = true;
+        break;
+      case 'h':
+        print_usage();
+        return done + 1;
+      default:
+        good = false;
+    }
+    if (!good) return wrong_use + 1;
+  }
+  if (optind == argc) return 0;
+  fmt::print(stderr, "{} is not understood; see --help\n", argv[optind]);
+  return wrong_use + 1;
+}
+
+// As many facts as our leg may take in its time, as far as memory allows; what is put into memory twice must not push others out.
+size_t facts_wanted(double secs) {
+  const double wanted = std::clamp(secs * facts_of_second, facts_min, facts_max);
+  return static_cast<size_t>(std::min(wanted, free_memory_bytes() / 6 / bytes_of_fact));
+}
+
+void add_settings(const Options& options, const Workload& workload, size_t facts, Report& report) {
+  const auto add = [&](const char* name, const auto& value) { report.settings.emplace_back(name, fmt::format("{}", value)); };
+  add("secs", options.secs);
+  add("rounds", options.rounds);
+  add("facts_prepared", facts);
+  add("facts_of_batch", facts_of_batch);
+  add("producers", producers);
+  add("stores", stores);
+  add("skus_of_store", skus_of_store);
+  add("payload_bytes", fmt::format("{:.0f}", workload.payload_bytes));
+  add("frame_bytes", fmt::format("{:.0f}", workload.frame_bytes));
+  add("lmdb", fmt::format("{}.{}.{}", MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH));
+  add("redis", redis_version());
+}
+
+// One leg, its name shown while it runs.
+Result<Figures> run_leg(const std::string& name, Result<Figures> (*run)(const Plan&), const Plan& plan, cli::Progress& progress,
+                        int& step, int steps) {
+  progress.show(static_cast<uint64_t>(step), static_cast<uint64_t>(steps), name);
+  auto figures = run(plan);
+  if (!figures) return fail(figures.error().code, "{}: {}", name, figures.error().message);
+  progress.show(static_cast<uint64_t>(++step), static_cast<uint64_t>(steps), name);
+  return figures;
+}
+
+Result<Report> run_rounds(const Options& options) {
+  Report report;
+  report.machine = describe_machine();
+  if (report.machine.filesystem == "tmpfs")
+    fmt::print(stderr, "the folder is in memory: no sync costs anything there; set TMPDIR to a disk\n");
+  for (const PeerKind* kind : options.peers) report.peers.emplace_back(kind, std::vector<Figures>());
+  cli::Progress progress("测量 measuring");
+  const int steps = options.rounds * static_cast<int>(1 + options.peers.size());
+  int step = 0;
+  for (int round = 0; round < options.rounds; ++round) {
+    progress.show(static_cast<uint64_t>(step), static_cast<uint64_t>(steps), "the facts are made");
+    // Made anew for each round: rules judge the present, and facts that grow old would be judged otherwise.
+    const size_t facts = facts_wanted(options.secs);
+    const Workload workload = Workload::make(facts, wall_ms());
+    if (round == 0) add_settings(options, workload, facts, report);
+    const Plan plan{options.secs, &workload};
+    measure_disk(report.sync_us);
+    report.ours.push_back(TRY(run_leg("ours", run_ours, plan, progress, step, steps)));
+    for (auto& [kind, rounds] : report.peers) rounds.push_back(TRY(run_leg(kind->name, kind->run, plan, progress, step, steps)));
+  }
+  return report;
+}
+
+int run(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments[0].starts_with("straight-")) return run_straight_role(arguments);
+  Options options;
+  if (const int status = read_options(argc, argv, options); status != 0) return status - 1;
+  // A bench has homes of its own.
+  for (const char* name : {"XUNDIAN_HOME", "XUNDIAN_CONFIG"}) unsetenv(name);
+  watch_interrupts();
+  const auto report = run_rounds(options);
+  if (!report) {
+    fmt::print(stderr, "{}\n", report.error().message);
+    return failed;
+  }
+  fmt::print("{}\n", options.json ? report_json(*report) : report_text(*report));
+  return done;
+}
+
+}  // namespace
+
+const std::vector<PeerKind>& peer_kinds() {
+  static const std::vector<PeerKind> kinds = {
+      {"straight", "synced before the ack (appendfsync always); the same six folds, stock protobuf", "facts_per_s", run_straight},
+      {"redis_always", "synced before the ack; 50 connections, one fact each; no fold", "single_facts_per_s", run_redis_always},
+      {"lmdb_raw", "synced commits of 1 MB; no transport, no fold", "facts_per_s", run_lmdb_raw},
+      {"raw_file", "synced groups of 1 MB; no transport, one fold in the same process: the limit", "facts_per_s", run_raw_file},
+  };
+  return kinds;
+}
+
+}  // namespace xundian::bench
+
+int main(int argc, char** argv) { return xundian::bench::run(argc, argv); }

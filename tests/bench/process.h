@@ -1,0 +1,64 @@
+// Programs that a leg of the bench starts, and the folder that it works in; both are gone when it ends, also when it fails.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/error.h"
+#include "common/version.h"
+
+namespace xundian::bench {
+
+class Process {
+ public:
+  // What the program writes to standard error goes to `log`; what it writes to standard output can be read by line.
+  static Result<Process> start(std::vector<std::string> command, const std::string& log);
+  Process(Process&& other) noexcept;
+  Process& operator=(Process&&) = delete;
+  ~Process();  // Ends it, by its id.
+
+  // Its next line, without the end; fails if the program ends first or says nothing in time.
+  Result<std::string> read_line(Millis timeout_ms);
+  // Seconds of processor time that it took so far.
+  double cpu_seconds() const;
+  // Resident, in bytes.
+  double memory_bytes() const;
+  bool lives() const;
+  // The last it wrote to its log.
+  std::string said() const;
+
+ private:
+  Process() = default;
+  pid_t pid_ = 0;
+  int output_ = -1;
+  std::string name_, log_, unread_;
+};
+
+class TempFolder {
+ public:
+  // In TMPDIR, else /tmp: on the disk that is measured.
+  TempFolder();
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// The folder of this program, where the services' lie too.
+std::string program_folder();
+
+// Whether somebody asked the bench to stop; long loops look at it.
+bool interrupted();
+void watch_interrupts();
+tl::unexpected<Error> interrupted_error();
+
+// Nanoseconds of the clock that all processes of the machine share.
+int64_t now_ns();
+
+}  // namespace xundian::bench

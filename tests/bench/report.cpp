@@ -1,0 +1,181 @@
+#include "tests/bench/report.h"
+
+#include "services/cli/json.h"
+#include "services/cli/terminal.h"
+
+namespace xundian::bench {
+
+namespace {
+
+constexpr const char* our_durability =
+    "every acknowledgement after the journal's sync (LMDB, default flags); folded by six services, each in a process of its own";
+
+struct Spread {
+  double median = 0, low = 0, high = 0;
+};
+
+Spread spread_of(std::vector<double> values) {
+  if (values.empty()) return {};
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  const double median = values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  return {median, values.front(), values.back()};
+}
+
+double value_of(const Figures& figures, std::string_view name) {
+  for (const auto& [known, value] : figures.all())
+    if (known == name) return value;
+  return 0;
+}
+
+Spread spread_of(const std::vector<Figures>& rounds, std::string_view name) {
+  std::vector<double> values;
+  for (const Figures& figures : rounds) values.push_back(value_of(figures, name));
+  return spread_of(std::move(values));
+}
+
+// Ours of a peer's, round by round: what ran one after the other meets the same machine.
+Spread ratio_to(const Report& report, const PeerKind& kind, const std::vector<Figures>& peer) {
+  std::vector<double> ratios;
+  for (size_t round = 0; round < std::min(report.ours.size(), peer.size()); ++round)
+    if (const double theirs = value_of(peer[round], "facts_per_s"); theirs > 0)
+      ratios.push_back(value_of(report.ours[round], kind.ours) / theirs);
+  return spread_of(std::move(ratios));
+}
+
+// Three digits are more than a noisy machine gives.
+double rounded(double value) {
+  if (value == 0) return 0;
+  const double scale = std::pow(10, 3 - static_cast<int>(std::ceil(std::log10(std::abs(value)))));
+  return scale > 1 ? std::round(value * scale) / scale : std::round(value);
+}
+
+void write_range(cli::Json& json, const Spread& spread) {
+  json.begin_array().value(rounded(spread.low)).value(rounded(spread.high)).end_array();
+}
+
+// Every figure's median under its name, ranges beside them.
+void write_figures(cli::Json& json, const std::vector<Figures>& rounds) {
+  if (rounds.empty()) return;
+  std::string group;
+  for (const auto& [name, first] : rounds.front().all()) {
+    const size_t dot = name.find('.');
+    const std::string wanted = dot == std::string::npos ? std::string() : name.substr(0, dot);
+    if (wanted != group) {
+      if (!group.empty()) json.end_object();
+      if (!wanted.empty()) json.key(wanted).begin_object();
+      group = wanted;
+    }
+    json.field(dot == std::string::npos ? name : name.substr(dot + 1), rounded(spread_of(rounds, name).median));
+  }
+  if (!group.empty()) json.end_object();
+  json.key("ranges").begin_object();
+  for (const auto& [name, first] : rounds.front().all()) {
+    if (name.find('.') != std::string::npos) continue;
+    json.key(name);
+    write_range(json, spread_of(rounds, name));
+  }
+  json.end_object();
+}
+
+void write_machine(cli::Json& json, const Report& report) {
+  const Machine& machine = report.machine;
+  json.key("machine").begin_object().field("cpus", uint64_t{machine.cpus}).field("model", std::string_view(machine.model));
+  json.field("memory_gb", rounded(machine.memory_gb)).field("kernel", std::string_view(machine.kernel));
+  json.field("filesystem", std::string_view(machine.filesystem));
+  json.field("fdatasync_p50_us", rounded(quantile(report.sync_us, 0.5)))
+      .field("fdatasync_p99_us", rounded(quantile(report.sync_us, 0.99)));
+  json.key("settings").begin_object();
+  for (const auto& [name, value] : report.settings) json.field(name, std::string_view(value));
+  json.end_object();
+  json.key("durability").begin_object().field("ours", our_durability);
+  for (const auto& [kind, rounds] : report.peers) json.field(kind->name, std::string_view(kind->durability));
+  json.end_object().end_object();
+}
+
+std::string number(double value) {
+  if (value >= 1e6) return fmt::format("{:.2f} M", value / 1e6);
+  if (value >= 1e4) return fmt::format("{:.0f} k", value / 1e3);
+  if (value >= 100) return fmt::format("{:.0f}", value);
+  return fmt::format("{:.2f}", value);
+}
+
+std::string with_range(const Spread& spread) {
+  return spread.low == spread.high ? number(spread.median)
+                                   : fmt::format("{} [{} .. {}]", number(spread.median), number(spread.low), number(spread.high));
+}
+
+std::string table_of_legs(const Report& report) {
+  cli::Table table(
+      {"谁 Who", ">事实/秒 Facts/s", ">确认 ack p50 µs", ">p99 µs", ">我们的倍数 Ours ÷ it", "承诺 What an ack means"});
+  const auto add = [&](const std::string& who, const std::vector<Figures>& rounds, const std::string& prefix,
+                       const std::string& ratio, const std::string& durability) {
+    const bool single = prefix == "single";
+    table.add({who, with_range(spread_of(rounds, single ? "single_facts_per_s" : "facts_per_s")),
+               with_range(spread_of(rounds, prefix + "_p50_us")), with_range(spread_of(rounds, prefix + "_p99_us")), ratio,
+               durability});
+  };
+  add("ours, 100 a batch", report.ours, "ack", "", our_durability);
+  add("ours, 50 × 1 fact", report.ours, "single", "", "the same");
+  for (const auto& [kind, rounds] : report.peers) {
+    const Spread ratio = ratio_to(report, *kind, rounds);
+    add(kind->name, rounds, "ack", fmt::format("{:.2f} [{:.2f} .. {:.2f}]", ratio.median, ratio.low, ratio.high),
+        kind->durability);
+  }
+  return table.text();
+}
+
+std::string table_of_work(const Report& report) {
+  cli::Table table({"进程 Process", ">CPU µs/fact", ">内存 MB"});
+  if (report.ours.empty()) return {};
+  for (const auto& [name, first] : report.ours.front().all()) {
+    constexpr std::string_view group = "cpu_us_per_fact.";
+    if (!name.starts_with(group)) continue;
+    const std::string process = name.substr(group.size());
+    const double memory = spread_of(report.ours, "memory_mb." + process).median;
+    table.add({process, with_range(spread_of(report.ours, name)), memory > 0 ? number(memory) : ""});
+  }
+  return table.text();
+}
+
+}  // namespace
+
+std::string report_json(const Report& report) {
+  cli::Json json;
+  json.begin_object();
+  write_machine(json, report);
+  json.key("ours").begin_object();
+  write_figures(json, report.ours);
+  json.end_object().key("peers").begin_object();
+  for (const auto& [kind, rounds] : report.peers) {
+    json.key(kind->name).begin_object();
+    write_figures(json, rounds);
+    json.end_object();
+  }
+  json.end_object().key("ratio").begin_object();
+  for (const auto& [kind, rounds] : report.peers) json.field(kind->name, rounded(ratio_to(report, *kind, rounds).median));
+  json.end_object().key("ratio_range").begin_object();
+  for (const auto& [kind, rounds] : report.peers) {
+    json.key(kind->name);
+    write_range(json, ratio_to(report, *kind, rounds));
+  }
+  json.end_object().end_object();
+  return json.text();
+}
+
+std::string report_text(const Report& report) {
+  const Machine& machine = report.machine;
+  std::string text = fmt::format("{} × {}, {:.1f} GB, {}, {}; fdatasync p50 {:.0f} µs, p99 {:.0f} µs\n", machine.cpus,
+                                 machine.model, machine.memory_gb, machine.kernel, machine.filesystem,
+                                 quantile(report.sync_us, 0.5), quantile(report.sync_us, 0.99));
+  for (const auto& [name, value] : report.settings) text += fmt::format("{}={} ", name, value);
+  text += "\n\n" + table_of_legs(report) + "\n";
+  text +=
+      fmt::format("one batch in flight: ack p50 {} µs, p99 {} µs\n", with_range(spread_of(report.ours, "ack_one_batch_p50_us")),
+                  with_range(spread_of(report.ours, "ack_one_batch_p99_us")));
+  text += fmt::format("idle, put to the subscriber's receiver: p50 {} µs, p99 {} µs\n\n",
+                      with_range(spread_of(report.ours, "alert_p50_us")), with_range(spread_of(report.ours, "alert_p99_us")));
+  return text + table_of_work(report);
+}
+
+}  // namespace xundian::bench
