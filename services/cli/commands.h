@@ -60,6 +60,12 @@ struct DemoOptions {
   std::string out;
   bool json = false;
 };
+struct FactOptions {
+  std::string kind, store, key;
+  int64_t partition = -1, offset = -1;  // -1 = all.
+  uint64_t count = 0;
+  bool json = false;
+};
 
 int status(bool json);
 int import_files(const ImportOptions& options);
@@ -81,6 +87,7 @@ int rehearse_rules(const RuleOptions& options);
 int list_subscribers(bool json);
 int set_subscriber(const SubscriberOptions& options);
 int fingerprint(bool json);
+int list_facts(const FactOptions& options);
 int verify_journal(bool json);
 int backup(const std::string& folder, bool json);
 int restore(const std::string& folder, bool json);

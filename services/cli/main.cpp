@@ -31,6 +31,7 @@ struct Options {
   WatchOptions watch;
   ReportOptions report;
   RuleOptions rules;
+  FactOptions facts;
   SubscriberOptions subscriber;
   DemoOptions demo;
   std::string folder;
@@ -176,6 +177,16 @@ void add_configuration(CLI::App& app, Options& o, int& ended) {
 }
 
 void add_tools(CLI::App& app, Options& o, int& ended, std::vector<std::string>& bench_arguments) {
+  CLI::App& read = command(app, "facts", "what the journal holds: what was stated, by whom, and what it caused",
+                           "  xundian facts --kind finding --store shop --count 20\n  xundian facts --partition 3 --offset 1041 --json", ended,
+                           [&o] { return list_facts(o.facts); });
+  read.add_option("--kind", o.facts.kind, "one kind of fact: order_state, finding, alert_state …");
+  read.add_option("--store", o.facts.store, "of this store alone");
+  read.add_option("--key", o.facts.key, "of this thing alone: an order's id, a finding's rule|entity");
+  read.add_option("--partition", o.facts.partition, "of this partition alone");
+  read.add_option("--offset", o.facts.offset, "this one; an alert's cause is an offset plus one");
+  read.add_option("--count", o.facts.count, "at most so many")->default_val(1'000);
+  add_json(read, o.facts.json);
   add_json(command(app, "verify", "read the whole journal and say what is wrong with it", "  xundian verify --json", ended, [&o] { return verify_journal(o.json); }), o.json);
   CLI::App& save = command(app, "backup", "copy a running home's journal, settings and keys", "  xundian backup /backups/today", ended, [&o] { return backup(o.folder, o.json); });
   save.add_option("DIR", o.folder, "a folder that is new or empty")->required();
