@@ -146,7 +146,8 @@ void Replica::fold_marked(Partition partition, Fold& fold, const FactView& fact)
   }
   CrashMark* mark = options_.mark;
   if (mark != nullptr) {
-    if (mark->partition != partition || mark->offset != fact.offset()) *mark = {0, 0, partition, fact.offset()};
+    mark->partition = partition;
+    mark->offset = fact.offset();
     mark->folding = 1;
   }
   fold.fold(fact, outbox_);
