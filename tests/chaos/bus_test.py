@@ -1,5 +1,6 @@
 """Producers and buses that are killed and stopped; two buses that want one journal."""
 
+import pathlib
 import re
 import signal
 import time
@@ -94,7 +95,7 @@ class Row15_TwoBusesNeverShareAJournal(unittest.TestCase):
             for stopped in (False, True):
                 if stopped:
                     first.send(signal.SIGSTOP)
-                    wait_until("stopped", lambda: "State:\tT" in open(f"/proc/{first.pid}/status").read())
+                    wait_until("stopped", lambda: "State:\tT" in pathlib.Path(f"/proc/{first.pid}/status").read_text())
                 began = time.monotonic()
                 second = journal.start_bus(bad_disk=False, wait=False)
                 self.assertEqual(1, second.wait(10))

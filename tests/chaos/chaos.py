@@ -1,5 +1,6 @@
 """What the chaos tests share: processes that are started, killed, stopped and waited for; homes of them; ledgers of acknowledgements."""
 
+import http.client
 import json
 import mmap
 import os
@@ -220,6 +221,9 @@ class Services(end_to_end.Home):
         self.running = {}
         self.service_env = {}
 
+    def __enter__(self):
+        return self
+
     def up(self, *flags):
         for service in SERVICES:
             self.start(service)
@@ -240,15 +244,18 @@ class Services(end_to_end.Home):
         return self.running[service].end(number)
 
     def down(self):
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            for process in self.running.values():
-                process.send(number)
-                process.send(signal.SIGCONT)
-            for process in self.running.values():
-                try:
-                    process.wait(20)
-                except Failed:
-                    pass
+        """The bus last: what the others still have to say is taken."""
+        others = [process for name, process in self.running.items() if name != "bus"]
+        for group in (others, [self.running[name] for name in self.running if name == "bus"]):
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                for process in group:
+                    process.send(number)
+                    process.send(signal.SIGCONT)
+                for process in group:
+                    try:
+                        process.wait(20)
+                    except Failed:
+                        pass
 
     def __exit__(self, kind, error, trace):
         self.down()
@@ -270,6 +277,17 @@ class Services(end_to_end.Home):
             return self.call("GetStatus", {}, timeout=10)
         except (OSError, ValueError):
             return 0, {}
+
+    def ask(self, method, request, timeout_ms):
+        """A call that wants its answer within so long."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token()}", "Connect-Timeout-Ms": str(timeout_ms)}
+        connection = http.client.HTTPConnection(self.http, timeout=60)
+        try:
+            connection.request("POST", f"/xundian.gateway.v1.GatewayService/{method}", json.dumps(request), headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
 
     def service_status(self, name):
         return next((service for service in self.status()[1].get("services", []) if service["name"] == name), {})

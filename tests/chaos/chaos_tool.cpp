@@ -50,7 +50,7 @@ std::string numbered_frame(uint64_t number, size_t bytes) {
   fact.set_key(fmt::format("{}", number));
   fact.set_as_of_ms(1000);
   fact.set_source("chaos");
-  fact.mutable_stock_level()->mutable_count()->set_sku(std::string(bytes, static_cast<char>('a' + number % 26)));
+  fact.mutable_stock_level()->mutable_count()->set_sku(fmt::format("{:x>{}}", number, bytes));
   std::string frame;
   const auto added = append_frame(frame, fact);
   CHECK(added, added.error().message);
