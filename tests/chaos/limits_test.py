@@ -61,7 +61,7 @@ class Limit_Row21_AHotStoreSlowsItself(unittest.TestCase):
             latency = []
             for hot in (False, True):
                 if hot:
-                    store = journal.produce(1, window=400)
+                    store = journal.produce(1, window=1_000_000)
                     wait_until("the hot store is at work", lambda: journal.ledger(1).acknowledged > 1000)
                 for ledger in ledgers:
                     ledger.forget_times()
