@@ -28,7 +28,8 @@ bool is_among_the_last(int fd) {
 }  // namespace
 
 // Stands before the system's own, for libzmq: 4.3.4 ends the process when a local listener finds no descriptor left
-// (ipc_listener.cpp asserts all errors but a few). Who comes when few are left is turned away and comes again; whoever is in stays.
+// (ipc_listener.cpp asserts all errors but a few). Who comes when few are left is turned away and comes again; whoever is in
+// stays.
 extern "C" __attribute__((visibility("default"))) int accept4(int listener, sockaddr* address, socklen_t* length, int flags) {
   const auto fd = static_cast<int>(syscall(SYS_accept4, listener, address, length, flags));
   if (!is_local(listener)) return fd;

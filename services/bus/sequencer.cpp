@@ -194,8 +194,8 @@ std::optional<Sequencer::Why> Sequencer::check_room(const BatchHeader& header) c
   disk.free_bytes -= std::min<uint64_t>(disk.free_bytes, queue_bytes_);
   if (disk.used() >= disk_refuse_above && !(header.flags & fold_answer))
     return Why{wire::v1::REFUSAL_DISK,
-               fmt::format("the journal's disk is {:.0f} % full; make room, it goes on by itself below {:.0f} %", 100 * disk.used(),
-                           100 * disk_refuse_above),
+               fmt::format("the journal's disk is {:.0f} % full; make room, it goes on by itself below {:.0f} %",
+                           100 * disk.used(), 100 * disk_refuse_above),
                retry_disk_ms};
   if (queue_bytes_ + header.bytes <= options_.queue_bytes_max || queue_.empty()) return {};
   const double drained_ms = static_cast<double>(queue_bytes_) / bytes_per_ms_;

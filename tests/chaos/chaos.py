@@ -1,5 +1,6 @@
 """What the chaos tests share: processes that are started, killed, stopped and waited for; homes of them; ledgers of acknowledgements."""
 
+import ctypes
 import http.client
 import json
 import mmap
@@ -25,6 +26,7 @@ SERVICES = end_to_end.SERVICES
 BIN = pathlib.Path(os.environ.get("XUNDIAN_BIN", ROOT / "build" / "release" / "bin"))
 os.environ.setdefault("CHAOS_SHIM", str(BIN.parent / "tests" / "chaos" / "libchaos_power_shim.so"))
 TOOL = BIN / "chaos_tool"
+LIBC = ctypes.CDLL(None)
 
 import power  # It needs the path of the shim.
 
@@ -42,6 +44,7 @@ class Process:
 
     def __init__(self, arguments, log, env=None, limits=None):
         def limit():
+            LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: a test that is ended from outside leaves nobody behind.
             for name, value in (limits or {}).items():
                 resource.setrlimit(getattr(resource, name), (value, value))
 
@@ -345,6 +348,7 @@ def small_disk(test, folder, megabytes):
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "chaos", str(folder)], capture_output=True, text=True)
     if done.returncode != 0:
         test.fail(f"a small disk cannot be mounted here: {done.stderr.strip()}; it takes root, or a user namespace")
+    test.addCleanup(subprocess.run, ["umount", "--lazy", str(folder)])
 
 
 def main():
