@@ -66,7 +66,7 @@ class Limit_Row21_AHotStoreSlowsItself(unittest.TestCase):
                 for ledger in ledgers:
                     ledger.forget_times()
                 before, hot_before = [ledger.acknowledged for ledger in ledgers], journal.ledger(1).acknowledged
-                wait_until("250 acknowledgements each", lambda: all(ledger.acknowledged > was + 250 for ledger, was in zip(ledgers, before)), 60)
+                wait_until("150 acknowledgements each", lambda: all(ledger.acknowledged > was + 150 for ledger, was in zip(ledgers, before)), 60)
                 latency.append((max(ledger.latency_ms(50) for ledger in ledgers), max(ledger.latency_ms(99) for ledger in ledgers)))
             hot_facts = (journal.ledger(1).acknowledged - hot_before) * journal.facts
             other_facts = sum(ledger.acknowledged - was for ledger, was in zip(ledgers, before))
