@@ -206,8 +206,8 @@ void BusLink::take_ack(const wire::v1::Ack& ack) {
 
 Result<void> BusLink::take_nack(const wire::v1::Nack& nack, Millis now) {
   Producer* producer = find(nack.producer());
-  spdlog::debug("batch_refused name={} why={} sequence={} text=\"{}\"", options_.name, wire::v1::Refusal_Name(nack.refusal()),
-                nack.sequence(), nack.text());
+  spdlog::debug("batch_refused name={} why={} sequence={} retry_after_ms={} text=\"{}\"", options_.name,
+                wire::v1::Refusal_Name(nack.refusal()), nack.sequence(), nack.retry_after_ms(), nack.text());
   switch (nack.refusal()) {
     case wire::v1::REFUSAL_BUSY:
     case wire::v1::REFUSAL_DISK:

@@ -30,22 +30,31 @@ Result<std::string> random_id() {
   return id;
 }
 
-// Makes a folder that only its owner may enter, and those above it.
-Result<void> make_folder(const std::string& folder) {
-  for (size_t slash = folder.find('/', 1);; slash = folder.find('/', slash + 1)) {
-    const std::string part = folder.substr(0, slash);
-    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
-      return fail(Code::failed_precondition, "the folder {} cannot be made: {}", part, std::strerror(errno));
-    if (slash == std::string::npos) return {};
-  }
-}
-
 Result<void> sync_folder(const std::string& folder) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const bool done = fd >= 0 && fsync(fd) == 0;
   if (fd >= 0) close(fd);
   if (!done) return fail(Code::internal, "the folder {} cannot be synced: {}", folder, std::strerror(errno));
   return {};
+}
+
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Makes a folder that only its owner may enter, and those above it; durable, or a power cut takes all that is put into it.
+Result<void> make_folder(const std::string& folder) {
+  for (size_t slash = folder.find('/', 1);; slash = folder.find('/', slash + 1)) {
+    const std::string part = folder.substr(0, slash);
+    if (mkdir(part.c_str(), 0700) == 0) {
+      TRY_VOID(sync_folder(parent_of(part)));
+    } else if (errno != EEXIST) {
+      return fail(Code::failed_precondition, "the folder {} cannot be made: {}", part, std::strerror(errno));
+    }
+    if (slash == std::string::npos) return {};
+  }
 }
 
 // The file appears whole or not at all; if another process was faster, its file stays.
@@ -114,6 +123,7 @@ Result<Home> Home::make(const std::string& folder, HomeSettings wanted) {
   const std::string path = home + "/home.toml";
   if (access(path.c_str(), F_OK) != 0) {
     wanted.id = TRY(random_id());
+    TRY_VOID(sync_folder(parent_of(home)));  // Whoever made the folder may have ended before that.
     TRY_VOID(write_once(path, settings_text(wanted)));
     TRY_VOID(sync_folder(home));
   }

@@ -18,12 +18,15 @@ namespace xundian {
 // Inputs that a service must not fold, because they killed it.
 using Skips = std::set<std::pair<Partition, Offset>>;
 
-// Where a process is in its work; kept in memory that survives it, so that the next life knows which input killed it.
+// Where a process is in its work; kept in memory that survives it, so that the next life knows which input killed it. A new life
+// folds a long way before it comes to that input again, so the suspect has a place of its own.
 struct CrashMark {
   uint32_t folding = 0;  // 1 while the input below is being folded.
-  uint32_t crashes = 0;  // How often it ended a process.
+  uint32_t crashes = 0;  // How often the suspect ended a process, one life after the other.
   uint64_t partition = 0;
   uint64_t offset = 0;
+  uint64_t suspect_partition = 0;
+  uint64_t suspect_offset = 0;
 };
 
 // What a service has already said, read ahead of its inputs. Answers stand behind their causes in the journal, often far behind.

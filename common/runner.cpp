@@ -61,6 +61,9 @@ Skips Runner::read_skips_and_mark() {
   mark_ = static_cast<CrashMark*>(mapped);
   if (mark_->folding == 0) return skips;
   mark_->folding = 0;
+  if (mark_->partition != mark_->suspect_partition || mark_->offset != mark_->suspect_offset) mark_->crashes = 0;
+  mark_->suspect_partition = mark_->partition;
+  mark_->suspect_offset = mark_->offset;
   mark_->crashes += 1;
   spdlog::warn("fold_crashed service={} partition={} offset={} times={}", name_, mark_->partition, mark_->offset, mark_->crashes);
   if (mark_->crashes >= crashes_max) {

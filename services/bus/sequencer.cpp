@@ -190,10 +190,12 @@ std::optional<Sequencer::Why> Sequencer::check_sequence(const Session& session, 
 }
 
 std::optional<Sequencer::Why> Sequencer::check_room(const BatchHeader& header) const {
-  if (disk_.used() >= disk_refuse_above && !(header.flags & fold_answer))
+  Disk disk = disk_;  // As it will be when what waits is written.
+  disk.free_bytes -= std::min<uint64_t>(disk.free_bytes, queue_bytes_);
+  if (disk.used() >= disk_refuse_above && !(header.flags & fold_answer))
     return Why{wire::v1::REFUSAL_DISK,
                fmt::format("the journal's disk is {:.0f} % full; make room, it goes on by itself below {:.0f} %",
-                           100 * disk_.used(), 100 * disk_refuse_above),
+                           100 * disk.used(), 100 * disk_refuse_above),
                retry_disk_ms};
   if (queue_bytes_ + header.bytes <= options_.queue_bytes_max || queue_.empty()) return {};
   const double drained_ms = static_cast<double>(queue_bytes_) / bytes_per_ms_;

@@ -47,8 +47,8 @@ struct Output {
 };
 
 struct Disk {
-  uint64_t free_bytes = 1;
-  uint64_t total_bytes = 1;
+  uint64_t free_bytes = uint64_t{1} << 60;  // Until somebody looked.
+  uint64_t total_bytes = uint64_t{1} << 60;
   double used() const { return total_bytes == 0 ? 0 : 1 - static_cast<double>(free_bytes) / static_cast<double>(total_bytes); }
 };
 inline constexpr double disk_refuse_above = 0.90, disk_warn_above = 0.80;

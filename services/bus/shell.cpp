@@ -170,6 +170,7 @@ Result<void> Shell::commit() {
   if (committed.batches > 0) {
     const int64_t took = steady_us() - began;
     sequencer_->measured(committed, took);
+    look_at_disk();  // A small disk may fill between two beats.
     if (commit_us_.size() < commits_kept) commit_us_.push_back(0);
     commit_us_[commits_++ % commits_kept] = static_cast<uint32_t>(std::min<int64_t>(took, UINT32_MAX));
   }

@@ -1,0 +1,45 @@
+// A service that dies of one fact, as a service with a bug would: all that is under test is what the runner makes of it.
+#include <string>
+
+#include "common/bytes.h"
+#include "common/error.h"
+#include "common/service.h"
+
+namespace xundian {
+
+namespace {
+
+class PoisonFold final : public Fold {
+ public:
+  void fold(const FactView& fact, Outbox&) override {
+    CHECK(fact.key_text() != "poison", "a fact that this fold cannot bear");
+    folded_ += 1;
+  }
+  void save(std::string& bytes) const override { append(bytes, folded_); }
+  bool load(std::string_view bytes) override {
+    ByteReader reader(bytes);
+    folded_ = reader.take<uint64_t>();
+    return reader.ok();
+  }
+  void fingerprint(Fingerprint&) const override {}
+
+ private:
+  uint64_t folded_ = 0;
+};
+
+}  // namespace
+
+}  // namespace xundian
+
+int main(int argc, char** argv) {
+  using namespace xundian;
+  ServiceDefinition definition;
+  definition.name = "poison";
+  definition.kinds = {v1::Fact::kStockLevel};
+  definition.has_fingerprint = false;
+  definition.make_fold = [] { return std::make_unique<PoisonFold>(); };
+  definition.answer = [](std::span<Fold* const>, std::string_view method, std::string_view) -> Result<std::string> {
+    return fail(Code::unimplemented, "nothing is asked of this service, least of all {}", method);
+  };
+  return run_service(argc, argv, definition);
+}
