@@ -115,6 +115,7 @@ Result<void> Api::import_file(const Call& call, const v1::ImportFileRequest& req
   start.set_format(request.format());
   start.set_store(request.store());
   start.set_request_id(request.request_id());
+  start.set_scope(call.tenant() + "/default");
   const auto started = TRY(services_.ask_as<query::v1::StartImportResponse>("intake", "StartImport", start));
   return follow_import(call, started.job(), sink);
 }
@@ -163,6 +164,7 @@ Result<v1::UndoImportResponse> Api::undo_import(const Call& call, const v1::Undo
   if (request.import_id() == 0) return fail(Code::invalid_argument, "no import is named; xundian status lists them");
   query::v1::UndoImportRequest question;
   question.set_import_id(request.import_id());
+  question.set_scope(call.tenant() + "/default");
   const auto started = TRY(services_.ask_as<query::v1::UndoImportResponse>("intake", "UndoImport", question, call.left_ms(deadline_max_ms)));
   query::v1::GetImportRequest ask;
   ask.set_job(started.job());
