@@ -10,8 +10,19 @@ namespace {
 
 constexpr size_t answer_bytes = 256u << 10;  // A batch of answers is closed when it has grown to this.
 constexpr size_t read_ahead_bytes = 4u << 20;
+constexpr uint32_t crashes_max = 3;
 
 }  // namespace
+
+bool note_crash(CrashMark& mark, Skips& skips) {
+  if (std::exchange(mark.folding, 0) == 0) return false;
+  const bool again = mark.crashes > 0 && mark.partition == mark.suspect_partition && mark.offset == mark.suspect_offset;
+  mark.crashes = again ? mark.crashes + 1 : 1;
+  mark.suspect_partition = mark.partition;
+  mark.suspect_offset = mark.offset;
+  if (mark.crashes < crashes_max) return false;
+  return skips.emplace(static_cast<Partition>(mark.partition), mark.offset).second;
+}
 
 OwnAnswers::OwnAnswers(JournalReader& reader, Position from, Position end, std::map<uint64_t, Partition> producers)
     : reader_(reader), position_(from), end_(end), producers_(std::move(producers)) {}
@@ -145,7 +156,8 @@ void Replica::fold_marked(Partition partition, Fold& fold, const FactView& fact)
   }
   CrashMark* mark = options_.mark;
   if (mark != nullptr) {
-    if (mark->partition != partition || mark->offset != fact.offset()) *mark = {0, 0, partition, fact.offset()};
+    mark->partition = partition;
+    mark->offset = fact.offset();
     mark->folding = 1;
   }
   fold.fold(fact, outbox_);

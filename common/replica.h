@@ -21,10 +21,17 @@ using Skips = std::set<std::pair<Partition, Offset>>;
 // Where a process is in its work; kept in memory that survives it, so that the next life knows which input killed it.
 struct CrashMark {
   uint32_t folding = 0;  // 1 while the input below is being folded.
-  uint32_t crashes = 0;  // How often it ended a process.
+  uint32_t crashes = 0;  // How often the suspect ended a process.
   uint64_t partition = 0;
   uint64_t offset = 0;
+  // The input that ended the last process that an input ended. Kept apart, for a replay folds much before it comes to it again.
+  uint64_t suspect_partition = 0;
+  uint64_t suspect_offset = 0;
 };
+
+// What a new life makes of the mark that the last one left: an input that ended three processes is put aside for this service.
+// True if `skips` got one more.
+bool note_crash(CrashMark& mark, Skips& skips);
 
 // What a service has already said, read ahead of its inputs. Answers stand behind their causes in the journal, often far behind.
 class OwnAnswers {
@@ -89,6 +96,8 @@ class Replica {
   std::vector<Fold*> folds(std::string_view tenant) const;
   Fingerprint fingerprint() const;
 
+  // A state may be kept once all that was said up to it is in the journal, and all that was said before was heard again.
+  bool may_save(size_t unacknowledged) const { return unacknowledged == 0 && caught_up(); }
   // The state of all partitions as bytes, and back.
   std::string save() const;
   bool load(std::string_view bytes);

@@ -19,7 +19,6 @@ namespace {
 
 constexpr size_t slice_bytes = 1u << 20;  // Folded between two looks at the sockets.
 constexpr Millis beat_ms = 100;
-constexpr uint32_t crashes_max = 3;
 
 }  // namespace
 
@@ -60,12 +59,11 @@ Skips Runner::read_skips_and_mark() {
   ::close(file);
   if (mapped == MAP_FAILED) return skips;
   mark_ = static_cast<CrashMark*>(mapped);
-  if (mark_->folding == 0) return skips;
-  mark_->folding = 0;
-  mark_->crashes += 1;
-  spdlog::warn("fold_crashed service={} partition={} offset={} times={}", name_, mark_->partition, mark_->offset, mark_->crashes);
-  if (mark_->crashes >= crashes_max) {
-    skips.emplace(static_cast<Partition>(mark_->partition), mark_->offset);
+  const bool crashed = mark_->folding != 0;
+  const bool skip = note_crash(*mark_, skips);
+  if (crashed)
+    spdlog::warn("fold_crashed service={} partition={} offset={} times={}", name_, mark_->partition, mark_->offset, mark_->crashes);
+  if (skip) {
     std::ofstream out(skips_path, std::ios::app);
     out << mark_->partition << ' ' << mark_->offset << '\n';
     out.flush();
@@ -151,7 +149,7 @@ Result<void> Runner::run(const std::function<bool()>& stop) {
     poll(more);
   }
   // What was said is acknowledged within moments; then the state is kept, so that the next start is quick.
-  for (const Millis until = steady_ms() + 2'000; !settled() && steady_ms() < until;) {
+  for (const Millis until = steady_ms() + 2'000; unacknowledged() > 0 && steady_ms() < until;) {
     for (Bus& bus : buses_) TRY_VOID(bus.link->turn(steady_ms()));
     poll(false);
   }
@@ -237,15 +235,15 @@ void Runner::serve_queries() {
   }
 }
 
-bool Runner::settled() const {
-  for (const Bus& bus : buses_)
-    if (bus.link->unacknowledged() > 0) return false;
-  return true;
+size_t Runner::unacknowledged() const {
+  size_t batches = 0;
+  for (const Bus& bus : buses_) batches += bus.link->unacknowledged();
+  return batches;
 }
 
 void Runner::snapshot_if_due(bool now) {
   const bool due = now ? folded_ > folded_at_snapshot_ : folded_ - folded_at_snapshot_ >= static_cast<uint64_t>(options_.snapshot_facts);
-  if (!due || !settled() || !replica_->caught_up()) return;
+  if (!due || !replica_->may_save(unacknowledged())) return;
   const Millis began = steady_ms();
   Snapshot snapshot{home_.settings().id, definition_.shape, {}, replica_->save()};
   for (const Bus& bus : buses_) snapshot.positions.push_back(bus.position);

@@ -52,7 +52,7 @@ class Runner {
   void ask_for_wakes(Bus& bus);
   void poll(bool more);
   void serve_queries();
-  bool settled() const;
+  size_t unacknowledged() const;
   void snapshot_if_due(bool now);
   Result<std::string> answer(std::string_view method, std::string_view request);
   query::v1::GetStatusResponse status() const;

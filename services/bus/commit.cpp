@@ -18,6 +18,8 @@ struct Sequencer::Group {
 
 namespace {
 
+constexpr Millis beat_ms = 100;
+
 // A Tick concerns a whole partition; its scope is therefore no group's.
 std::string tick_batch(Partition partition, uint32_t partitions, Millis time) {
   v1::Fact fact;
@@ -117,6 +119,13 @@ void Sequencer::ring() {
   bell.set_next_position(next_position_);
   for (const Offset head : ledger_.heads) bell.add_heads(head);
   send("", wire::v1::MESSAGE_TYPE_BELL, bell);
+  rung_ = true;
+}
+
+Millis Sequencer::beat(Millis now_steady_ms) {
+  if (!rung_ && now_steady_ms - rung_at_ >= beat_ms) ring();
+  if (std::exchange(rung_, false)) rung_at_ = now_steady_ms;
+  return rung_at_ + beat_ms;
 }
 
 // ---- Wakes

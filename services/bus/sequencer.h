@@ -73,6 +73,8 @@ class Sequencer {
   Millis next_tick() const;
   // Rings the bell though nothing happened.
   void ring();
+  // The same, if it has not been rung for a beat: a bell that was lost is made good by the next. Returns when to call it again.
+  Millis beat(Millis now_steady_ms);
   // Everything to be sent since the last call, in order.
   std::vector<Output> outputs() { return std::exchange(outputs_, {}); }
 
@@ -144,6 +146,8 @@ class Sequencer {
   size_t queue_bytes_ = 0;
   std::vector<std::map<uint64_t, Millis>> wakes_;  // By partition, then by producer.
   std::vector<Output> outputs_;
+  bool rung_ = false;  // Since the last look.
+  Millis rung_at_ = 0;
   Disk disk_;
   double bytes_per_ms_ = 50'000;  // Until it was measured.
   uint64_t refused_ = 0;
