@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/log.h"
+#include "common/mutant.h"
 
 namespace xundian {
 
@@ -47,7 +48,8 @@ void Link::hello(Millis now) {
   if (!hello_wanted_) patience_ms_ = std::min(2 * patience_ms_, patience_max_ms);
   connect();  // What the old connection still carries reaches nobody, in either direction.
   welcome_.clear_session();
-  for (Producer& producer : producers_) send_again(producer, 0);
+  for (Producer& producer : producers_)
+    if (!mutant("no_resend")) send_again(producer, 0);
   wire::v1::Hello hello;
   for (const Producer& producer : producers_) hello.add_producers(producer.id);
   hello.set_name(options_.name);
@@ -96,7 +98,8 @@ void Link::flush(Millis now) {
   for (Producer& producer : producers_) {
     while (producer.sent < producer.queue.size()) {
       Outgoing& next = producer.queue[producer.sent];
-      if (producer.bytes_sent > 0 && producer.bytes_sent + next.batch.size() > welcome_.credit_bytes()) break;
+      const bool spent = producer.bytes_sent > 0 && producer.bytes_sent + next.batch.size() > welcome_.credit_bytes();
+      if (spent && !mutant("ignore_credit")) break;
       auto header = load<BatchHeader>(next.batch.data());
       header.producer = producer.id;
       header.session = welcome_.session();
@@ -113,9 +116,7 @@ void Link::flush(Millis now) {
 }
 
 void Link::wake_at(size_t index, Partition partition, Millis at_ms) {
-  const auto [wake, added] = wakes_.try_emplace({index, partition}, at_ms);
-  if (!added && wake->second == at_ms) return;
-  wake->second = at_ms;
+  wakes_[{index, partition}] = at_ms;
   if (welcomed()) send_wake(index, partition, at_ms);
 }
 
@@ -153,6 +154,7 @@ Result<void> Link::take_welcome(const wire::v1::Welcome& welcome) {
   for (size_t index = 0; index < producers_.size(); ++index) TRY_VOID(take_welcome_for(index, welcome));
   welcome_ = welcome;
   spdlog::debug("bus_welcomed name={} epoch={} session={}", options_.name, welcome.epoch(), welcome.session());
+  if (mutant("forgotten_wakes")) return {};
   for (const auto& [who, at_ms] : wakes_) send_wake(who.first, who.second, at_ms);
   return {};
 }

@@ -43,6 +43,7 @@ class Link {
   size_t unacknowledged() const;
   // Offset behind the newest acknowledged fact, by partition.
   const std::map<Partition, Offset>& acknowledged_heads() const { return acknowledged_heads_; }
+  // Asks for a Tick at that time, if not before; replaces what was asked. After each Tick it is to be asked for again.
   void wake_at(size_t index, Partition partition, Millis at_ms);
   // Why the last batches were refused, for the log and for callers who wait; empty after an ack.
   const std::string& refusal() const { return refusal_; }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/mutant.h"
+
 namespace xundian {
 
 namespace {
@@ -20,7 +22,7 @@ bool note_crash(CrashMark& mark, Skips& skips) {
   mark.crashes = again ? mark.crashes + 1 : 1;
   mark.suspect_partition = mark.partition;
   mark.suspect_offset = mark.offset;
-  if (mark.crashes < crashes_max) return false;
+  if (mark.crashes < crashes_max || mutant("poison_never_skipped")) return false;
   return skips.emplace(static_cast<Partition>(mark.partition), mark.offset).second;
 }
 
@@ -89,6 +91,14 @@ Replica::Group& Replica::group_of(PartitionState& state, std::string_view scope)
   return group;
 }
 
+// A Tick of the bus concerns the partition: the group that has waited longest takes it. Others whose time has come too ask for one
+// of their own, for what answers one input is of one group.
+Replica::Group* Replica::taker_of(PartitionState& state, const BatchView& batch) {
+  if (batch.header().producer != 0 || !batch.scope().empty()) return &group_of(state, batch.scope());
+  const auto first = std::ranges::min_element(state.groups, {}, [](const auto& entry) { return entry.second.fold->next_wake(); });
+  return first == state.groups.end() || mutant("tick_without_taker") ? nullptr : &first->second;
+}
+
 Result<void> Replica::take(const CommitView& commit, OwnAnswers* own) {
   Result<void> outcome;
   const auto walked = commit.for_each_batch(true, [&](const BatchView& batch) {
@@ -106,8 +116,8 @@ Result<void> Replica::take_batch(const BatchView& batch, OwnAnswers* own) {
   if (batch.header().base != state.offset)
     return fail(Code::data_loss, "partition {}: the journal goes on at {}, the fold stands at {}", partition, batch.header().base, state.offset);
   const bool ours = batch.is_answer() && producers_.contains(batch.header().producer);
-  if (!ours) {
-    Group& group = group_of(state, batch.scope());
+  if (Group* const taker = ours ? nullptr : taker_of(state, batch); taker != nullptr) {
+    Group& group = *taker;
     const bool wall = options_.clock == Clock::wall;
     if (wall) group.time_ms = std::max(group.time_ms, batch.header().time_ms);
     // Under the wall clock any record brings time, even if the fold wants none of its facts.
@@ -136,7 +146,7 @@ Result<void> Replica::take_input(Partition partition, PartitionState& state, Gro
   if (fold.next_wake() <= group.time_ms) fold.wake(group.time_ms, outbox_);
   if (fact.kind() != v1::Fact::kTick && wants(fact.kind())) fold_marked(partition, fold, fact);
   if (!outbox_.rejected().empty()) say_skipped(fact, outbox_.rejected());
-  const bool said_before = offset + 1 <= state.answered;
+  const bool said_before = offset + 1 <= state.answered && !mutant("own_answers_not_from_log");
   std::vector<std::string> frames;
   if (said_before) {
     CHECK(own != nullptr, "own answers are needed and not at hand");
@@ -243,6 +253,11 @@ Millis Replica::next_wake(Partition partition) const {
   return first;
 }
 
+bool Replica::asks_for_wake(Partition partition, Millis asked, bool folded) const {
+  const Millis at = next_wake(partition);
+  return at != asked || (folded && at <= time(partition));
+}
+
 std::vector<Fold*> Replica::folds(std::string_view tenant) const {
   std::vector<Fold*> folds;
   for (const auto& [partition, state] : states_)
@@ -256,6 +271,20 @@ Fingerprint Replica::fingerprint() const {
   Fingerprint sum;
   for (const Fold* fold : folds("")) fold->fingerprint(sum);
   return sum;
+}
+
+Result<std::string> Replica::answer(std::string_view method, std::string_view request, bool replayed) const {
+  const size_t bar = method.find('|');
+  const std::string_view tenant = bar == std::string_view::npos ? std::string_view() : method.substr(0, bar);
+  if (bar != std::string_view::npos) method.remove_prefix(bar + 1);
+  const bool present_only = std::ranges::find(definition_.present_only, method) != definition_.present_only.end();
+  if (present_only && !replayed && !mutant("past_is_due"))
+    return fail(Code::unavailable, "{} replays the journal and answers {} when it is done", definition_.name, method);
+  return definition_.answer(folds(tenant), method, request);
+}
+
+bool Replica::may_save(size_t unacknowledged) const {
+  return (unacknowledged == 0 || mutant("unsettled_snapshot")) && caught_up();
 }
 
 std::string Replica::save() const {

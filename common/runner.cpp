@@ -121,7 +121,7 @@ Result<void> Runner::open_readers() {
       *reader = std::move(*opened);
     }
     const auto& welcome = bus.link->welcome();
-    bus.known_end = welcome.next_position();
+    bus.known_end = bus.replay_end = welcome.next_position();
     bus.heads.assign(welcome.heads().begin(), welcome.heads().end());
     bus.position = loaded ? snapshot->positions[index] : 0;
     std::map<uint64_t, Partition> producers;
@@ -207,13 +207,13 @@ void Runner::send_answers() {
 
 // Under the facts clock time comes with the facts alone.
 void Runner::ask_for_wakes(Bus& bus) {
-  if (home_.settings().clock != Clock::wall) return;
+  if (home_.settings().clock != Clock::wall || bus.position < bus.known_end) return;
   for (size_t index = 0; index < bus.partitions.size(); ++index) {
-    const Millis at = replica_->next_wake(bus.partitions[index]);
-    if (at == bus.wake[index]) continue;
-    bus.wake[index] = at;
+    if (!replica_->asks_for_wake(bus.partitions[index], bus.wake[index], bus.position != bus.asked_position)) continue;
+    const Millis at = bus.wake[index] = replica_->next_wake(bus.partitions[index]);
     bus.link->wake_at(index, bus.partitions[index], at);
   }
+  bus.asked_position = bus.position;
 }
 
 void Runner::poll(bool more) {
@@ -233,6 +233,11 @@ void Runner::serve_queries() {
   const Millis until = steady_ms() + 2;
   while (queries_->serve_one() && steady_ms() < until) {
   }
+}
+
+// What was in the journal when this life was welcomed has been folded.
+bool Runner::replayed() const {
+  return std::ranges::all_of(buses_, [](const Bus& bus) { return bus.reader && bus.position >= bus.replay_end; });
 }
 
 size_t Runner::unacknowledged() const {
@@ -255,7 +260,6 @@ void Runner::snapshot_if_due(bool now) {
     spdlog::warn("snapshot_failed service={} why=\"{}\"", name_, written.error().message);
 }
 
-// A method may name the tenant that asks: "tenant|Method".
 Result<std::string> Runner::answer(std::string_view method, std::string_view request) {
   if (method == "GetStatus") return status().SerializeAsString();
   if (method == "GetFingerprint") {
@@ -264,11 +268,7 @@ Result<std::string> Runner::answer(std::string_view method, std::string_view req
     add_partitions(*response.mutable_partitions());
     return response.SerializeAsString();
   }
-  const size_t bar = method.find('|');
-  const std::string_view tenant = bar == std::string_view::npos ? std::string_view() : method.substr(0, bar);
-  if (bar != std::string_view::npos) method.remove_prefix(bar + 1);
-  const std::vector<Fold*> folds = replica_->folds(tenant);
-  return definition_.answer(folds, method, request);
+  return replica_->answer(method, request, replayed());
 }
 
 void Runner::add_partitions(google::protobuf::RepeatedPtrField<query::v1::PartitionStatus>& partitions) const {

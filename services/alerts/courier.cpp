@@ -2,6 +2,7 @@
 
 #include "common/hash.h"
 #include "common/log.h"
+#include "common/mutant.h"
 
 namespace xundian::alerts {
 
@@ -20,7 +21,8 @@ void Courier::take(const query::v1::ListDueNoticesResponse& response) {
     Job job{due.scope(),      due.alert().store(), webhook_id(due.alert().terms()),
             due.subscriber(), due.attempts() + 1,  due.alert().terms().changed_ms()};
     const auto settled = settled_.find(job.name());
-    if (under_way_.contains(job.name()) || (settled != settled_.end() && settled->second.attempt >= job.attempt)) continue;
+    const bool known = under_way_.contains(job.name()) || (settled != settled_.end() && settled->second.attempt >= job.attempt);
+    if (known && !mutant("no_repeat_limit")) continue;
     size_t& in_flight = lanes_[job.lane()];
     if (in_flight >= options_.in_flight_max) continue;
     const uint64_t number = next_number_++;

@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/mutant.h"
 #include "common/wire.h"
 #include "services/bus/fetch.h"
 
@@ -118,6 +119,7 @@ Result<void> Shell::run() {
     poll_sockets(items, wait_ms());
     stopping = readable(4);
     if (readable(0)) take_puts();
+    if (mutant("ack_before_write") || mutant("publish_before_ack")) send_outputs();
     TRY_VOID(commit());
     if (readable(1)) take_fetch();
     if (readable(2)) query_->serve_one();
