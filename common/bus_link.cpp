@@ -1,7 +1,5 @@
-#include <algorithm>
 #include <random>
 
-#include "common/log.h"
 #include "common/producer.h"
 #include "common/wire.h"
 
@@ -9,27 +7,19 @@ namespace xundian {
 
 namespace {
 
-constexpr Millis patience_min_ms = 500;   // Of a silence while something is outstanding.
-constexpr Millis patience_max_ms = 4000;  // A bus on a slow disk must not be asked for ever faster than it can answer.
-constexpr Millis idle_ask_ms = 1000;      // A bus that was started again has forgotten who wants to be woken.
-
-uint64_t random_instance() {
+Link::Options with_instance(BusLink::Options options) {
   std::random_device device;
-  return uint64_t{device()} << 32 | device() | 1;
+  options.instance = uint64_t{device()} << 32 | device() | 1;
+  return options;
 }
 
 }  // namespace
 
 BusLink::BusLink(const std::string& put_endpoint, Options options)
-    : endpoint_(put_endpoint),
-      options_(std::move(options)),
-      instance_(random_instance()),
-      socket_(make_socket(zmq::socket_type::dealer, put_message_bytes_max)),
-      patience_ms_(patience_min_ms) {
-  for (const uint64_t id : options_.producers) producers_.emplace_back().id = id;
-}
+    : Link(with_instance(std::move(options))),
+      endpoint_(put_endpoint),
+      socket_(make_socket(zmq::socket_type::dealer, put_message_bytes_max)) {}
 
-// A new connection for each Hello: what the old one still carries reaches nobody, in either direction.
 void BusLink::connect() {
   // A Hello waits in the socket until the bus is there (that is why ZMQ_IMMEDIATE stays 0); batches follow only the Welcome.
   socket_ = make_socket(zmq::socket_type::dealer, put_message_bytes_max);
@@ -37,230 +27,15 @@ void BusLink::connect() {
   CHECK(connected, connected.error().message);
 }
 
+bool BusLink::transmit(wire::v1::MessageType type, std::string_view body) {
+  return send_frames(socket_, {type_frame(type), body});
+}
+
 Result<void> BusLink::turn(Millis now_steady_ms) {
-  if (failed_) return tl::unexpected(*failed_);
-  now_ = now_steady_ms;
   std::vector<zmq::message_t> frames;
-  while (!hello_wanted_ && take_frames(socket_, frames)) {
-    quiet_since_ = now_;
-    if (frames.size() != 2) continue;
-    auto taken = take(type_of(frames[0]), frames[1], now_);
-    if (taken) continue;
-    failed_ = taken.error();
-    return taken;
-  }
-  if (hello_wanted_ || (is_waiting() && now_ - quiet_since_ >= patience_ms_)) {
-    hello(now_);
-  } else if (!is_waiting() && now_ - quiet_since_ >= idle_ask_ms && !wakes_.empty()) {
-    ask(now_);
-  }
-  flush(now_);
-  return {};
-}
-
-void BusLink::hello(Millis now) {
-  if (!hello_wanted_) patience_ms_ = std::min(2 * patience_ms_, patience_max_ms);
-  connect();
-  welcome_.clear_session();
-  for (Producer& producer : producers_) send_again(producer, 0);
-  wire::v1::Hello hello;
-  for (const Producer& producer : producers_) hello.add_producers(producer.id);
-  hello.set_name(options_.name);
-  hello.set_instance(instance_);
-  hello.set_attempt(++attempt_);
-  send_frames(socket_, {type_frame(wire::v1::MESSAGE_TYPE_HELLO), hello.SerializeAsString()});
-  quiet_since_ = now;
-  hello_wanted_ = false;
-  asked_ = false;
-}
-
-void BusLink::ask(Millis now) {
-  wire::v1::Hello hello;
-  hello.set_name(options_.name);
-  send_frames(socket_, {type_frame(wire::v1::MESSAGE_TYPE_HELLO), hello.SerializeAsString()});
-  quiet_since_ = now;
-  asked_ = true;
-}
-
-uint64_t BusLink::acknowledged(size_t index) const { return producers_[index].last_acknowledged; }
-
-bool BusLink::may_send() const {
-  return welcomed() && !failed_ && now_ >= wait_until_ && bytes_queued_ < welcome_.credit_bytes();
-}
-
-size_t BusLink::unacknowledged() const {
-  size_t batches = 0;
-  for (const Producer& producer : producers_) batches += producer.queue.size();
-  return batches;
-}
-
-void BusLink::send(size_t index, std::string batch) {
-  Producer& producer = producers_[index];
-  const auto header = load<BatchHeader>(batch.data());
-  Outgoing outgoing{std::move(batch), header.sequence, header.partition};
-  if (!options_.folds) {
-    // Before the first Welcome nobody knows from where on to count; it numbers what waits.
-    outgoing.sequence = ++producer.last_queued;
-  } else if (outgoing.sequence <= producer.last_acknowledged) {
-    return;  // A fold that comes back says again what is in the journal.
-  }
-  bytes_queued_ += outgoing.batch.size();
-  producer.queue.push_back(std::move(outgoing));
-}
-
-void BusLink::flush(Millis now) {
-  if (!welcomed() || now < wait_until_) return;
-  for (Producer& producer : producers_) {
-    while (producer.sent < producer.queue.size()) {
-      Outgoing& next = producer.queue[producer.sent];
-      if (producer.bytes_sent > 0 && producer.bytes_sent + next.batch.size() > welcome_.credit_bytes()) break;
-      auto header = load<BatchHeader>(next.batch.data());
-      header.producer = producer.id;
-      header.session = welcome_.session();
-      header.epoch = welcome_.epoch();
-      header.sequence = next.sequence;
-      if (options_.folds) header.flags |= fold_answer;
-      write_header(next.batch, header);
-      if (!send_frames(socket_, {type_frame(wire::v1::MESSAGE_TYPE_PUT), next.batch})) return;
-      if (batches_sent_++ == 0) quiet_since_ = now;
-      producer.sent += 1;
-      producer.bytes_sent += next.batch.size();
-    }
-  }
-}
-
-void BusLink::wake_at(size_t index, Partition partition, Millis at_ms) {
-  const auto [wake, added] = wakes_.try_emplace({index, partition}, at_ms);
-  if (!added && wake->second == at_ms) return;
-  wake->second = at_ms;
-  if (welcomed()) send_wake(index, partition, at_ms);
-}
-
-void BusLink::send_wake(size_t index, Partition partition, Millis at_ms) {
-  wire::v1::Wake wake;
-  wake.set_partition(partition);
-  wake.set_at_ms(at_ms);
-  wake.set_producer(producers_[index].id);
-  // A queue that is full has a Hello coming, and the wakes with it.
-  if (!send_frames(socket_, {type_frame(wire::v1::MESSAGE_TYPE_WAKE), wake.SerializeAsString()})) hello_wanted_ = true;
-}
-
-Result<void> BusLink::take(wire::v1::MessageType type, const zmq::message_t& body, Millis now) {
-  wire::v1::Welcome welcome;
-  wire::v1::Ack ack;
-  wire::v1::Nack nack;
-  if (type == wire::v1::MESSAGE_TYPE_WELCOME && parse_frame(body, welcome)) return take_welcome(welcome);
-  if (type == wire::v1::MESSAGE_TYPE_NACK && parse_frame(body, nack)) return take_nack(nack, now);
-  if (type == wire::v1::MESSAGE_TYPE_ACK && parse_frame(body, ack)) take_ack(ack);
-  return {};
-}
-
-Result<void> BusLink::take_welcome(const wire::v1::Welcome& welcome) {
-  if (welcome_.epoch() != 0 && welcome.home() != welcome_.home())
-    return fail(Code::failed_precondition, "{} is now the bus of home {}, no longer of {}; start again", endpoint_,
-                welcome.home(), welcome_.home());
-  if (welcome.session() == 0) {
-    asked_ = false;
-    if (welcome.epoch() != welcome_.epoch()) hello_wanted_ = true;
-    return {};
-  }
-  if (static_cast<size_t>(welcome.last_sequences_size()) != producers_.size())
-    return fail(Code::internal, "the bus at {} welcomes {} producers, not {}", endpoint_, welcome.last_sequences_size(),
-                producers_.size());
-  for (size_t index = 0; index < producers_.size(); ++index) TRY_VOID(take_welcome_for(index, welcome));
-  welcome_ = welcome;
-  spdlog::debug("bus_welcomed name={} epoch={} session={}", options_.name, welcome.epoch(), welcome.session());
-  for (const auto& [who, at_ms] : wakes_) send_wake(who.first, who.second, at_ms);
-  return {};
-}
-
-// The journal knows better than we do what of this producer is in it.
-Result<void> BusLink::take_welcome_for(size_t index, const wire::v1::Welcome& welcome) {
-  Producer& producer = producers_[index];
-  const uint64_t last = welcome.last_sequences(static_cast<int>(index));
-  if (last < producer.last_acknowledged)
-    return fail(Code::data_loss, "the bus at {} acknowledged sequence {} of {} and now has only {}; was the journal replaced?",
-                endpoint_, producer.last_acknowledged, options_.name, last);
-  if (!options_.folds && welcome_.epoch() == 0) {
-    for (Outgoing& waiting : producer.queue) waiting.sequence += last;
-    producer.last_queued += last;
-  }
-  if (!options_.folds && last > producer.last_queued)
-    return fail(Code::aborted, "somebody else puts facts as {}: sequence {} is not ours", options_.name, last);
-  for (const Outgoing& outgoing : producer.queue)
-    if (outgoing.sequence <= last && outgoing.partition < welcome.heads_size())
-      raise_head(outgoing.partition, welcome.heads(outgoing.partition));
-  forget_until(producer, last);
-  return {};
-}
-
-void BusLink::take_ack(const wire::v1::Ack& ack) {
-  Producer* producer = find(ack.producer());
-  if (producer == nullptr || ack.last_sequence() <= producer->last_acknowledged) return;
-  for (const Outgoing& outgoing : producer->queue)
-    if (outgoing.sequence == ack.last_sequence()) raise_head(outgoing.partition, ack.next_offset());
-  forget_until(*producer, ack.last_sequence());
-  patience_ms_ = patience_min_ms;
-  refusal_.clear();
-}
-
-Result<void> BusLink::take_nack(const wire::v1::Nack& nack, Millis now) {
-  Producer* producer = find(nack.producer());
-  spdlog::debug("batch_refused name={} why={} sequence={} retry_after_ms={} text=\"{}\"", options_.name,
-                wire::v1::Refusal_Name(nack.refusal()), nack.sequence(), nack.retry_after_ms(), nack.text());
-  switch (nack.refusal()) {
-    case wire::v1::REFUSAL_BUSY:
-    case wire::v1::REFUSAL_DISK:
-      refusal_ = nack.text();
-      wait_until_ = now + std::max<Millis>(nack.retry_after_ms(), 1);
-      if (producer != nullptr) send_again(*producer, nack.sequence());
-      return {};
-    case wire::v1::REFUSAL_GAP:
-      if (producer != nullptr) send_again(*producer, nack.last_sequence() + 1);
-      return {};
-    case wire::v1::REFUSAL_HELLO:
-      hello_wanted_ = true;
-      return {};
-    case wire::v1::REFUSAL_FENCED:
-      return fail(Code::aborted, "somebody else puts facts as {}, and came later: {}", options_.name, nack.text());
-    case wire::v1::REFUSAL_MOVED:
-      return fail(Code::failed_precondition, "{} put a batch at the wrong bus: {}", options_.name, nack.text());
-    default:
-      return fail(Code::invalid_argument, "the bus refuses sequence {} of {}: {}", nack.sequence(), options_.name, nack.text());
-  }
-}
-
-BusLink::Producer* BusLink::find(uint64_t id) {
-  for (Producer& producer : producers_)
-    if (producer.id == id) return &producer;
-  return nullptr;
-}
-
-void BusLink::forget_until(Producer& producer, uint64_t sequence) {
-  while (!producer.queue.empty() && producer.queue.front().sequence <= sequence) {
-    const size_t bytes = producer.queue.front().batch.size();
-    bytes_queued_ -= bytes;
-    if (producer.sent > 0) {
-      producer.sent -= 1;
-      producer.bytes_sent -= bytes;
-      batches_sent_ -= 1;
-    }
-    producer.queue.pop_front();
-  }
-  producer.last_acknowledged = std::max(producer.last_acknowledged, sequence);
-}
-
-void BusLink::send_again(Producer& producer, uint64_t from_sequence) {
-  while (producer.sent > 0 && producer.queue[producer.sent - 1].sequence >= from_sequence) {
-    producer.sent -= 1;
-    producer.bytes_sent -= producer.queue[producer.sent].batch.size();
-    batches_sent_ -= 1;
-  }
-}
-
-void BusLink::raise_head(Partition partition, Offset head) {
-  Offset& known = acknowledged_heads_[partition];
-  known = std::max(known, head);
+  while (listens() && take_frames(socket_, frames))
+    if (frames.size() == 2) TRY_VOID(take(type_of(frames[0]), view_of(frames[1]), now_steady_ms));
+  return Link::turn(now_steady_ms);
 }
 
 }  // namespace xundian

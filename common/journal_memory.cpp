@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/mutant.h"
+
 namespace xundian {
 
 void MemoryDisk::fail_append(DiskFault fault, uint64_t appends_before, size_t bytes_kept) {
@@ -18,6 +20,12 @@ void MemoryDisk::set_capacity(size_t bytes) {
 
 void MemoryDisk::cut_power() {
   const std::lock_guard lock(mutex_);
+  lose_power();
+}
+
+void MemoryDisk::lose_power() {
+  commits_.resize(synced_ > low_ ? synced_ - low_ : 0);
+  while (!volumes_.empty() && volumes_.back() > low_ + commits_.size()) volumes_.pop_back();
   life_ += 1;
   writer_life_.reset();
 }
@@ -55,6 +63,7 @@ void MemoryDisk::recover() {
   const auto commit = CommitView::open(position, torn_);
   if (commit && commit->for_each_batch(false, [](const BatchView&) {}))
     commits_.push_back(std::make_shared<const std::string>(torn_));
+  synced_ = low_ + commits_.size();
   torn_.clear();
 }
 
@@ -66,13 +75,13 @@ Result<void> MemoryDisk::place(Commit commit) {
     return fail(Code::resource_exhausted, "the disk is full (ENOSPC); make room and restart");
   if (!fault || fault.mapped().what == DiskFault::error_after) {
     commits_.push_back(std::move(commit));
+    if (!mutant("no_sync")) synced_ = low_ + commits_.size();
     if (fault) return fail(Code::data_loss, "the disk gives EIO");
     return {};
   }
   torn_ = commit->substr(0, fault.mapped().bytes_kept);
   if (fault.mapped().what == DiskFault::error_torn) return fail(Code::data_loss, "the disk gives EIO on sync");
-  life_ += 1;
-  writer_life_.reset();
+  lose_power();
   return fail(Code::unavailable, "the power was cut");
 }
 

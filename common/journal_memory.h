@@ -47,10 +47,12 @@ class MemoryDisk {
 
   size_t used() const;
   void recover();
+  void lose_power();
   Result<void> place(Commit commit);
 
   mutable std::mutex mutex_;
   std::deque<Commit> commits_;    // From low_ on.
+  Position synced_ = 0;           // Commits before it outlive a power cut.
   std::deque<Position> volumes_;  // The first positions of the volumes; the last may be empty.
   Position low_ = 0;
   std::string torn_;  // What lies behind the last commit.

@@ -12,6 +12,8 @@
 #include <mutex>
 #include <tuple>
 
+#include "common/mutant.h"
+
 namespace xundian {
 
 namespace {
@@ -32,7 +34,8 @@ using OwnEnvironment = std::unique_ptr<MDB_env, EnvironmentCloser>;
 // `map_bytes` 0: as the file says.
 Result<OwnEnvironment> open_environment(const std::string& path, size_t map_bytes) {
   // A file system that may not be written is read all the same.
-  for (const unsigned flags : {unsigned{MDB_NOTLS}, unsigned{MDB_NOTLS | MDB_RDONLY}}) {
+  const unsigned unsynced = mutant("no_sync") ? MDB_NOSYNC | MDB_NOMETASYNC : 0;
+  for (const unsigned flags : {MDB_NOTLS | unsynced, unsigned{MDB_NOTLS | MDB_RDONLY}}) {
     MDB_env* env = nullptr;
     int code = mdb_env_create(&env);
     OwnEnvironment own(code == MDB_SUCCESS ? env : nullptr);

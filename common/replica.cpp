@@ -4,14 +4,27 @@
 
 #include <algorithm>
 
+#include "common/mutant.h"
+
 namespace xundian {
 
 namespace {
 
 constexpr size_t answer_bytes = 256u << 10;  // A batch of answers is closed when it has grown to this.
 constexpr size_t read_ahead_bytes = 4u << 20;
+constexpr uint32_t crashes_max = 3;
 
 }  // namespace
+
+bool note_crash(CrashMark& mark, Skips& skips) {
+  if (std::exchange(mark.folding, 0) == 0) return false;
+  const bool again = mark.crashes > 0 && mark.partition == mark.suspect_partition && mark.offset == mark.suspect_offset;
+  mark.crashes = again ? mark.crashes + 1 : 1;
+  mark.suspect_partition = mark.partition;
+  mark.suspect_offset = mark.offset;
+  if (mark.crashes < crashes_max || mutant("poison_never_skipped")) return false;
+  return skips.emplace(static_cast<Partition>(mark.partition), mark.offset).second;
+}
 
 OwnAnswers::OwnAnswers(JournalReader& reader, Position from, Position end, std::map<uint64_t, Partition> producers)
     : reader_(reader), position_(from), end_(end), producers_(std::move(producers)) {}
@@ -20,9 +33,9 @@ void OwnAnswers::keep(const BatchView& batch) {
   const auto producer = producers_.find(batch.header().producer);
   if (!batch.is_answer() || producer == producers_.end()) return;
   Ahead& ahead = ahead_[producer->second];
-  const auto kept = batch.for_each([](Kind) { return true; }, [&](std::string_view frame, Offset) {
-    ahead.frames.emplace_back(load<FactHead>(frame.data()).cause, std::string(frame));
-  });
+  const auto kept = batch.for_each(
+      [](Kind) { return true; },
+      [&](std::string_view frame, Offset) { ahead.frames.emplace_back(load<FactHead>(frame.data()).cause, std::string(frame)); });
   CHECK(kept.has_value(), "a service's own answer cannot be read");
   ahead.sequence = batch.header().sequence;
 }
@@ -66,7 +79,8 @@ std::string Replica::producer_name(Partition partition) const { return fmt::form
 void Replica::set_answered(Partition partition, uint64_t last_sequence) { states_.at(partition).answered = last_sequence; }
 
 bool Replica::wants(Kind kind) const {
-  return kind == v1::Fact::kTick || std::find(definition_.kinds.begin(), definition_.kinds.end(), kind) != definition_.kinds.end();
+  return kind == v1::Fact::kTick ||
+         std::find(definition_.kinds.begin(), definition_.kinds.end(), kind) != definition_.kinds.end();
 }
 
 Replica::Group& Replica::group_of(PartitionState& state, std::string_view scope) {
@@ -76,6 +90,14 @@ Replica::Group& Replica::group_of(PartitionState& state, std::string_view scope)
   group.fold = definition_.make_fold();
   group.fold->scope = scope;
   return group;
+}
+
+// A Tick of the bus concerns the partition: the group that has waited longest takes it. Others whose time has come too ask for
+// one of their own, for what answers one input is of one group.
+Replica::Group* Replica::taker_of(PartitionState& state, const BatchView& batch) {
+  if (batch.header().producer != 0 || !batch.scope().empty()) return &group_of(state, batch.scope());
+  const auto first = std::ranges::min_element(state.groups, {}, [](const auto& entry) { return entry.second.fold->next_wake(); });
+  return first == state.groups.end() || mutant("tick_without_taker") ? nullptr : &first->second;
 }
 
 Result<void> Replica::take(const CommitView& commit, OwnAnswers* own) {
@@ -94,22 +116,25 @@ Result<void> Replica::take_batch(const BatchView& batch, OwnAnswers* own) {
   const Offset end = batch.header().base + batch.header().count;
   if (end <= state.offset) return {};  // A snapshot holds it.
   if (batch.header().base != state.offset)
-    return fail(Code::data_loss, "partition {}: the journal goes on at {}, the fold stands at {}", partition, batch.header().base, state.offset);
+    return fail(Code::data_loss, "partition {}: the journal goes on at {}, the fold stands at {}", partition, batch.header().base,
+                state.offset);
   const bool ours = batch.is_answer() && producers_.contains(batch.header().producer);
-  if (!ours) {
-    Group& group = group_of(state, batch.scope());
+  if (Group* const taker = ours ? nullptr : taker_of(state, batch); taker != nullptr) {
+    Group& group = *taker;
     const bool wall = options_.clock == Clock::wall;
     if (wall) group.time_ms = std::max(group.time_ms, batch.header().time_ms);
     // Under the wall clock any record brings time, even if the fold wants none of its facts.
     bool bring_time = wall && group.fold->next_wake() <= group.time_ms;
     Result<void> outcome;
     const auto walked = batch.for_each([&](Kind kind) { return bring_time || wants(kind); },
-        [&](std::string_view frame, Offset offset) {
-          if (!outcome) return;
-          bring_time = false;
-          if (!wall && !batch.is_answer()) group.time_ms = std::max(group.time_ms, ::xundian::load<FactHead>(frame.data()).occurred_ms);
-          outcome = take_input(partition, state, group, frame, offset, own);
-        });
+                                       [&](std::string_view frame, Offset offset) {
+                                         if (!outcome) return;
+                                         bring_time = false;
+                                         if (!wall && !batch.is_answer())
+                                           group.time_ms =
+                                               std::max(group.time_ms, ::xundian::load<FactHead>(frame.data()).occurred_ms);
+                                         outcome = take_input(partition, state, group, frame, offset, own);
+                                       });
     if (!walked) return walked;
     if (!outcome) return outcome;
   }
@@ -117,7 +142,8 @@ Result<void> Replica::take_batch(const BatchView& batch, OwnAnswers* own) {
   return {};
 }
 
-// Wakes the fold, folds the input, and hands the fold what it says: from the journal if it was said before, else as it is said now.
+// Wakes the fold, folds the input, and hands the fold what it says: from the journal if it was said before, else as it is said
+// now.
 Result<void> Replica::take_input(Partition partition, PartitionState& state, Group& group, std::string_view frame, Offset offset,
                                  OwnAnswers* own) {
   Fold& fold = *group.fold;
@@ -126,7 +152,7 @@ Result<void> Replica::take_input(Partition partition, PartitionState& state, Gro
   if (fold.next_wake() <= group.time_ms) fold.wake(group.time_ms, outbox_);
   if (fact.kind() != v1::Fact::kTick && wants(fact.kind())) fold_marked(partition, fold, fact);
   if (!outbox_.rejected().empty()) say_skipped(fact, outbox_.rejected());
-  const bool said_before = offset + 1 <= state.answered;
+  const bool said_before = offset + 1 <= state.answered && !mutant("own_answers_not_from_log");
   std::vector<std::string> frames;
   if (said_before) {
     CHECK(own != nullptr, "own answers are needed and not at hand");
@@ -189,7 +215,8 @@ std::vector<std::string> Replica::frames_of_outbox(Partition partition, const Fa
 }
 
 // All that answers one input goes into one batch, so that a restart finds it whole or not at all.
-void Replica::send(Partition partition, PartitionState& state, const Fold& fold, Offset offset, const std::vector<std::string>& frames) {
+void Replica::send(Partition partition, PartitionState& state, const Fold& fold, Offset offset,
+                   const std::vector<std::string>& frames) {
   size_t bytes = 0;
   for (const std::string& frame : frames) bytes += frame.size();
   CHECK(bytes < batch_bytes_max / 2 && frames.size() < batch_facts_max / 2, "an answer is too large for a batch");
@@ -206,7 +233,8 @@ void Replica::close_batch(Partition partition, PartitionState& state) {
   header.flags = fold_answer;
   header.producer = producer_id(producer_name(partition));
   header.sequence = state.answers_sequence;
-  ready_.push_back({partition, state.answers_sequence, state.answers.finish(state.answers_scope, options_.partitions_all, header)});
+  ready_.push_back(
+      {partition, state.answers_sequence, state.answers.finish(state.answers_scope, options_.partitions_all, header)});
 }
 
 std::vector<Replica::Answer> Replica::flush() {
@@ -216,7 +244,8 @@ std::vector<Replica::Answer> Replica::flush() {
 }
 
 bool Replica::caught_up() const {
-  return std::all_of(states_.begin(), states_.end(), [](const auto& entry) { return entry.second.offset >= entry.second.answered; });
+  return std::all_of(states_.begin(), states_.end(),
+                     [](const auto& entry) { return entry.second.offset >= entry.second.answered; });
 }
 
 Offset Replica::offset(Partition partition) const { return states_.at(partition).offset; }
@@ -233,6 +262,11 @@ Millis Replica::next_wake(Partition partition) const {
   return first;
 }
 
+bool Replica::asks_for_wake(Partition partition, Millis asked, bool folded) const {
+  const Millis at = next_wake(partition);
+  return at != asked || (folded && at <= time(partition));
+}
+
 std::vector<Fold*> Replica::folds(std::string_view tenant) const {
   std::vector<Fold*> folds;
   for (const auto& [partition, state] : states_)
@@ -246,6 +280,20 @@ Fingerprint Replica::fingerprint() const {
   Fingerprint sum;
   for (const Fold* fold : folds("")) fold->fingerprint(sum);
   return sum;
+}
+
+Result<std::string> Replica::answer(std::string_view method, std::string_view request, bool replayed) const {
+  const size_t bar = method.find('|');
+  const std::string_view tenant = bar == std::string_view::npos ? std::string_view() : method.substr(0, bar);
+  if (bar != std::string_view::npos) method.remove_prefix(bar + 1);
+  const bool present_only = std::ranges::find(definition_.present_only, method) != definition_.present_only.end();
+  if (present_only && !replayed && !mutant("past_is_due"))
+    return fail(Code::unavailable, "{} replays the journal and answers {} when it is done", definition_.name, method);
+  return definition_.answer(folds(tenant), method, request);
+}
+
+bool Replica::may_save(size_t unacknowledged) const {
+  return (unacknowledged == 0 || mutant("unsettled_snapshot")) && caught_up();
 }
 
 std::string Replica::save() const {

@@ -29,6 +29,10 @@ struct CrashMark {
   uint64_t suspect_offset = 0;
 };
 
+// What a new life makes of the mark that the last one left: an input that ended three processes is put aside for this service.
+// True if `skips` got one more.
+bool note_crash(CrashMark& mark, Skips& skips);
+
 // What a service has already said, read ahead of its inputs. Answers stand behind their causes in the journal, often far behind.
 class OwnAnswers {
  public:
@@ -87,11 +91,18 @@ class Replica {
   Millis time(Partition partition) const;
   // When the partition's folds want to be woken at the latest.
   Millis next_wake(Partition partition) const;
+  // Whether the bus is to be asked (again) for a Tick at next_wake, when it was last asked for one at `asked` and something was
+  // folded since: of several groups whose time has come, a Tick wakes one.
+  bool asks_for_wake(Partition partition, Millis asked, bool folded) const;
   uint64_t skipped() const { return skipped_; }
   // The folds of a tenant; of all if it is empty.
   std::vector<Fold*> folds(std::string_view tenant) const;
   Fingerprint fingerprint() const;
 
+  // What the service answers to "Method" or, if a tenant asks, "tenant|Method". `replayed`: the state is of the present.
+  Result<std::string> answer(std::string_view method, std::string_view request, bool replayed) const;
+  // A state may be kept once all that was said up to it is in the journal, and all that was said before was heard again.
+  bool may_save(size_t unacknowledged) const;
   // The state of all partitions as bytes, and back.
   std::string save() const;
   bool load(std::string_view bytes);
@@ -111,6 +122,7 @@ class Replica {
     uint64_t answers_sequence = 0;
   };
   Group& group_of(PartitionState& state, std::string_view scope);
+  Group* taker_of(PartitionState& state, const BatchView& batch);
   Result<void> take_batch(const BatchView& batch, OwnAnswers* own);
   Result<void> take_input(Partition partition, PartitionState& state, Group& group, std::string_view frame, Offset offset, OwnAnswers* own);
   void fold_marked(Partition partition, Fold& fold, const FactView& fact);

@@ -18,12 +18,14 @@ namespace {
 
 constexpr size_t slice_bytes = 1u << 20;  // Folded between two looks at the sockets.
 constexpr Millis beat_ms = 100;
-constexpr uint32_t crashes_max = 3;
 
 }  // namespace
 
 Runner::Runner(const ServiceDefinition& definition, RunnerOptions options, Home home)
-    : definition_(definition), options_(std::move(options)), home_(std::move(home)), name_(fmt::format("{}.{}", definition.name, options_.instance)),
+    : definition_(definition),
+      options_(std::move(options)),
+      home_(std::move(home)),
+      name_(fmt::format("{}.{}", definition.name, options_.instance)),
       started_ms_(wall_ms()) {
   Replica::Options replica;
   replica.partitions_all = home_.settings().partitions;
@@ -33,8 +35,9 @@ Runner::Runner(const ServiceDefinition& definition, RunnerOptions options, Home 
   replica.skips = read_skips_and_mark();
   replica.mark = mark_;
   replica_ = std::make_unique<Replica>(definition_, std::move(replica));
-  queries_ = std::make_unique<QueryServer>(home_.endpoint(name_ + ".query"),
-                                           [this](std::string_view method, std::string_view request) { return answer(method, request); });
+  queries_ = std::make_unique<QueryServer>(
+      home_.endpoint(name_ + ".query"),
+      [this](std::string_view method, std::string_view request) { return answer(method, request); });
 }
 
 Runner::~Runner() {
@@ -59,15 +62,12 @@ Skips Runner::read_skips_and_mark() {
   ::close(file);
   if (mapped == MAP_FAILED) return skips;
   mark_ = static_cast<CrashMark*>(mapped);
-  if (mark_->folding == 0) return skips;
-  mark_->folding = 0;
-  if (mark_->partition != mark_->suspect_partition || mark_->offset != mark_->suspect_offset) mark_->crashes = 0;
-  mark_->suspect_partition = mark_->partition;
-  mark_->suspect_offset = mark_->offset;
-  mark_->crashes += 1;
-  spdlog::warn("fold_crashed service={} partition={} offset={} times={}", name_, mark_->partition, mark_->offset, mark_->crashes);
-  if (mark_->crashes >= crashes_max) {
-    skips.emplace(static_cast<Partition>(mark_->partition), mark_->offset);
+  const bool crashed = mark_->folding != 0;
+  const bool skip = note_crash(*mark_, skips);
+  if (crashed)
+    spdlog::warn("fold_crashed service={} partition={} offset={} times={}", name_, mark_->partition, mark_->offset,
+                 mark_->crashes);
+  if (skip) {
     std::ofstream out(skips_path, std::ios::app);
     out << mark_->partition << ' ' << mark_->offset << '\n';
     out.flush();
@@ -115,7 +115,8 @@ Result<void> Runner::welcome_all(const std::function<bool()>& stop) {
 Result<void> Runner::open_readers() {
   const auto snapshot = read_snapshot(home_.path("snapshots/" + name_), home_.settings().id, definition_.shape);
   const bool loaded = snapshot && snapshot->positions.size() == buses_.size() && replica_->load(snapshot->state);
-  if (snapshot && !loaded) return fail(Code::data_loss, "the snapshot of {} is whole but cannot be loaded; remove snapshots/{}", name_, name_);
+  if (snapshot && !loaded)
+    return fail(Code::data_loss, "the snapshot of {} is whole but cannot be loaded; remove snapshots/{}", name_, name_);
   for (size_t index = 0; index < buses_.size(); ++index) {
     Bus& bus = buses_[index];
     for (auto* reader : {&bus.reader, &bus.reader_ahead}) {
@@ -125,7 +126,7 @@ Result<void> Runner::open_readers() {
       *reader = std::move(*opened);
     }
     const auto& welcome = bus.link->welcome();
-    bus.known_end = welcome.next_position();
+    bus.known_end = bus.replay_end = welcome.next_position();
     bus.heads.assign(welcome.heads().begin(), welcome.heads().end());
     bus.position = loaded ? snapshot->positions[index] : 0;
     std::map<uint64_t, Partition> producers;
@@ -153,7 +154,7 @@ Result<void> Runner::run(const std::function<bool()>& stop) {
     poll(more);
   }
   // What was said is acknowledged within moments; then the state is kept, so that the next start is quick.
-  for (const Millis until = steady_ms() + 2'000; !settled() && steady_ms() < until;) {
+  for (const Millis until = steady_ms() + 2'000; unacknowledged() > 0 && steady_ms() < until;) {
     for (Bus& bus : buses_) TRY_VOID(bus.link->turn(steady_ms()));
     poll(false);
   }
@@ -211,13 +212,13 @@ void Runner::send_answers() {
 
 // Under the facts clock time comes with the facts alone.
 void Runner::ask_for_wakes(Bus& bus) {
-  if (home_.settings().clock != Clock::wall) return;
+  if (home_.settings().clock != Clock::wall || bus.position < bus.known_end) return;
   for (size_t index = 0; index < bus.partitions.size(); ++index) {
-    const Millis at = replica_->next_wake(bus.partitions[index]);
-    if (at == bus.wake[index]) continue;
-    bus.wake[index] = at;
+    if (!replica_->asks_for_wake(bus.partitions[index], bus.wake[index], bus.position != bus.asked_position)) continue;
+    const Millis at = bus.wake[index] = replica_->next_wake(bus.partitions[index]);
     bus.link->wake_at(index, bus.partitions[index], at);
   }
+  bus.asked_position = bus.position;
 }
 
 void Runner::poll(bool more) {
@@ -239,10 +240,15 @@ void Runner::serve_queries() {
   }
 }
 
-bool Runner::settled() const {
-  for (const Bus& bus : buses_)
-    if (bus.link->unacknowledged() > 0) return false;
-  return true;
+// What was in the journal when this life was welcomed has been folded.
+bool Runner::replayed() const {
+  return std::ranges::all_of(buses_, [](const Bus& bus) { return bus.reader && bus.position >= bus.replay_end; });
+}
+
+size_t Runner::unacknowledged() const {
+  size_t batches = 0;
+  for (const Bus& bus : buses_) batches += bus.link->unacknowledged();
+  return batches;
 }
 
 // A snapshot counts only once everything said up to its offset is acknowledged.
@@ -253,13 +259,16 @@ Result<void> Runner::write_snapshot_now() const {
 }
 
 void Runner::note_snapshot(bool written) {
-  if (written) spdlog::info("snapshot_written service={} took_ms={}", name_, steady_ms() - snapshot_began_ms_);
-  else spdlog::warn("snapshot_failed service={}; the earlier ones stay", name_);
+  if (written)
+    spdlog::info("snapshot_written service={} took_ms={}", name_, steady_ms() - snapshot_began_ms_);
+  else
+    spdlog::warn("snapshot_failed service={}; the earlier ones stay", name_);
 }
 
 void Runner::snapshot_if_due() {
   if (const auto written = snapshot_child_.ended()) note_snapshot(*written);
-  if (folded_ - folded_at_snapshot_ < static_cast<uint64_t>(options_.snapshot_facts) || !settled() || !replica_->caught_up()) return;
+  if (folded_ - folded_at_snapshot_ < static_cast<uint64_t>(options_.snapshot_facts) || !replica_->may_save(unacknowledged()))
+    return;
   if (!snapshot_child_.start([this] { return write_snapshot_now(); })) return;
   snapshot_began_ms_ = steady_ms();
   folded_at_snapshot_ = folded_;
@@ -267,14 +276,13 @@ void Runner::snapshot_if_due() {
 
 void Runner::snapshot_at_the_end() {
   if (const auto written = snapshot_child_.ended(true)) note_snapshot(*written);
-  if (folded_ == folded_at_snapshot_ || !settled() || !replica_->caught_up()) return;
+  if (folded_ == folded_at_snapshot_ || !replica_->may_save(unacknowledged())) return;
   snapshot_began_ms_ = steady_ms();
   const auto written = write_snapshot_now();
   if (!written) spdlog::warn("snapshot_not_written why=\"{}\"", written.error().message);
   note_snapshot(written.has_value());
 }
 
-// A method may name the tenant that asks: "tenant|Method".
 Result<std::string> Runner::answer(std::string_view method, std::string_view request) {
   if (method == "GetStatus") return status().SerializeAsString();
   if (method == "GetFingerprint") {
@@ -283,11 +291,7 @@ Result<std::string> Runner::answer(std::string_view method, std::string_view req
     add_partitions(*response.mutable_partitions());
     return response.SerializeAsString();
   }
-  const size_t bar = method.find('|');
-  const std::string_view tenant = bar == std::string_view::npos ? std::string_view() : method.substr(0, bar);
-  if (bar != std::string_view::npos) method.remove_prefix(bar + 1);
-  const std::vector<Fold*> folds = replica_->folds(tenant);
-  return definition_.answer(folds, method, request);
+  return replica_->answer(method, request, replayed());
 }
 
 void Runner::add_partitions(google::protobuf::RepeatedPtrField<query::v1::PartitionStatus>& partitions) const {
@@ -317,7 +321,8 @@ query::v1::GetStatusResponse Runner::status() const {
   for (const Bus& bus : buses_) {
     welcomed = welcomed && bus.link->welcomed() && bus.reader;
     for (const Partition partition : bus.partitions)
-      if (partition < bus.heads.size() && bus.heads[partition] > replica_->offset(partition)) lag += bus.heads[partition] - replica_->offset(partition);
+      if (partition < bus.heads.size() && bus.heads[partition] > replica_->offset(partition))
+        lag += bus.heads[partition] - replica_->offset(partition);
     if (!bus.link->refusal().empty()) status.set_problem(bus.link->refusal());
   }
   status.set_lag_facts(lag);

@@ -41,9 +41,11 @@ class Runner {
     std::vector<Partition> partitions;  // In the order of the link's producers.
     Position position = 0;              // The next commit to fold.
     Position known_end = 0;             // Commits before it are durable.
+    Position replay_end = 0;            // Commits before it are the past of this life.
     std::vector<uint64_t> heads;
     std::vector<uint64_t> sent;         // By partition: the last sequence given to the link.
     std::vector<Millis> wake;           // By partition: what the link was last asked for.
+    Position asked_position = 0;        // Where the fold stood then.
   };
   Result<void> welcome_all(const std::function<bool()>& stop);
   Result<void> open_readers();
@@ -53,7 +55,8 @@ class Runner {
   void ask_for_wakes(Bus& bus);
   void poll(bool more);
   void serve_queries();
-  bool settled() const;
+  bool replayed() const;
+  size_t unacknowledged() const;
   void snapshot_if_due();
   void snapshot_at_the_end();
   Result<void> write_snapshot_now() const;

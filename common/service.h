@@ -67,6 +67,8 @@ struct ServiceDefinition {
   uint64_t shape = 0;
   bool has_fingerprint = true;
   std::function<std::unique_ptr<Fold>()> make_fold;
+  // Methods whose answers somebody acts on: refused while the past is replayed, for what was due then was done then.
+  std::vector<std::string> present_only;
   // Answers a query from the states as they stand, one fold for each group of the asking tenant. Code::unimplemented for a method
   // it does not know. At most about 1 ms.
   std::function<Result<std::string>(std::span<Fold* const> folds, std::string_view method, std::string_view request)> answer;

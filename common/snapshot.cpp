@@ -15,6 +15,7 @@
 
 #include "common/bytes.h"
 #include "common/hash.h"
+#include "common/mutant.h"
 
 namespace xundian {
 
@@ -92,7 +93,8 @@ Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot)
   std::vector<fs::path> earlier = list(folder);
   const uint64_t number = earlier.empty() ? 1 : std::strtoull(earlier.front().stem().c_str(), nullptr, 16) + 1;
   const fs::path path = fs::path(folder) / fmt::format("{:016x}.snapshot", number);
-  const fs::path part = fs::path(folder) / "part";
+  const bool in_place = mutant("non_atomic_snapshot") && !earlier.empty();
+  const fs::path part = in_place ? earlier.front() : fs::path(folder) / "part";
   TRY_VOID(write_synced(part, encode(snapshot)));
   fs::rename(part, path, error);
   if (error) return fail(Code::internal, "{}: {}", path.string(), error.message());

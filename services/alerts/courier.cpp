@@ -1,8 +1,8 @@
 #include "services/alerts/courier.h"
 
-#include "common/clock.h"
 #include "common/hash.h"
 #include "common/log.h"
+#include "common/mutant.h"
 
 namespace xundian::alerts {
 
@@ -21,7 +21,8 @@ void Courier::take(const query::v1::ListDueNoticesResponse& response) {
     Job job{due.scope(),      due.alert().store(), webhook_id(due.alert().terms()),
             due.subscriber(), due.attempts() + 1,  due.alert().terms().changed_ms()};
     const auto settled = settled_.find(job.name());
-    if (under_way_.contains(job.name()) || (settled != settled_.end() && settled->second.attempt >= job.attempt)) continue;
+    const bool known = under_way_.contains(job.name()) || (settled != settled_.end() && settled->second.attempt >= job.attempt);
+    if (known && !mutant("no_repeat_limit")) continue;
     size_t& in_flight = lanes_[job.lane()];
     if (in_flight >= options_.in_flight_max) continue;
     const uint64_t number = next_number_++;
@@ -45,15 +46,15 @@ Result<void> Courier::start(const query::v1::DueNotice& due, uint64_t number) {
   request.allow_private = terms.allow_private_targets();
   request.body = webhook_body(due.alert());
   const std::string id = webhook_id(due.alert().terms());
-  const int64_t timestamp_s = wall_ms() / 1000;
+  const int64_t timestamp_s = options_.wall() / 1000;
   request.headers = {"Content-Type: application/json", "Expect:", "webhook-id: " + id,
                      fmt::format("webhook-timestamp: {}", timestamp_s),
                      "webhook-signature: " + sign(secret, id, timestamp_s, request.body)};
-  return sender_.start(number, std::move(request));
+  return carrier_->start(number, std::move(request));
 }
 
 std::vector<Courier::Report> Courier::turn(int wait_ms, int also_readable) {
-  for (const Sender::Ended& ended : sender_.turn(reports_.empty() ? wait_ms : 0, also_readable)) {
+  for (const Carrier::Ended& ended : carrier_->turn(reports_.empty() ? wait_ms : 0, also_readable)) {
     const auto found = jobs_.find(ended.number);
     if (found == jobs_.end()) continue;
     const Job job = std::move(found->second);
@@ -67,7 +68,7 @@ std::vector<Courier::Report> Courier::turn(int wait_ms, int also_readable) {
 
 void Courier::report(const Job& job, const HttpOutcome& outcome) {
   const Verdict verdict = judge(outcome, job.attempt);
-  const Millis now = wall_ms();
+  const Millis now = options_.wall();
   Report& report = reports_.emplace_back();
   report.scope = job.scope;
   report.fact.set_store(job.store);
@@ -85,7 +86,7 @@ void Courier::report(const Job& job, const HttpOutcome& outcome) {
   if (verdict.outcome == "retry") attempt.set_retry_ms(now + with_jitter(verdict.wait_ms, job.name(), job.attempt));
   if (verdict.outcome != "delivered")
     attempt.set_error(!outcome.error.empty() ? outcome.error : fmt::format("the receiver answered {}", outcome.status));
-  settled_[job.name()] = {job.attempt, steady_ms() + options_.remember_ms};
+  settled_[job.name()] = {job.attempt, options_.steady() + options_.remember_ms};
   if (verdict.outcome == "delivered")
     spdlog::info("notice_delivered notice={} subscriber={} attempt={} status={}", job.notice, job.subscriber, job.attempt,
                  outcome.status);
@@ -96,7 +97,7 @@ void Courier::report(const Job& job, const HttpOutcome& outcome) {
 
 // What was settled long ago has long been folded.
 void Courier::forget() {
-  const Millis now = steady_ms();
+  const Millis now = options_.steady();
   if (now < forget_at_ms_) return;
   forget_at_ms_ = now + options_.remember_ms / 10;
   std::erase_if(settled_, [&](const auto& entry) { return entry.second.forget_at_ms <= now; });

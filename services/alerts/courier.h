@@ -1,11 +1,14 @@
 // Carries due notices to their subscribers and tells what became of each attempt; it knows no journal.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "common/clock.h"
 #include "services/alerts/sender.h"
 #include "xundian/facts/v1/fact.pb.h"
 
@@ -18,8 +21,10 @@ class Courier {
     size_t in_flight_max = 4;          // To one subscriber at a time.
     bool facts_clock = false;          // A delivery must not move the time of a home whose clock is its facts.
     Millis remember_ms = 10 * 60'000;  // How long a settled notice is not sent again, while what became of it is on its way.
+    std::function<Millis()> wall = wall_ms, steady = steady_ms;
   };
-  explicit Courier(Options options) : options_(options), sender_(options.sender) {}
+  explicit Courier(Options options) : Courier(options, std::make_unique<Sender>(options.sender)) {}
+  Courier(Options options, std::unique_ptr<Carrier> carrier) : options_(std::move(options)), carrier_(std::move(carrier)) {}
 
   // Begins what is due and not under way.
   void take(const query::v1::ListDueNoticesResponse& due);
@@ -28,10 +33,10 @@ class Courier {
     std::string scope;
     facts::v1::Fact fact;
   };
-  // Waits as Sender::turn does.
+  // Waits as Carrier::turn does.
   std::vector<Report> turn(int wait_ms, int also_readable = -1);
   size_t in_flight() const { return jobs_.size(); }
-  void wake() { sender_.wake(); }
+  void wake() { carrier_->wake(); }
 
  private:
   struct Job {
@@ -52,7 +57,7 @@ class Courier {
   void forget();
 
   Options options_;
-  Sender sender_;
+  std::unique_ptr<Carrier> carrier_;
   std::map<uint64_t, Job> jobs_;
   std::set<std::string> under_way_;         // Names of jobs.
   std::map<std::string, size_t> lanes_;     // In flight, by scope and subscriber.

@@ -88,6 +88,7 @@ ServiceDefinition definition() {
   definition.shape = 1;
   definition.has_fingerprint = false;
   definition.make_fold = [] { return std::make_unique<State>(); };
+  definition.present_only = {"ListDueNotices"};
   definition.answer = answer;
   return definition;
 }

@@ -18,28 +18,36 @@ struct HttpRequest {
   bool allow_private = false;
 };
 
-// Not thread safe but for `wake`.
-class Sender {
+// Whoever takes requests and says how each ended: a Sender, or a world that a test makes.
+class Carrier {
  public:
-  struct Options {
-    Millis timeout_ms = 15'000;  // From the first byte to the last.
-  };
-  explicit Sender(Options options);
-  ~Sender();
-  Sender(const Sender&) = delete;
-  Sender& operator=(const Sender&) = delete;
-
+  virtual ~Carrier() = default;
   // Begins a POST. It is refused at once, or ends in a later `turn`, under the number given here.
-  Result<void> start(uint64_t number, HttpRequest request);
+  virtual Result<void> start(uint64_t number, HttpRequest request) = 0;
   struct Ended {
     uint64_t number = 0;
     HttpOutcome outcome;
   };
   // Waits until something moves, also on `also_readable` (a file descriptor; -1 = none), at most `wait_ms`.
-  std::vector<Ended> turn(int wait_ms, int also_readable = -1);
-  size_t in_flight() const { return transfers_.size(); }
+  virtual std::vector<Ended> turn(int wait_ms, int also_readable) = 0;
   // Ends a wait in another thread.
-  void wake();
+  virtual void wake() = 0;
+};
+
+// Not thread safe but for `wake`.
+class Sender final : public Carrier {
+ public:
+  struct Options {
+    Millis timeout_ms = 15'000;  // From the first byte to the last.
+  };
+  explicit Sender(Options options);
+  ~Sender() override;
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+
+  Result<void> start(uint64_t number, HttpRequest request) override;
+  std::vector<Ended> turn(int wait_ms, int also_readable) override;
+  void wake() override;
 
  private:
   struct Transfer;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "common/mutant.h"
 #include "services/bus/sequencer.h"
 
 namespace xundian::bus {
@@ -17,6 +18,8 @@ struct Sequencer::Group {
 };
 
 namespace {
+
+constexpr Millis beat_ms = 100;
 
 // A Tick concerns a whole partition; its scope is therefore no group's.
 std::string tick_batch(Partition partition, uint32_t partitions, Millis time) {
@@ -47,10 +50,7 @@ Result<Committed> Sequencer::commit(Millis now) {
   for (const Waiting& waiting : group.puts) group.batches.push_back(waiting.message.view());
   for (const std::string& tick : group.ticks) group.batches.push_back(tick);
   next_position_ = TRY(writer_.append(ledger_.heads, group.batches)) + 1;
-  for (const BatchHeader& header : group.headers) {
-    ledger_.note(header);
-    forget_wakes(header);
-  }
+  for (const BatchHeader& header : group.headers) ledger_.note(header);
   acknowledge(group);
   ring();
   return Committed{group.batches.size(), group.bytes};
@@ -79,23 +79,19 @@ BatchHeader Sequencer::place(Group& group, std::span<char> batch, Millis now) co
   return header;
 }
 
-// One Tick for each partition where somebody waits for a time that has come, and no record brings it.
+// One Tick for each partition where somebody waits for a time that has come. A record may bring it too, but only to its own group,
+// and whose time it is that is waited for, only the one who waits knows.
 void Sequencer::add_ticks(Group& group, Millis now) {
-  if (options_.clock != Clock::wall) return;
+  if (options_.clock != Clock::wall || mutant("lost_tick")) return;
   for (Partition partition = 0; partition < wakes_.size(); ++partition) {
     const Millis time = std::max(now, ledger_.times[partition]);
     const bool due = std::ranges::any_of(wakes_[partition], [&](const auto& wake) { return wake.second <= time; });
-    const bool brought = group.heads[partition] != ledger_.heads[partition];
-    if (!due || brought) continue;
+    if (!due) continue;
+    std::erase_if(wakes_[partition], [&](const auto& wake) { return wake.second <= time; });
     group.ticks.push_back(tick_batch(partition, options_.partitions, time));
     group.headers.push_back(place(group, group.ticks.back(), now));
     group.bytes += group.ticks.back().size();
   }
-}
-
-void Sequencer::forget_wakes(const BatchHeader& header) {
-  if (options_.clock != Clock::wall) return;
-  std::erase_if(wakes_[header.partition], [&](const auto& wake) { return wake.second <= header.time_ms; });
 }
 
 // For each producer one acknowledgement for each partition it put into, so that it learns all the heads; cumulative all the same.
@@ -110,13 +106,20 @@ void Sequencer::acknowledge(const Group& group) {
   }
 }
 
-void Sequencer::ring() {
+void Sequencer::ring(Position next_position) {
   wire::v1::Bell bell;
   bell.set_home(options_.home);
   bell.set_epoch(epoch_);
-  bell.set_next_position(next_position_);
+  bell.set_next_position(next_position);
   for (const Offset head : ledger_.heads) bell.add_heads(head);
   send("", wire::v1::MESSAGE_TYPE_BELL, bell);
+  rung_ = true;
+}
+
+Millis Sequencer::beat(Millis now_steady_ms) {
+  if (!rung_ && now_steady_ms - rung_at_ >= beat_ms && !mutant("no_head_beat")) ring();
+  if (std::exchange(rung_, false)) rung_at_ = now_steady_ms;
+  return rung_at_ + beat_ms;
 }
 
 // ---- Wakes
@@ -127,8 +130,7 @@ void Sequencer::wake(std::string_view connection, const wire::v1::Wake& wake) {
   if (session == sessions_.end() || session->second.connection != connection || wake.partition() >= options_.partitions) return;
   const auto partition = static_cast<Partition>(wake.partition());
   wakes_[partition].erase(wake.producer());
-  // A record that brought this time is in the journal; the fold has only not read it yet.
-  if (wake.at_ms() <= ledger_.times[partition] || wake.at_ms() == std::numeric_limits<Millis>::max()) return;
+  if (wake.at_ms() == std::numeric_limits<Millis>::max()) return;
   wakes_[partition][wake.producer()] = wake.at_ms();
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/mutant.h"
+
 namespace xundian::bus {
 
 namespace {
@@ -124,7 +126,7 @@ void Sequencer::put(std::string_view connection, Message message) {
     session.refused = 0;  // What would follow it would leave a hole; only another Hello helps.
     return refuse(connection, header, *why);
   }
-  if (header.sequence <= session.last_queued) {
+  if (header.sequence <= session.last_queued && !mutant("no_dedup")) {
     // Of what still waits, the acknowledgement comes with its commit.
     if (const auto known = ledger_.producers.find(header.producer);
         known != ledger_.producers.end() && header.sequence <= known->second.last_sequence)
@@ -142,6 +144,8 @@ void Sequencer::put(std::string_view connection, Message message) {
   session.last_queued = header.sequence;
   queue_bytes_ += message.bytes.size();
   queue_.push_back({std::move(message), header.producer, header.sequence});
+  if (mutant("ack_before_write")) acknowledge(session.connection, header.producer, header.sequence, 0);
+  if (mutant("publish_before_ack")) ring(next_position_ + 1);
 }
 
 std::optional<Sequencer::Why> Sequencer::check_session(std::string_view connection, const BatchHeader& header) const {
@@ -153,6 +157,7 @@ std::optional<Sequencer::Why> Sequencer::check_session(std::string_view connecti
                  0};
     return Why{wire::v1::REFUSAL_HELLO, "no Hello was said in this epoch", 0};
   }
+  if (mutant("no_session_check")) return {};
   const Session& session = found->second;
   if (header.epoch != epoch_ || header.session < session.number)
     return Why{wire::v1::REFUSAL_FENCED, fmt::format("session {} ended when {} began", header.session, session.number), 0};
@@ -185,7 +190,7 @@ std::optional<Sequencer::Why> Sequencer::check_batch(std::string_view bytes) con
 std::optional<Sequencer::Why> Sequencer::check_sequence(const Session& session, const BatchHeader& header) const {
   const bool follows = header.flags & fold_answer ? !session.refused || header.sequence <= *session.refused
                                                   : header.sequence == session.last_queued + 1;
-  if (follows) return {};
+  if (follows || mutant("ignore_gaps") || (mutant("no_dedup") && header.sequence <= session.last_queued)) return {};
   return Why{wire::v1::REFUSAL_GAP, fmt::format("sequence {} does not follow {}", header.sequence, session.last_queued), 0};
 }
 

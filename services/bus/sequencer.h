@@ -72,7 +72,9 @@ class Sequencer {
   // When a Tick is due; INT64_MAX = never.
   Millis next_tick() const;
   // Rings the bell though nothing happened.
-  void ring();
+  void ring() { ring(next_position_); }
+  // The same, if it has not been rung for a beat: a bell that was lost is made good by the next. Returns when to call it again.
+  Millis beat(Millis now_steady_ms);
   // Everything to be sent since the last call, in order.
   std::vector<Output> outputs() { return std::exchange(outputs_, {}); }
 
@@ -130,7 +132,7 @@ class Sequencer {
   void add_ticks(Group& group, Millis now);
   BatchHeader place(Group& group, std::span<char> batch, Millis now) const;
   void acknowledge(const Group& group);
-  void forget_wakes(const BatchHeader& header);
+  void ring(Position next_position);
   uint64_t last_sequence(uint64_t producer) const;
 
   SequencerOptions options_;
@@ -144,6 +146,8 @@ class Sequencer {
   size_t queue_bytes_ = 0;
   std::vector<std::map<uint64_t, Millis>> wakes_;  // By partition, then by producer.
   std::vector<Output> outputs_;
+  bool rung_ = false;  // Since the last look.
+  Millis rung_at_ = 0;
   Disk disk_;
   double bytes_per_ms_ = 50'000;  // Until it was measured.
   uint64_t refused_ = 0;

@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/mutant.h"
 #include "common/wire.h"
 #include "services/bus/fetch.h"
 
@@ -20,7 +21,7 @@ namespace {
 
 constexpr size_t turn_bytes = 2u << 20;  // Taken off the socket between two commits; a little more than one commit writes.
 constexpr int turn_messages = 2000;
-constexpr Millis beat_ms = 100;
+constexpr Millis look_at_least_ms = 100;
 constexpr Millis disk_ms = 1000;
 constexpr size_t commits_kept = 1000;
 
@@ -118,11 +119,12 @@ Result<void> Shell::run() {
     poll_sockets(items, wait_ms());
     stopping = readable(4);
     if (readable(0)) take_puts();
+    if (mutant("ack_before_write") || mutant("publish_before_ack")) send_outputs();
     TRY_VOID(commit());
     if (readable(1)) take_fetch();
     if (readable(2)) query_->serve_one();
     if (readable(3)) take_listeners();
-    if (steady_ms() - rung_at_ >= beat_ms) sequencer_->ring();
+    next_beat_ = sequencer_->beat(steady_ms());
     if (steady_ms() - disk_seen_at_ >= disk_ms) look_at_disk();
     send_outputs();
   }
@@ -133,8 +135,8 @@ Result<void> Shell::run() {
 
 Millis Shell::wait_ms() const {
   if (sequencer_->waits()) return 0;
-  const Millis beat = rung_at_ + beat_ms - steady_ms();
-  const Millis tick = std::min<Millis>(sequencer_->next_tick(), wall_ms() + beat_ms) - wall_ms();
+  const Millis beat = next_beat_ - steady_ms();
+  const Millis tick = std::min<Millis>(sequencer_->next_tick(), wall_ms() + look_at_least_ms) - wall_ms();
   return std::max<Millis>(std::min(beat, tick), 0);
 }
 
@@ -181,7 +183,6 @@ Result<void> Shell::commit() {
 void Shell::send_outputs() {
   for (const Output& output : sequencer_->outputs()) {
     if (output.to.empty()) {
-      rung_at_ = steady_ms();
       send_frames(bell_, {type_frame(output.type), output.body});
     } else {
       // Whoever is gone, or does not read, misses it and says Hello again.

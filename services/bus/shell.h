@@ -50,7 +50,7 @@ class Shell {
   bool disk_warned_ = false;
   Millis started_ms_ = 0;
   Millis disk_seen_at_ = 0;
-  Millis rung_at_ = 0;
+  Millis next_beat_ = 0;
   std::vector<uint32_t> commit_us_;  // Of the last commits, in a ring.
   size_t commits_ = 0;
 };

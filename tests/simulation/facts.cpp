@@ -39,7 +39,8 @@ v1::Fact order(Dice& dice, const std::string& store, Millis now) {
     entry.set_quantity(1 + static_cast<int64_t>(roll(dice, 3)));
     entry.set_amount_micros(entry.quantity() * 10'000'000);
   }
-  if (!state.has_placed() && !state.has_paid() && !state.has_shipped() && state.lines().empty()) state.mutable_status()->set_status("paid");
+  if (!state.has_placed() && !state.has_paid() && !state.has_shipped() && state.lines().empty())
+    state.mutable_status()->set_status("paid");
   return fact;
 }
 
@@ -64,8 +65,10 @@ v1::Fact chat(Dice& dice, const std::string& store, Millis now, size_t number) {
   line.set_conversation(fmt::format("c{}", roll(dice, 6)));
   const bool agent = roll(dice, 2) == 0;
   line.set_author(agent ? v1::AUTHOR_KIND_AGENT : v1::AUTHOR_KIND_CUSTOMER);
-  if (agent) line.set_agent(fmt::format("agent{}", roll(dice, 2)));
-  else line.set_buyer(1 + roll(dice, 9));
+  if (agent)
+    line.set_agent(fmt::format("agent{}", roll(dice, 2)));
+  else
+    line.set_buyer(1 + roll(dice, 9));
   return fact;
 }
 
@@ -88,7 +91,31 @@ v1::Fact ad(Dice& dice, const std::string& store, Millis now) {
   return fact;
 }
 
+// What holds from here on, for all who judge.
+v1::Fact rules(Dice& dice, Millis now) {
+  v1::Fact fact = bare("", "team", now);
+  v1::Rule& stock = *fact.mutable_rule_set()->mutable_list()->add_rules();
+  stock.set_id("out_of_stock");
+  stock.set_fire_at_micros(static_cast<int64_t>(roll(dice, 8)) * micros_of_unit);
+  stock.set_clear_at_micros(stock.fire_at_micros());
+  v1::Rule& ads = *fact.mutable_rule_set()->mutable_list()->add_rules();
+  ads.set_id("roas_below");
+  ads.set_fire_at_micros(static_cast<int64_t>(roll(dice, 5)) * micros_of_unit);
+  return fact;
+}
+
 }  // namespace
+
+std::string receiver_url(std::string_view scope) { return fmt::format("https://receiver.example/{}", scope); }
+
+v1::Fact make_subscriber(std::string_view scope, const std::string& secret_file, Millis now) {
+  v1::Fact fact = bare("", "hook", now);
+  v1::SubscriberTerms& terms = *fact.mutable_subscriber_state()->mutable_terms();
+  terms.set_channel("webhook");
+  terms.set_url(receiver_url(scope));
+  terms.set_secret_file(secret_file);
+  return fact;
+}
 
 std::vector<v1::Fact> make_facts(Dice& dice, size_t count, Millis start_ms) {
   std::vector<v1::Fact> facts;
@@ -103,11 +130,20 @@ std::vector<v1::Fact> make_facts(Dice& dice, size_t count, Millis start_ms) {
   while (facts.size() < count) {
     now += static_cast<Millis>(roll(dice, 40)) * minute_ms / 4;
     const std::string store = roll(dice, 2) == 0 ? "s1" : "s2";
+    if (roll(dice, 30) == 0) facts.push_back(rules(dice, now));
     switch (roll(dice, 6)) {
-      case 0: facts.push_back(stock(dice, store, now)); break;
-      case 1: facts.push_back(chat(dice, store, now, facts.size())); break;
-      case 2: facts.push_back(ad(dice, store, now)); break;
-      default: facts.push_back(order(dice, store, now)); break;
+      case 0:
+        facts.push_back(stock(dice, store, now));
+        break;
+      case 1:
+        facts.push_back(chat(dice, store, now, facts.size()));
+        break;
+      case 2:
+        facts.push_back(ad(dice, store, now));
+        break;
+      default:
+        facts.push_back(order(dice, store, now));
+        break;
     }
   }
   v1::Fact tick;

@@ -1,42 +1,67 @@
-// A whole home in one thread: a bus on a disk that fails, producers, and every fold, joined by a network that delays, loses bells
-// and cuts connections. The sequencer and the replicas are the ones that run in production.
+// A whole home in one thread: bus, producers, every fold and the notifier, with the clock, the network, the disk and the dice of
+// the test. What decides anything is the code that runs in production.
 #pragma once
 
-#include <deque>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "common/journal_memory.h"
-#include "common/replica.h"
-#include "services/bus/sequencer.h"
-#include "tests/simulation/facts.h"
+#include "tests/simulation/bus_node.h"
+#include "tests/simulation/fold_node.h"
+#include "tests/simulation/notifier.h"
+#include "tests/simulation/producer_node.h"
 
 namespace xundian::simulation {
 
-// How bad the world is, in parts of a thousand: of the bells, or of the turns.
-struct Weather {
-  unsigned drop = 0, repeat = 0;  // Of bells.
-  unsigned cut = 0;               // Connections.
-  Millis delay_ms = 0;
-  unsigned bus_crash = 0, fold_crash = 0, producer_crash = 0, disk_fault = 0;
+inline constexpr Millis start_of_facts = 1'790'000'000'000;
+
+class World {
+ public:
+  World(uint64_t seed, const Weather& weather, const Place& place);
+  // Until all is folded, said and delivered.
+  void run();
+
+  const Place& place() const { return place_; }
+  const BusNode& bus() const { return bus_; }
+  const std::vector<std::unique_ptr<ProducerNode>>& producers() const { return producers_; }
+  const std::vector<std::unique_ptr<FoldNode>>& nodes() const { return nodes_; }
+  const Receiver& receiver() const { return receiver_; }
+  // What was folded by processes that are no more.
+  const std::vector<std::map<Position, uint32_t>>& seen_before() const { return seen_before_; }
+  size_t crashes() const;
+
+ private:
+  void make_producers(uint64_t seed);
+  void make_nodes();
+  void storm();
+  void crash(size_t node);
+  void split(const std::string& service);
+  void deliver();
+  void pass_time();
+  bool facts_rest() const;
+  bool rests() const;
+  Millis next_due() const;
+  std::string describe() const;
+
+  Weather weather_;
+  Place place_;
+  Dice dice_;
+  Millis now_ = 0, wall_ = start_of_facts, skew_ = 0;
+  Network network_;
+  BusNode bus_;
+  Receiver receiver_;
+  std::vector<std::unique_ptr<ProducerNode>> producers_;
+  std::vector<std::unique_ptr<FoldNode>> nodes_;
+  std::unique_ptr<Notifier> notifier_;
+  std::vector<std::string> listeners_;
+  std::vector<std::map<Position, uint32_t>> seen_before_;
+  size_t crashes_before_ = 0;  // Of processes that are no more.
 };
 
-// What a run comes to; two runs of the same facts must come to the same.
-struct Outcome {
-  std::map<std::string, std::string> fingerprints;          // By service.
-  std::map<std::string, std::vector<std::string>> findings;  // By service and scope: what it said, in its order.
-  std::map<std::string, std::string> alerts;                 // By alert: how it stands in the end.
-  uint64_t outside_facts = 0;                                // In the journal.
-  size_t crashes = 0;
-  bool operator==(const Outcome& other) const {
-    return fingerprints == other.fingerprints && findings == other.findings && alerts == other.alerts && outside_facts == other.outside_facts;
-  }
-};
+// Reads the journal of a world that rests, and checks everything in it and around it; throws what is wrong.
+Outcome audit(const World& world);
 
-// Runs the facts of a seed through a world of that weather until all is folded and said.
-Outcome run(uint64_t seed, const Weather& weather);
+// The services of a home; `build` is that of the echo.
+std::vector<ServiceDefinition> services(uint64_t build);
 
 }  // namespace xundian::simulation

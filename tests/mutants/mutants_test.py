@@ -1,0 +1,121 @@
+"""Breaks the code on purpose, one way at a time, and demands that the tests which guard that promise fail; without a mutant they pass.
+
+usage: mutants_test.py FOLDER-OF-THE-MUTANT-BUILD'S-PROGRAMS [MUTANT…]
+"""
+
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TIMEOUT_S = 120  # Of one program; one that hangs is caught too, but says less.
+SIMULATION = "simulation_test:Simulation/Seeds.*"
+SEEDS = "1..120"
+
+# Mutant: the tests that must fail, each "program:filter".
+MUTANTS = {
+    "ack_before_write": [SIMULATION, "sequencer_test:SequencerTest.AcknowledgesOnlyWhatIsAppended"],
+    "no_sync": [SIMULATION],
+    "ignore_gaps": [SIMULATION, "sequencer_test:SequencerTest.TellsOfAGapOnceAndTakesWhatClosesIt"],
+    "no_head_beat": [SIMULATION, "sequencer_test:SequencerTest.RingsWhenItHasBeenSilentForABeat", "bus_process_test:Bus.BeatsInSilence"],
+    "no_session_check": [SIMULATION, "sequencer_test:SequencerTest.FencesTheOlderOfTwoSessions"],
+    "publish_before_ack": [SIMULATION, "sequencer_test:SequencerTest.RingsBehindTheAcknowledgements"],
+    "no_dedup": [SIMULATION, "sequencer_test:SequencerTest.AcknowledgesADuplicateAgainAndAppendsItOnce"],
+    "non_atomic_snapshot": ["snapshot_test:SnapshotTest.OneThatCannotBeWrittenLeavesTheOneBefore"],
+    "own_answers_not_from_log": [SIMULATION],
+    "unsettled_snapshot": [SIMULATION],
+    "past_is_due": ["simulation_test:ReplicaTest.WhatIsActedUponIsNotAnsweredFromThePast"],
+    "poison_never_skipped": [SIMULATION],
+    "no_resend": [SIMULATION, "bus_process_test:BusLinkTest.AfterASilenceSaysHelloAndSendsWhatIsNotDurable"],
+    "forgotten_wakes": [SIMULATION, "bus_process_test:Bus.WakesWhoAsksEvenAfterItWasKilled"],
+    "tick_without_taker": [SIMULATION],
+    "lost_tick": [SIMULATION, "sequencer_test:SequencerTest.TicksOnceWhenATimeHasCome"],
+    "ignore_credit": ["sequencer_test:LinkTest.SendsNoMoreThanItsCredit"],
+    "skip_crc": ["sequencer_test:SequencerTest.RefusesWhatDoesNotHoldTogether"],
+    "no_retraction": [SIMULATION, "metrics_test:*"],
+    "older_version_wins": [SIMULATION, "metrics_test:*"],
+    "no_repeat_limit": [SIMULATION],
+}
+# What is caught by tests that come with other parts; each row counts once its program is there.
+LATER = {
+    "no_sync": ["power_cut_test:*"],
+    "everysec": ["redis_test:*"],
+}
+
+
+def run(folder, mutant, test):
+    """Whether the test passed, and what it said."""
+    program, pattern = test.split(":", 1)
+    environment = {name: value for name, value in os.environ.items() if name not in ("SEED", "SEEDS", "XUNDIAN_MUTANT")}
+    environment["SEEDS"] = SEEDS
+    if mutant:
+        environment["XUNDIAN_MUTANT"] = mutant
+    command = [str(folder / program), f"--gtest_filter={pattern}", "--gtest_fail_fast", "--gtest_brief=1"]
+    began = time.monotonic()
+    try:
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=TIMEOUT_S)
+        output, code = done.stdout, done.returncode
+    except subprocess.TimeoutExpired as expired:
+        output, code = (expired.stdout or b"").decode(errors="replace") + "\nit hung", 1
+    if code == 0 and not re.search(r"\[  PASSED  \] [1-9]", output):
+        raise SystemExit(f"no test {test}: a filter that finds nothing proves nothing")
+    return code == 0, output, time.monotonic() - began
+
+
+def why(output):
+    """The line that says most of why a test failed."""
+    lines = [line.strip() for line in output.splitlines()]
+    for mark in ("the world does not", ".cpp:"):
+        for number, line in enumerate(lines):
+            if mark in line:
+                told = line if mark != ".cpp:" else " ".join(lines[number + 1:number + 3])
+                return (told or line)[:110]
+    return (lines or ["nothing"])[-1][:110]
+
+
+def main():
+    if len(sys.argv) < 2:
+        raise SystemExit(__doc__)
+    folder = pathlib.Path(sys.argv[1]).resolve()
+    table = {name: tests + [test for test in LATER.get(name, []) if (folder / test.split(":")[0]).exists()] for name, tests in MUTANTS.items()}
+    for name, tests in LATER.items():
+        there = [test for test in tests if (folder / test.split(":")[0]).exists()]
+        if name not in table and there:
+            table[name] = there
+    chosen = sys.argv[2:] or list(table)
+
+    named = set()
+    for path in [*ROOT.glob("common/*.cpp"), *ROOT.glob("services/*/*.cpp")]:
+        named |= set(re.findall(r'mutant\("(\w+)"\)', path.read_text()))
+    wrong = [f"{name} is in the code and in no table" for name in named - set(table) - set(LATER)]
+    wrong += [f"{name} is in the table and not in the code" for name in set(table) - named]
+    release = ROOT / "build/release/bin/xundian-bus"
+    if release.exists() and b"XUNDIAN_MUTANT" in release.read_bytes():
+        wrong.append("the release knows the variable that chooses a mutant")
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        whole = {test: pool.submit(run, folder, "", test) for test in sorted({test for name in chosen for test in table[name]})}
+        for test, future in whole.items():
+            passed, output, seconds = future.result()
+            print(f"{'passes' if passed else 'FAILS':<8}{seconds:6.1f} s  without a mutant          {test}", flush=True)
+            if not passed:
+                wrong.append(f"without a mutant {test} fails:\n{output[-2000:]}")
+        broken = {(name, test): pool.submit(run, folder, name, test) for name in chosen for test in table[name]}
+        for (name, test), future in broken.items():
+            passed, output, seconds = future.result()
+            print(f"{'SURVIVES' if passed else 'caught':<8}{seconds:6.1f} s  {name:<25} {test}{'' if passed else ': ' + why(output)}", flush=True)
+            if passed:
+                wrong.append(f"{name} survives {test}")
+    for name in set(LATER) - set(table):
+        print(f"waits              {name:<25} {LATER[name]}")
+    for line in wrong:
+        print(line, file=sys.stderr)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

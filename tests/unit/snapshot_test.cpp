@@ -1,0 +1,100 @@
+// A snapshot is there whole or not at all, and never at the cost of the one before it.
+#include "common/snapshot.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace xundian {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SnapshotTest : public ::testing::Test {
+ protected:
+  SnapshotTest() { EXPECT_NE(::mkdtemp(folder_.data()), nullptr); }
+  ~SnapshotTest() override { fs::remove_all(folder_); }
+
+  Result<void> write(char state, size_t bytes = 100'000) {
+    return write_snapshot(folder_, {"home", 7, {1, 2}, std::string(bytes, state)});
+  }
+  // The state of the newest that can be read, by its first letter; '-' = none.
+  char read() {
+    const auto snapshot = read_snapshot(folder_, "home", 7);
+    return snapshot && !snapshot->state.empty() ? snapshot->state[0] : '-';
+  }
+  std::vector<fs::path> files() const {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(folder_))
+      if (entry.path().extension() == ".snapshot") files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+
+  std::string folder_ = "/tmp/xundian-snapshot-XXXXXX";
+};
+
+// The program may write no file beyond so many bytes, as on a disk that is full.
+class WriteLimit {
+ public:
+  explicit WriteLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~WriteLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST_F(SnapshotTest, TheNewestIsReadAndThreeAreKept) {
+  EXPECT_EQ(read(), '-');
+  for (const char state : {'a', 'b', 'c', 'd'}) ASSERT_TRUE(write(state).has_value());
+  EXPECT_EQ(read(), 'd');
+  EXPECT_EQ(files().size(), 3u);
+  EXPECT_EQ(read_snapshot(folder_, "home", 7)->positions, (std::vector<Position>{1, 2}));
+}
+
+TEST_F(SnapshotTest, OneThatCannotBeWrittenLeavesTheOneBefore) {
+  ASSERT_TRUE(write('a').has_value());
+  ASSERT_TRUE(write('b').has_value());
+  {
+    const WriteLimit limit(50'000);
+    EXPECT_FALSE(write('c').has_value());
+  }
+  EXPECT_EQ(read(), 'b');
+  ASSERT_TRUE(write('d').has_value());
+  EXPECT_EQ(read(), 'd');
+}
+
+TEST_F(SnapshotTest, OneThatIsCutOffOrFlippedIsPassedOver) {
+  ASSERT_TRUE(write('a').has_value());
+  ASSERT_TRUE(write('b').has_value());
+  const fs::path newest = files().back();
+  {
+    std::fstream file(newest, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(60'000);
+    file.put('x');
+  }
+  EXPECT_EQ(read(), 'a');
+  fs::resize_file(newest, 60'000);
+  EXPECT_EQ(read(), 'a');
+}
+
+TEST_F(SnapshotTest, OfAnotherHomeOrShapeIsPassedOver) {
+  ASSERT_TRUE(write('a').has_value());
+  EXPECT_FALSE(read_snapshot(folder_, "elsewhere", 7).has_value());
+  EXPECT_FALSE(read_snapshot(folder_, "home", 8).has_value());
+}
+
+}  // namespace
+}  // namespace xundian
