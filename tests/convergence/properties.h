@@ -27,7 +27,12 @@ inline std::vector<v1::Fact> some_facts(double scale) {
 // Of those that the service folds.
 inline std::vector<v1::Fact> some_facts(double scale, const ServiceDefinition& definition) {
   std::vector<v1::Fact> facts;
-  for (const uint64_t seed : some_seeds(scale)) facts.push_back(make_fact(seed, definition.kinds));
+  for (const uint64_t seed : some_seeds(scale)) {
+    facts.push_back(make_fact(seed, definition.kinds));
+    if (facts.back().revision() == 0) continue;  // An undo, or what followed one: the same may be said at several ranks.
+    facts.push_back(facts.back());
+    facts.back().set_content_rank(1 + seed % 5);
+  }
   return facts;
 }
 

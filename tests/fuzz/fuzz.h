@@ -1,6 +1,7 @@
 // What every target has: one function that takes any bytes and comes back. A broken promise aborts.
 #pragma once
 
+#include <google/protobuf/stubs/logging.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace xundian::fuzz {
+
+// What the protobuf parser thinks of a fuzzer's bytes is of no interest.
+inline const auto library_log = google::protobuf::SetLogHandler(nullptr);
 
 inline std::string_view as_text(const uint8_t* data, size_t size) { return {reinterpret_cast<const char*>(data), size}; }
 

@@ -125,10 +125,11 @@ void add_facts(Seeds& seeds) {
   for (char service = 0; service < 6; ++service)
     for (uint64_t first = 0; first < 600; first += 60) {
       std::string facts{service, '\0'}, frames{service, '\1'};
-      for (uint64_t seed = first; seed < first + 12; ++seed) {
-        v1::Fact fact = seed % 7 == 0 && service == 5
-                            ? convergence::make_handling(seed)
-                            : convergence::make_fact(seed + 1000u * static_cast<unsigned char>(service));
+      for (uint64_t seed = first; seed < first + 24; ++seed) {
+        const auto& definition = convergence::services()[static_cast<size_t>(service)];
+        v1::Fact fact = service != 5    ? convergence::make_fact(seed * 1000, definition.kinds)
+                        : seed % 7 == 0 ? convergence::make_handling(seed)
+                                        : convergence::make_fact(seed);
         if (service == 5 && seed % 3 != 0) {  // Alerts live on findings.
           fact.set_key("out_of_stock|mug");
           v1::FindingTerms& terms = *fact.mutable_finding()->mutable_terms();
