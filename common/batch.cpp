@@ -2,6 +2,8 @@
 
 #include <isa-l/crc.h>
 
+#include <cstddef>
+
 #include "common/mutant.h"
 
 namespace xundian {
@@ -12,6 +14,24 @@ constexpr size_t crc_from = 8;  // Behind magic and header_crc.
 
 uint32_t header_crc_of(const BatchHeader& header) {
   return crc32c({reinterpret_cast<const char*>(&header) + crc_from, sizeof header - crc_from});
+}
+
+// Each run is whole frames of its kind. Once a batch is in the journal no fold gets past a frame that is not.
+Result<void> check_frames(const BatchHeader& header, std::string_view payload) {
+  std::string_view frames = payload.substr(header.run_count * sizeof(BatchRun));
+  for (uint32_t index = 0, fact = 0; index < header.run_count; ++index) {
+    const auto run = load<BatchRun>(payload.data() + index * sizeof(BatchRun));
+    std::string_view rest = frames.substr(0, run.bytes);
+    frames.remove_prefix(run.bytes);
+    for (uint32_t left = run.count; left > 0; --left, ++fact) {
+      const auto frame = split_frame(rest);
+      if (!frame) return fail(Code::invalid_argument, "fact {}: {}", fact, frame.error().message);
+      if (const auto kind = load<Kind>(frame->data() + offsetof(FactHead, kind)); kind != run.kind)
+        return fail(Code::invalid_argument, "fact {} is of kind {} in a run of kind {}", fact, kind, run.kind);
+    }
+    if (!rest.empty()) return fail(Code::invalid_argument, "run {} has {} bytes behind its last fact", index, rest.size());
+  }
+  return {};
 }
 
 // Behind the scope, a batch of facts is its runs and their frames.
@@ -27,9 +47,10 @@ Result<void> check_runs(const BatchHeader& header, std::string_view payload) {
     if (uint64_t{run.count} * sizeof(FactHead) > run.bytes)
       return fail(Code::invalid_argument, "run {}: {} facts do not fit into {} bytes", index, run.count, run.bytes);
   }
-  if (count != header.count) return fail(Code::invalid_argument, "the runs hold {} facts, the header says {}", count, header.count);
+  if (count != header.count)
+    return fail(Code::invalid_argument, "the runs hold {} facts, the header says {}", count, header.count);
   if (bytes != payload.size()) return fail(Code::invalid_argument, "the runs hold {} bytes of {}", bytes, payload.size());
-  return {};
+  return check_frames(header, payload);
 }
 
 }  // namespace
@@ -57,9 +78,11 @@ Result<BatchView> BatchView::open(std::string_view bytes) {
     return fail(Code::invalid_argument, "a batch of {} bytes in {}", header.bytes, bytes.size());
   if (header.header_crc != header_crc_of(header)) return fail(Code::data_loss, "the crc of the header is wrong");
   const BatchView view = trust(bytes);
-  if (header.payload_crc != crc32c(view.bytes_.substr(sizeof(BatchHeader))) && !mutant("skip_crc")) return fail(Code::data_loss, "the crc of the facts is wrong");
+  if (header.payload_crc != crc32c(view.bytes_.substr(sizeof(BatchHeader))) && !mutant("skip_crc"))
+    return fail(Code::data_loss, "the crc of the facts is wrong");
   if (view.is_control()) return view;
-  if (header.count == 0 || header.count > batch_facts_max) return fail(Code::invalid_argument, "a batch of {} facts", header.count);
+  if (header.count == 0 || header.count > batch_facts_max)
+    return fail(Code::invalid_argument, "a batch of {} facts", header.count);
   if (header.group != group_hash(view.scope())) return fail(Code::invalid_argument, "group and scope disagree");
   TRY_VOID(check_runs(header, view.payload()));
   return view;

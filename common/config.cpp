@@ -24,6 +24,20 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+constexpr int key_parts_max = 200;
+
+// The line on which a key has more parts ("a.a.a.…") than the library, which goes down them one call for each, has room for;
+// 0 = none.
+int line_of_endless_key(std::string_view text) {
+  int line = 1, dots = 0;
+  for (const char letter : text) {
+    if (letter == '\n') ++line;
+    if (letter == '\n' || letter == '=' || letter == ',' || letter == '{') dots = 0;
+    if (letter == '.' && ++dots > key_parts_max) return line;
+  }
+  return 0;
+}
+
 }  // namespace
 
 struct ConfigTable::Impl {
@@ -49,6 +63,8 @@ ConfigTable& ConfigTable::operator=(ConfigTable&&) noexcept = default;
 ConfigTable::~ConfigTable() = default;
 
 Result<ConfigTable> ConfigTable::parse(std::string_view text, std::string_view name) {
+  if (const int line = line_of_endless_key(text); line != 0)
+    return fail(Code::invalid_argument, "{}:{}: there are more than {} dots in a row of names", name, line, key_parts_max);
   auto impl = std::make_unique<Impl>();
   try {
     impl->root = std::make_shared<toml::table>(toml::parse(text, name));

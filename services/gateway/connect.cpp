@@ -2,6 +2,8 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
+
 #include "services/gateway/door.h"
 
 namespace xundian::gateway {
@@ -25,9 +27,32 @@ int http_status(Code code) {
   }
 }
 
+namespace {
+
+// How many bytes of `text` are one character of UTF-8; 0 = its first byte begins none.
+size_t character(std::string_view text) {
+  const auto lead = static_cast<uint8_t>(text[0]);
+  const size_t size = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  if (size > text.size()) return 0;
+  for (size_t index = 1; index < size; ++index)
+    if ((static_cast<uint8_t>(text[index]) & 0xc0) != 0x80) return 0;
+  const auto second = size > 2 ? static_cast<uint8_t>(text[1]) : uint8_t{0x90};
+  const bool wrong = (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
+                     (lead == 0xf4 && second > 0x8f);
+  return wrong ? 0 : size;
+}
+
+}  // namespace
+
+// Complaints quote what was sent, which may be no UTF-8; JSON must be.
 std::string json_quoted(std::string_view text) {
   std::string json = "\"";
-  for (const char letter : text) {
+  for (size_t size = 0; !text.empty(); text.remove_prefix(std::max<size_t>(size, 1))) {
+    size = character(text);
+    const char letter = text[0];
+    if (size == 0) json += "\xef\xbf\xbd";
+    if (size > 1) json += text.substr(0, size);
+    if (size != 1) continue;
     switch (letter) {
       case '"': json += "\\\""; break;
       case '\\': json += "\\\\"; break;

@@ -215,11 +215,38 @@ bool State::load(std::string_view saved) {
   load_all(bytes, moves_, [&](Move& move) { move_fields(io, move); });
   load_all(bytes, offers_, [&](Offer& offer) { offer_fields(io, offer); });
   load_all(bytes, unshipped_, [&](Unshipped& order) { io(order.id); });
-  if (!bytes.ok() || !bytes.empty()) return false;
-  for (const auto& [hash, place] : places_)
-    if (!stores_.find(hash)) return false;
+  if (!bytes.ok() || !bytes.empty() || !holds_together()) return false;
   rebuild();
   return true;
+}
+
+// Whether every store and every name that a thing speaks of is there.
+bool State::holds_together() const {
+  const auto placed = [&](const auto& things) {
+    return std::all_of(things.begin(), things.end(), [&](const auto& entry) { return places_.contains(entry.second.store); });
+  };
+  const auto named = [&](const auto& items) {
+    return std::all_of(items.begin(), items.end(), [&](const auto& item) { return names_.has(item.sku); });
+  };
+  if (!placed(orders_) || !placed(refunds_) || !placed(levels_) || !placed(purchases_) || !placed(moves_) || !placed(offers_))
+    return false;
+  for (const auto& [hash, place] : places_)
+    if (!stores_.find(hash)) return false;
+  for (const auto& [key, order] : orders_)
+    if (!named(order.lines)) return false;
+  for (const auto& [key, level] : levels_) {
+    const StockCount& count = level.count.content;
+    const StockPolicy& policy = level.policy.content;
+    if (level.count.version != Version() && (!names_.has(count.sku) || !names_.has(count.warehouse))) return false;
+    if (level.policy.version != Version() && (!names_.has(policy.sku) || !names_.has(policy.warehouse))) return false;
+  }
+  for (const auto& [key, purchase] : purchases_)
+    if (!named(purchase.terms.content.lines) || !named(purchase.receipt.content.lines)) return false;
+  for (const auto& [key, move] : moves_) {
+    const Movement& movement = move.movement.content;
+    if (move.movement.version != Version() && (!names_.has(movement.sku) || !names_.has(movement.warehouse))) return false;
+  }
+  return std::all_of(offers_.begin(), offers_.end(), [&](const auto& entry) { return names_.has(entry.second.sku); });
 }
 
 }  // namespace xundian::inventory

@@ -135,6 +135,7 @@ class State final : public Fold {
   // Makes everything that follows from the things anew; needed when a store changes its day or its pool.
   void rebuild();
   void refresh_places();
+  bool holds_together() const;
   // What a thing adds to the SKUs (sign 1), or takes away (-1); gives the SKUs.
   std::vector<SkuId> add_order(const Order& order, int64_t sign);
   std::vector<SkuId> add_purchase(const Purchase& purchase, int64_t sign);

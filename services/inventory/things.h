@@ -23,6 +23,7 @@ class Names {
  public:
   NameId of(std::string_view text);
   const std::string& text(NameId id) const { return texts_[id]; }
+  bool has(NameId id) const { return id < texts_.size(); }
   void save(std::string& bytes) const;
   bool load(ByteReader& bytes);
 

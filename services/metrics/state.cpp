@@ -100,7 +100,7 @@ bool MetricsFold::load_books(ByteReader& bytes) {
     StoreBook& book = books_.emplace_back();
     visit_book(book, reader(bytes));
     const auto index = static_cast<uint32_t>(books_.size() - 1);
-    book_index_[book.store] = index;
+    if (!book_index_.try_emplace(book.store, index).second) return false;
     book.info = stores_.find(book.store);
     if (book.info == nullptr) return false;
     book.zone = book.info->zone;
@@ -112,13 +112,16 @@ bool MetricsFold::load_books(ByteReader& bytes) {
 
 bool MetricsFold::load_orders(ByteReader& bytes) {
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const uint32_t index = orders_.of(bytes.take<Key>()).first;
+    const auto [index, fresh] = orders_.of(bytes.take<Key>());
+    if (!fresh) return false;
     Order& order = orders_[index];
     visit_order(order, reader(bytes));
-    const auto lines = bytes.take<uint32_t>();
-    if (order.store >= books_.size() || lines > saved_lines_max) return false;
-    order.lines.resize(lines);
-    for (OrderLine& line : order.lines) visit_line(line, reader(bytes));
+    if (order.store >= books_.size() || !texts_.has(order.currency) || !texts_.has(order.channel)) return false;
+    order.lines.clear();
+    for (auto lines = bytes.take<uint32_t>(); lines > 0 && bytes.ok(); --lines) {
+      visit_line(order.lines.emplace_back(), reader(bytes));
+      if (!texts_.has(order.lines.back().sku)) return false;
+    }
     books_[order.store].orders.push_back(index);
   }
   return bytes.ok();
@@ -126,14 +129,17 @@ bool MetricsFold::load_orders(ByteReader& bytes) {
 
 bool MetricsFold::load_refunds(ByteReader& bytes) {
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const uint32_t index = refunds_.of(bytes.take<Key>()).first;
+    const auto [index, fresh] = refunds_.of(bytes.take<Key>());
+    if (!fresh) return false;
     Refund& refund = refunds_[index];
     visit_refund(refund, reader(bytes));
-    const auto lines = bytes.take<uint32_t>();
-    if (refund.store >= books_.size() || lines > saved_lines_max) return false;
-    refund.lines.resize(lines);
-    for (RefundLine& line : refund.lines)
+    if (refund.store >= books_.size() || !texts_.has(refund.currency) || !texts_.has(refund.status_text)) return false;
+    refund.lines.clear();
+    for (auto lines = bytes.take<uint32_t>(); lines > 0 && bytes.ok(); --lines) {
+      RefundLine& line = refund.lines.emplace_back();
       reader(bytes)(line.sku), reader(bytes)(line.quantity), reader(bytes)(line.amount_micros);
+      if (!texts_.has(line.sku)) return false;
+    }
     books_[refund.store].refunds.push_back(index);
     link_refund(index, refund, true);
   }
@@ -142,10 +148,14 @@ bool MetricsFold::load_refunds(ByteReader& bytes) {
 
 bool MetricsFold::load_reports(ByteReader& bytes) {
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const uint32_t index = reports_.of(bytes.take<Key>()).first;
-    visit_report(reports_[index], reader(bytes));
-    if (reports_[index].store >= books_.size()) return false;
-    books_[reports_[index].store].reports.push_back(index);
+    const auto [index, fresh] = reports_.of(bytes.take<Key>());
+    if (!fresh) return false;
+    Report& report = reports_[index];
+    visit_report(report, reader(bytes));
+    if (report.store >= books_.size()) return false;
+    for (const TextId text : {report.dimensions, report.grain, report.subject, report.device})
+      if (!texts_.has(text)) return false;
+    books_[report.store].reports.push_back(index);
   }
   return bytes.ok();
 }

@@ -14,9 +14,6 @@ namespace xundian::metrics {
 // Changes with the layout that save writes.
 inline constexpr uint64_t state_shape = 1;
 
-// More lines than a fact can carry over its whole life; a saved count beyond it is broken.
-inline constexpr uint32_t saved_lines_max = 1u << 22;
-
 // What an order's fact changed, for the rules.
 struct OrderChange {
   bool changed = false;

@@ -32,6 +32,7 @@ class Texts {
     return id;
   }
   const std::string& operator[](TextId id) const { return texts_[id]; }
+  bool has(TextId id) const { return id < texts_.size(); }
 
   void save(std::string& bytes) const {
     append(bytes, static_cast<uint32_t>(texts_.size()));

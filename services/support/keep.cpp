@@ -153,7 +153,9 @@ bool State::load(std::string_view saved) {
   if (!stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes)) return false;
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const auto store = bytes.take<uint64_t>();
-    Desk& desk = desks_[store];
+    const auto [entry, fresh] = desks_.try_emplace(store);
+    if (!fresh) return false;
+    Desk& desk = entry->second;
     desk.store = store;
     const StoreInfo* known = stores_.find(store);
     if (known == nullptr || !load_desk(bytes, desk, known->id)) return false;

@@ -18,14 +18,19 @@ struct Totals {
   uint64_t inflated = 0;  // Of all members so far.
 };
 
+// The library does not always say why.
+const char* why(archive* zip) {
+  const char* text = archive_error_string(zip);
+  return text != nullptr ? text : "unreadable";
+}
+
 Result<Archive> open_archive(const ArchiveInput& input) {
   Archive zip(archive_read_new(), &archive_read_free);
   archive_read_support_format_zip(zip.get());
   const int code = input.path.empty() ? archive_read_open_memory(zip.get(), input.bytes.data(), input.bytes.size())
                                       : archive_read_open_filename(zip.get(), input.path.c_str(), 1 << 16);
   if (code != ARCHIVE_OK)
-    return fail(Code::invalid_argument, "{}: the zip cannot be read ({}); transfer the file again", input.name,
-                archive_error_string(zip.get()));
+    return fail(Code::invalid_argument, "{}: the zip cannot be read ({}); transfer the file again", input.name, why(zip.get()));
   return zip;
 }
 
@@ -46,9 +51,7 @@ class MemberSource : public ByteSource {
   Result<size_t> read(char* to, size_t size) override {
     const la_ssize_t count = archive_read_data(zip_, to, size);
     if (count < 0) {
-      const char* why = archive_error_string(zip_);
-      return fail(Code::data_loss, "{}: this member of the zip is damaged or locked ({})", name_,
-                  why != nullptr ? why : "unreadable");
+      return fail(Code::data_loss, "{}: this member of the zip is damaged or locked ({})", name_, why(zip_));
     }
     totals_.inflated += static_cast<uint64_t>(count);
     TRY_VOID(check_inflated(name_, totals_.packed, totals_.inflated));
@@ -84,8 +87,7 @@ Result<std::vector<ArchiveMember>> list_members(const ArchiveInput& input) {
     if (is_file(entry)) members.push_back(member_of(entry, members.size()));
   }
   if (code != ARCHIVE_EOF && members.empty())
-    return fail(Code::invalid_argument, "{}: the zip is damaged ({}); transfer the file again", input.name,
-                archive_error_string(zip.get()));
+    return fail(Code::invalid_argument, "{}: the zip is damaged ({}); transfer the file again", input.name, why(zip.get()));
   return members;
 }
 
@@ -99,8 +101,8 @@ Result<void> read_members(const ArchiveInput& input, const std::function<bool(co
     const int code = archive_read_next_header(zip.get(), &entry);
     if (code == ARCHIVE_EOF) return {};
     if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
-      spoilt({input.name, input.name}, fmt::format("the zip is damaged behind member {} ({}); transfer the file again", index,
-                                                   archive_error_string(zip.get())));
+      spoilt({input.name, input.name},
+             fmt::format("the zip is damaged behind member {} ({}); transfer the file again", index, why(zip.get())));
       return {};
     }
     if (index >= archive_members_max)

@@ -85,6 +85,7 @@ bool CsvReader::next(Row& row) {
     row.line = row_line_;
     row.spans_lines = row_lines_ > 1;
     if (how == Scan::too_long) {
+      if (give_up_file(buffer_.size() - row_at_)) return false;
       give_up_line(row, "a quote opened on this line is not closed, or the row is longer than 1 MB");
       return true;
     }
@@ -94,6 +95,7 @@ bool CsvReader::next(Row& row) {
       return false;
     }
     if (how == Scan::torn) {
+      if (give_up_file(buffer_.size() - row_at_)) return false;
       give_up_line(row, "a quote opened on this line is not closed before the end of the file");
       return true;
     }
@@ -198,7 +200,18 @@ void CsvReader::give_up_line(Row& row, std::string fault) {
   line_ = row_line_ + 1;
 }
 
+bool CsvReader::give_up_file(size_t bytes) {
+  vain_bytes_ += bytes;
+  if (vain_bytes_ <= vain_bytes_max) return false;
+  trouble_ = Error{Code::invalid_argument,
+                   fmt::format("line {}: too many quotes are opened and not closed; export it again", row_line_)};
+  at_ = row_at_ = buffer_.size();
+  ended_ = true;
+  return true;
+}
+
 void CsvReader::tear() {
+  if (give_up_file(at_ - row_at_)) return;
   Row ignored;
   give_up_line(ignored, {});
 }

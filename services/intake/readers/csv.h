@@ -12,6 +12,8 @@
 namespace xundian::intake {
 
 inline constexpr size_t row_bytes_max = 1u << 20;
+// So much may be read in vain, behind quotes that do not close, before the file is given up: each such line may cost a megabyte.
+inline constexpr uint64_t vain_bytes_max = 256u << 20;
 
 class CsvReader : public RowReader {
  public:
@@ -35,6 +37,8 @@ class CsvReader : public RowReader {
   const char* split(const char* begin, const char* end, Row& row);
   const char* quoted(const char* p, const char* end, bool escaped_id, Row& row);
   void give_up_line(Row& row, std::string fault);
+  // Whether `bytes` more were read in vain and it is enough; then the rows end, with trouble.
+  bool give_up_file(size_t bytes);
   void decode(Row& row, std::string_view bytes);
 
   std::unique_ptr<ByteSource> source_;
@@ -44,6 +48,7 @@ class CsvReader : public RowReader {
   uint64_t line_ = 1;       // The line at at_.
   uint64_t row_line_ = 1;   // The line on which the last row began.
   uint64_t row_lines_ = 0;  // Line breaks in the row that was split.
+  uint64_t vain_bytes_ = 0;
   bool ended_ = false;
   char delimiter_ = ',';
   bool utf8_mark_ = false, utf16_ = false;

@@ -136,12 +136,16 @@ class SheetHandler : public Handler {
       std::from_chars(value_.data(), value_.data() + value_.size(), index);
       text = index < strings_.size() ? std::string_view(strings_[index]) : std::string_view();
     }
+    // One shared text may stand in every cell; what they come to is limited like what is inflated.
+    overflows_ = overflows_ || sheet_.text.size() + text.size() > inflated_bytes_max;
+    if (overflows_) return;
     sheet_.cells.push_back({sheet_.text.size(), static_cast<uint32_t>(text.size()), column_});
     sheet_.text += text;
   }
   void characters(std::string_view text, bool) {
     if (in_value_) value_ += text;
   }
+  bool overflows() const { return overflows_; }
 
  private:
   SheetText& sheet_;
@@ -149,7 +153,7 @@ class SheetHandler : public Handler {
   uint64_t row_ = 0;
   uint32_t column_ = 0, next_column_ = 0;
   std::string type_, value_;
-  bool in_value_ = false;
+  bool in_value_ = false, overflows_ = false;
 };
 
 template <typename H>
@@ -238,6 +242,9 @@ Result<std::vector<Sheet>> open_workbook(const ArchiveInput& input) {
     SheetText text;
     SheetHandler handler(text, strings);
     TRY_VOID(parse_xml(parts[path], handler, path));
+    if (handler.overflows())
+      return fail(Code::resource_exhausted, "{}: the cells of {} come to more than {} MB; import it in parts", input.name, path,
+                  inflated_bytes_max >> 20);
     parts.erase(path);
     if (text.cells.empty()) continue;
     sheets.push_back({entry.name, std::make_unique<SheetReader>(std::move(text), book.since_1904 ? -24107 : -25569, 0)});
