@@ -109,5 +109,7 @@ Result<VerifyReport> verify(JournalReader& reader, const std::function<void(Posi
 
 // Copies a running journal into `to`, a folder that must not exist; up to the position that the journal has now.
 Result<Position> backup_lmdb(const std::string& from, const std::string& to);
+// The same of a journal that is not read in place, as volumes.
+Result<Position> backup_through(JournalReader& reader, const std::string& to);
 
 }  // namespace xundian

@@ -24,13 +24,14 @@ std::string_view info_value(std::string_view info, std::string_view name) {
   return rest.substr(0, rest.find_first_of("\r\n"));
 }
 
-// A replica that came back may be listed twice for a while, under one address.
+// A replica that came back may be listed twice for a while, under one address; one that has no port has no address.
 std::set<std::string> replicas_in(std::string_view info) {
   std::set<std::string> replicas;
   for (int index = 0;; ++index) {
     const std::string_view replica = info_value(info, fmt::format("slave{}", index));
     if (replica.empty()) return replicas;
-    replicas.emplace(replica.substr(0, replica.find(",state=")));
+    const std::string_view address = replica.substr(0, replica.find(",state="));
+    replicas.insert(address.ends_with("port=0") ? fmt::format("{} {}", address, index) : std::string(address));
   }
 }
 
