@@ -176,9 +176,10 @@ class Failover(unittest.TestCase):
             primary, replica = replica, primary
             self.start_bus(primary)
             self.await_acks(acked + 20)
-        self.load.stdin.close()
+        self.load.stdin.close()  # It sends no more, and ends once all is acknowledged.
         self.assertEqual(0, self.load.wait(timeout=30))
         self.listener.join(timeout=30)
+        self.load.stdout.close()
         self.assertEqual([], self.complaints)
         # What a reader saw is a beginning of what there is: the same hash over the same count.
         wanted = sorted(self.seen)

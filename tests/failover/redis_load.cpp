@@ -23,6 +23,7 @@ namespace xundian {
 namespace {
 
 constexpr size_t under_way_max = 20;
+constexpr Millis answer_ms = 200;  // A bus that is gone is asked again soon.
 
 v1::Fact numbered_fact(uint64_t number) {
   v1::Fact fact;
@@ -36,7 +37,7 @@ v1::Fact numbered_fact(uint64_t number) {
 // Follows the journal through the bus and hashes the numbers in it, in their order.
 class Witness {
  public:
-  explicit Witness(const Home& home) : reader_(open_home_reader(home, 0).value()) {}
+  explicit Witness(const Home& home) : reader_(open_pull_reader(home.endpoint("bus.0.fetch"), {answer_ms, 1}).value()) {}
 
   // Reads what there is; false if the bus did not answer, or nothing was new.
   bool read(const std::function<void(uint64_t count, uint64_t hash)>& each) {
@@ -83,10 +84,9 @@ int load(const Home& home) {
   std::thread reading([&] {
     for (Witness witness(home); !stop;) {
       std::string line;
-      if (witness.read([&](uint64_t count, uint64_t hash) { line = fmt::format("read {} {:016x}", count, hash); }))
-        print(line);
-      else
-        std::this_thread::yield();
+      const bool more = witness.read([&](uint64_t count, uint64_t hash) { line = fmt::format("read {} {:016x}", count, hash); });
+      if (!line.empty()) print(line);
+      if (!more) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // The bus has others to serve too.
     }
   });
   BusLink link(home.endpoint("bus.0.put"), {"load", {producer_id("load/1")}});
