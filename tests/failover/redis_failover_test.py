@@ -1,5 +1,5 @@
-"""Two Redis on two machines (network namespaces with one wire between them): the wire is cut, the primary killed, the replica promoted,
-round after round, while facts are put. Nothing acknowledged is lost, and no reader saw what later was not there.
+"""Two Redis on two machines (network namespaces with one wire between them): the wire is cut, the primary killed, the replica
+promoted, round after round, while facts are put. Nothing acknowledged is lost, and no reader saw what later was not there.
 
 Where namespaces are not permitted it fails: what it shows is not shown then.
 """
@@ -41,8 +41,9 @@ class Machine:
         return done.stdout.strip()
 
     def start(self, primary=None):
-        flags = {"port": 6379, "bind": self.address, "unixsocket": self.folder / "redis.sock", "dir": self.folder, "appendonly": "yes",
-                 "appendfsync": "always", "no-appendfsync-on-rewrite": "no", "save": "", "maxmemory-policy": "noeviction",
+        flags = {"port": 6379, "bind": self.address, "unixsocket": self.folder / "redis.sock", "dir": self.folder,
+                 "appendonly": "yes", "appendfsync": "always", "no-appendfsync-on-rewrite": "no", "save": "",
+                 "maxmemory-policy": "noeviction",
                  "repl-diskless-sync-delay": 0, "repl-timeout": 5, "repl-ping-replica-period": 1, "requirepass": PASSWORD,
                  "masterauth": PASSWORD, "logfile": self.folder / "redis.log"}
         if primary:
@@ -56,7 +57,8 @@ class Machine:
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
-                raise AssertionError(f"{self.name}: not within {seconds} s: {what}\n{(self.folder / 'redis.log').read_text()[-2000:]}")
+                log = (self.folder / "redis.log").read_text()
+                raise AssertionError(f"{self.name}: not within {seconds} s: {what}\n{log[-2000:]}")
             time.sleep(0.01)
 
     def has_replica(self):
@@ -116,8 +118,9 @@ class Failover(unittest.TestCase):
 
     def start_bus(self, primary):
         config = self.folder / "xundian.toml"
-        config.write_text(f'[bus]\nengine = "redis"\nredis_socket = "{primary.folder}/redis.sock"\nredis_replicas = 1\n'
-                          f'redis_password_file = "{self.folder}/password"\nredis_timeout = "300ms"\nredis_window_bytes = 65_536\n')
+        config.write_text(f'[bus]\nengine = "redis"\nredis_socket = "{primary.folder}/redis.sock"\n'
+                          f'redis_replicas = 1\nredis_password_file = "{self.folder}/password"\n'
+                          'redis_timeout = "300ms"\nredis_window_bytes = 65_536\n')
         with open(self.folder / "bus.log", "a") as log:
             self.bus = subprocess.Popen([BIN / "xundian-bus", "--home", self.folder / "home", "--config", config], stderr=log)
 
@@ -126,7 +129,8 @@ class Failover(unittest.TestCase):
         self.bus.wait()
 
     def start_load(self):
-        self.load = subprocess.Popen([BIN / "redis_load", self.folder / "home"], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+        self.load = subprocess.Popen([BIN / "redis_load", self.folder / "home"], stdout=subprocess.PIPE, stdin=subprocess.PIPE,
+                                     text=True)
         self.acked, self.seen, self.complaints = 0, {}, []
 
         def listen():
