@@ -74,8 +74,9 @@ Result<void> write_once(const std::string& path, std::string_view text) {
 std::string settings_text(const HomeSettings& settings) {
   return fmt::format(
       "# Fixed when this home was made; the journal beside it was written under these settings.\n"
-      "id = \"{}\"\nclock = \"{}\"\npartitions = {}\nbuses = {}\n",
-      settings.id, settings.clock == Clock::wall ? "wall" : "facts", settings.partitions, settings.buses);
+      "id = \"{}\"\nclock = \"{}\"\npartitions = {}\nbuses = {}\nengine = \"{}\"\n",
+      settings.id, settings.clock == Clock::wall ? "wall" : "facts", settings.partitions, settings.buses,
+      name_of(settings.engine));
 }
 
 Result<HomeSettings> read_settings(const std::string& path) {
@@ -86,7 +87,10 @@ Result<HomeSettings> read_settings(const std::string& path) {
   int64_t buses = 0;
   const bool whole = table.get("id", settings.id) && table.get("clock", clock) && table.get("partitions", partitions, 1, 4096) &&
                      table.get("buses", buses, 1, 4096);
+  std::string engine = name_of(Engine::lmdb);  // Older homes state none.
+  table.get("engine", engine);
   TRY_VOID(table.done());
+  settings.engine = TRY(parse_engine(engine));
   if (!whole || (clock != "wall" && clock != "facts"))
     return fail(Code::data_loss,
                 "{} must state id, clock (\"wall\" or \"facts\"), partitions and buses; restore it from a backup", path);
@@ -110,6 +114,14 @@ Result<void> check_length(const std::string& folder) {
 }
 
 }  // namespace
+
+const char* name_of(Engine engine) { return engine == Engine::lmdb ? "lmdb" : "redis"; }
+
+Result<Engine> parse_engine(std::string_view text) {
+  if (text == "lmdb") return Engine::lmdb;
+  if (text == "redis") return Engine::redis;
+  return fail(Code::invalid_argument, "the engine \"{}\" is not known; it is \"lmdb\" or \"redis\"", text);
+}
 
 std::string Home::folder_from_environment() {
   const char* folder = std::getenv("XUNDIAN_HOME");
@@ -150,6 +162,8 @@ std::string Home::path(std::string_view below) const { return fmt::format("{}/{}
 std::string Home::journal_folder(uint32_t bus) const {
   return settings_.buses == 1 ? path("journal") : path(fmt::format("journal.{}", bus));
 }
+
+std::string Home::journal_key(uint32_t bus) const { return fmt::format("{{xundian:{}:{}}}:log", settings_.id, bus); }
 
 std::string Home::endpoint(std::string_view name) const {
   const std::string socket = path(fmt::format("run/{}", name));

@@ -11,11 +11,16 @@
 namespace xundian {
 
 enum class Clock { wall, facts };
+// Where the journal lies: on this machine's disk, or in Redis.
+enum class Engine { lmdb, redis };
+const char* name_of(Engine engine);
+Result<Engine> parse_engine(std::string_view text);
 
 // Written once to `home.toml`.
 struct HomeSettings {
   std::string id;             // 16 random bytes in hexadecimal.
   Clock clock = Clock::wall;
+  Engine engine = Engine::lmdb;
   uint32_t partitions = 16;
   uint32_t buses = 1;         // Bus b of n keeps the partitions p with p mod n = b.
 };
@@ -33,6 +38,8 @@ class Home {
   const std::string& folder() const { return folder_; }
   std::string path(std::string_view below) const;
   std::string journal_folder(uint32_t bus) const;
+  // The key of a bus's stream in Redis. What a cluster would hash is in braces: all keys of one bus lie in one slot.
+  std::string journal_key(uint32_t bus) const;
   // "ipc://…/run/<name>". Fails to start where the path is longer than a socket's may be.
   std::string endpoint(std::string_view name) const;
   uint32_t bus_of(Partition partition) const { return partition % settings_.buses; }

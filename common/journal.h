@@ -69,8 +69,13 @@ Result<Heads> read_heads(JournalReader& reader, uint32_t partitions);
 class JournalWriter {
  public:
   virtual ~JournalWriter() = default;
-  // Appends one group commit and returns its position once it is durable. After any error the writer must not be used again.
+  // Appends one group commit and returns its position once it is durable. Code::unavailable: it is not, or not yet; nobody may be
+  // told of it, and the same call is to be repeated until it says something else. After any other error the writer must not be used
+  // again.
   virtual Result<Position> append(const Heads& before, std::span<const std::string_view> batches) = 0;
+  // Does a little of what can wait, and looks whether all is well; to be called often, between appends. Code::unavailable says why
+  // appends would not go through now; it passes by itself. Any other error: as of append.
+  virtual Result<void> tidy() { return {}; }
   // Removes commits below `position`, as far as the engine's own units allow.
   virtual Result<void> trim(Position position) = 0;
   // Called for the first commit of each unit of storage (a volume): the batch it returns, if not empty, goes first into that
@@ -104,5 +109,7 @@ Result<VerifyReport> verify(JournalReader& reader, const std::function<void(Posi
 
 // Copies a running journal into `to`, a folder that must not exist; up to the position that the journal has now.
 Result<Position> backup_lmdb(const std::string& from, const std::string& to);
+// The same of a journal that is not read in place, as volumes.
+Result<Position> backup_through(JournalReader& reader, const std::string& to);
 
 }  // namespace xundian

@@ -3,13 +3,18 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
+#include <utility>
 
 #include "common/journal.h"
+#include "common/journal_archive.h"
 #include "common/lmdb_volume.h"
 
 namespace xundian {
 
 namespace {
+
+constexpr size_t copy_volume_bytes = 256u << 20;
 
 Result<void> sync_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -46,9 +51,8 @@ Result<Position> copy_volumes(const std::string& from, const std::string& to) {
   return next;
 }
 
-}  // namespace
-
-Result<Position> backup_lmdb(const std::string& from, const std::string& to) {
+// Fills a folder that appears whole or not at all.
+Result<Position> fill_folder(const std::string& to, const std::function<Result<Position>(const std::string& partial)>& fill) {
   std::error_code error;
   const auto target = std::filesystem::path(to).lexically_normal();
   const std::string folder = target.has_filename() ? target.string() : target.parent_path().string();
@@ -56,7 +60,7 @@ Result<Position> backup_lmdb(const std::string& from, const std::string& to) {
   const std::string partial = folder + ".partial";
   std::filesystem::remove_all(partial, error);
   if (mkdir(partial.c_str(), 0700) != 0) return lmdb_failed(errno, fmt::format("making {}", partial));
-  auto position = copy_volumes(from, partial);
+  auto position = fill(partial);
   if (position && rename(partial.c_str(), folder.c_str()) != 0)
     position = lmdb_failed(errno, fmt::format("renaming {} to {}", partial, folder));
   if (!position) {
@@ -66,6 +70,41 @@ Result<Position> backup_lmdb(const std::string& from, const std::string& to) {
   const auto parent = std::filesystem::path(folder).parent_path();
   TRY_VOID(sync_folder(parent.empty() ? "." : parent.string()));
   return position;
+}
+
+// A volume begins with a control batch, once the one before has taken its bytes.
+Result<Position> copy_commits(JournalReader& reader, const std::string& to) {
+  const JournalReader::Range range = TRY(reader.range());
+  const auto archive = TRY(Archive::open(to, copy_volume_bytes));
+  size_t volume_bytes = 0;
+  Result<void> copied;
+  const auto copy = [&](const CommitView& commit) {
+    bool begins = false;
+    copied = commit.for_each_batch(false, [&, first = true](const BatchView& batch) mutable {
+      begins = begins || (std::exchange(first, false) && batch.is_control() && volume_bytes >= copy_volume_bytes);
+    });
+    const Archive::Item item{commit.position(), commit.bytes(), begins};
+    if (copied) copied = archive->append({&item, 1});
+    volume_bytes = (begins ? 0 : volume_bytes) + commit.bytes().size();
+    return copied && commit.position() + 1 < range.next;
+  };
+  for (Position position = range.low; position < range.next;) {
+    const Position before = position;
+    position = TRY(reader.read(position, SIZE_MAX, copy));
+    TRY_VOID(copied);
+    if (position == before) return fail(Code::data_loss, "position {} of the journal cannot be read", position);
+  }
+  return range.next;
+}
+
+}  // namespace
+
+Result<Position> backup_lmdb(const std::string& from, const std::string& to) {
+  return fill_folder(to, [&](const std::string& partial) { return copy_volumes(from, partial); });
+}
+
+Result<Position> backup_through(JournalReader& reader, const std::string& to) {
+  return fill_folder(to, [&](const std::string& partial) { return copy_commits(reader, partial); });
 }
 
 }  // namespace xundian

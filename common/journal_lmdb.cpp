@@ -1,17 +1,13 @@
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <chrono>
-#include <filesystem>
 #include <mutex>
 
+#include "common/folder_lock.h"
 #include "common/journal.h"
 #include "common/lmdb_volume.h"
 
@@ -22,65 +18,12 @@ namespace {
 constexpr size_t pinned_bytes_max = 4u << 20;  // A read transaction visits no more, so that it holds few pages back for long.
 constexpr size_t map_reserve_bytes = 256u << 10;
 
-// The one who may write. Held as long as the file is open; the file stays, with the holder's process id in it.
-class FolderLock {
- public:
-  FolderLock() = default;
-  ~FolderLock() {
-    if (fd_ >= 0) close(fd_);
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
-  Result<void> take(const std::string& folder) {
-    const std::string path = folder + "/lock";
-    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd_ < 0) return lmdb_failed(errno, fmt::format("opening {}", path));
-    if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-      if (errno != EWOULDBLOCK) return lmdb_failed(errno, fmt::format("locking {}", path));
-      return fail(Code::failed_precondition, "the journal {} is being written by process {}; stop it first", folder, holder());
-    }
-    const std::string id = fmt::format("{}\n", getpid());
-    if (ftruncate(fd_, 0) != 0 || pwrite(fd_, id.data(), id.size(), 0) != static_cast<ssize_t>(id.size()))
-      return lmdb_failed(errno, fmt::format("writing {}", path));
-    return {};
-  }
-
- private:
-  std::string holder() const {
-    char text[24] = {};
-    const ssize_t bytes = pread(fd_, text, sizeof text, 0);
-    pid_t id = 0;
-    if (bytes <= 0 || std::from_chars(text, text + bytes, id).ec != std::errc()) return "(unknown)";
-    return std::to_string(id);
-  }
-
-  int fd_ = -1;
-};
-
-// Locks and maps do not hold what they promise on a network disk.
-Result<void> check_local(const std::string& folder) {
-  struct statfs disk {};
-  if (statfs(folder.c_str(), &disk) != 0) return lmdb_failed(errno, fmt::format("looking at {}", folder));
-  constexpr uint32_t nfs = 0x6969, smb = 0x517b, smb2 = 0xfe534d42, cifs = 0xff534d42, ceph = 0x00c36400, v9fs = 0x01021997;
-  for (const uint32_t network : {nfs, smb, smb2, cifs, ceph, v9fs})
-    if (static_cast<uint32_t>(disk.f_type) == network)
-      return fail(Code::failed_precondition, "{} lies on a network disk; put the journal on a local one", folder);
-  return {};
-}
-
 class LmdbWriter final : public JournalWriter {
  public:
   LmdbWriter(std::string folder, LmdbOptions options) : folder_(std::move(folder)), options_(options) {}
 
   Result<void> open() {
-    if (mkdir(folder_.c_str(), 0700) == 0) {
-      const auto parent = std::filesystem::path(folder_).lexically_normal().parent_path();
-      TRY_VOID(sync_folder(parent.empty() ? "." : parent.string()));
-    } else if (errno != EEXIST) {
-      return lmdb_failed(errno, fmt::format("making {}", folder_));
-    }
-    TRY_VOID(check_local(folder_));
+    TRY_VOID(make_journal_folder(folder_));
     TRY_VOID(lock_.take(folder_));
     sweep_volumes(folder_);
     volumes_ = TRY(list_volumes(folder_));

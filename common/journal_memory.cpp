@@ -71,6 +71,7 @@ void MemoryDisk::recover() {
 Result<void> MemoryDisk::place(Commit commit) {
   const auto fault = faults_.extract(appends_++);
   if (fault && fault.mapped().what == DiskFault::error_before) return fail(Code::data_loss, "the disk gives EIO");
+  if (fault && fault.mapped().what == DiskFault::not_yet) return fail(Code::unavailable, "the disk is to be asked again");
   if (used() + commit->size() > capacity_)
     return fail(Code::resource_exhausted, "the disk is full (ENOSPC); make room and restart");
   if (!fault || fault.mapped().what == DiskFault::error_after) {
@@ -82,7 +83,7 @@ Result<void> MemoryDisk::place(Commit commit) {
   torn_ = commit->substr(0, fault.mapped().bytes_kept);
   if (fault.mapped().what == DiskFault::error_torn) return fail(Code::data_loss, "the disk gives EIO on sync");
   lose_power();
-  return fail(Code::unavailable, "the power was cut");
+  return fail(Code::aborted, "the power was cut");
 }
 
 class MemoryWriter final : public JournalWriter {
@@ -118,7 +119,7 @@ class MemoryWriter final : public JournalWriter {
     auto commit = std::make_shared<const std::string>(make_commit(before, all));
 
     const std::lock_guard lock(disk_->mutex_);
-    if (disk_->life_ != life_) return fail(Code::unavailable, "the power was cut");
+    if (disk_->life_ != life_) return fail(Code::aborted, "the power was cut");
     const Position position = disk_->low_ + disk_->commits_.size();
     if (fresh) {
       // A volume begins before its first commit does, and may be left empty.
@@ -127,7 +128,7 @@ class MemoryWriter final : public JournalWriter {
       volume_bytes_ = 0;
     }
     if (const auto placed = disk_->place(commit); !placed) {
-      broken_ = true;
+      broken_ = placed.error().code != Code::unavailable;
       return tl::unexpected(placed.error());
     }
     volume_bytes_ += commit->size();
@@ -136,7 +137,7 @@ class MemoryWriter final : public JournalWriter {
 
   Result<void> trim(Position position) override {
     const std::lock_guard lock(disk_->mutex_);
-    if (disk_->life_ != life_) return fail(Code::unavailable, "the power was cut");
+    if (disk_->life_ != life_) return fail(Code::aborted, "the power was cut");
     // An empty volume does not tell the heads; then the one before it stays.
     const Position next = disk_->low_ + disk_->commits_.size();
     while (disk_->volumes_.size() > 1 && disk_->volumes_[1] <= position && disk_->volumes_[1] < next) {
@@ -187,7 +188,7 @@ class MemoryReader final : public JournalReader {
 
   Result<Range> range() override {
     const std::lock_guard lock(disk_->mutex_);
-    if (disk_->life_ != life_) return fail(Code::unavailable, "the power was cut");
+    if (disk_->life_ != life_) return fail(Code::aborted, "the power was cut");
     return Range{disk_->low_, disk_->low_ + disk_->commits_.size()};
   }
 
@@ -195,7 +196,7 @@ class MemoryReader final : public JournalReader {
   // Null: the end.
   Result<MemoryDisk::Commit> find(Position position) {
     const std::lock_guard lock(disk_->mutex_);
-    if (disk_->life_ != life_) return fail(Code::unavailable, "the power was cut");
+    if (disk_->life_ != life_) return fail(Code::aborted, "the power was cut");
     const Position next = disk_->low_ + disk_->commits_.size();
     if (position < disk_->low_)
       return fail(Code::out_of_range, "position {} was trimmed away; the lowest is {}", position, disk_->low_);

@@ -17,6 +17,7 @@ enum class DiskFault {
   error_before,  // EIO; nothing was written.
   error_after,   // EIO, and yet all of it is durable.
   error_torn,    // EIO from the sync: readers do not see it; a prefix lies on the disk and is what a restart finds.
+  not_yet,       // Nothing was written, and the same append is to be tried again, as of a Redis that has no memory left.
   power_cut,     // The power goes while it is written: the same, and all that had the journal open is dead.
 };
 

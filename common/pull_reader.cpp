@@ -84,4 +84,9 @@ Result<std::unique_ptr<JournalReader>> open_pull_reader(const std::string& fetch
   return std::unique_ptr<JournalReader>(std::move(reader));
 }
 
+Result<std::unique_ptr<JournalReader>> open_home_reader(const Home& home, uint32_t bus, bool pull) {
+  if (pull || home.settings().engine == Engine::redis) return open_pull_reader(home.endpoint(fmt::format("bus.{}.fetch", bus)));
+  return open_lmdb_reader(home.journal_folder(bus));
+}
+
 }  // namespace xundian

@@ -120,8 +120,7 @@ Result<void> Runner::open_readers() {
   for (size_t index = 0; index < buses_.size(); ++index) {
     Bus& bus = buses_[index];
     for (auto* reader : {&bus.reader, &bus.reader_ahead}) {
-      auto opened = options_.pull ? open_pull_reader(home_.endpoint(fmt::format("bus.{}.fetch", bus.index)))
-                                  : open_lmdb_reader(home_.journal_folder(bus.index));
+      auto opened = open_home_reader(home_, bus.index, options_.pull);
       if (!opened) return tl::unexpected(opened.error());
       *reader = std::move(*opened);
     }
@@ -186,6 +185,7 @@ Result<void> Runner::fold_some(Bus& bus) {
     return true;
   });
   if (!outcome) return outcome;
+  if (!next && next.error().code == Code::unavailable) return {};  // Read through a bus that is being started again.
   if (!next) return tl::unexpected(next.error());
   if (bus.own && replica_->caught_up()) {
     bool all = true;

@@ -7,16 +7,6 @@
 
 namespace xundian::bus {
 
-// What goes into one group commit.
-struct Sequencer::Group {
-  std::vector<Waiting> puts;
-  std::vector<std::string> ticks;
-  Heads heads;                       // Behind what was placed so far.
-  std::vector<BatchHeader> headers;  // As placed.
-  std::vector<std::string_view> batches;
-  size_t bytes = 0;
-};
-
 namespace {
 
 constexpr Millis beat_ms = 100;
@@ -41,19 +31,45 @@ std::string tick_batch(Partition partition, uint32_t partitions, Millis time) {
 }  // namespace
 
 Result<Committed> Sequencer::commit(Millis now) {
-  Group group;
-  group.heads = ledger_.heads;
-  gather(group);
-  for (const Waiting& waiting : group.puts) group.headers.push_back(place(group, waiting.message.bytes, now));
-  add_ticks(group, now);
-  if (group.headers.empty()) return Committed{};
-  for (const Waiting& waiting : group.puts) group.batches.push_back(waiting.message.view());
-  for (const std::string& tick : group.ticks) group.batches.push_back(tick);
-  next_position_ = TRY(writer_.append(ledger_.heads, group.batches)) + 1;
-  for (const BatchHeader& header : group.headers) ledger_.note(header);
-  acknowledge(group);
+  const bool again = held_ != nullptr;
+  std::unique_ptr<Group> group = again ? std::move(held_) : make_group(now);
+  if (group == nullptr) return Committed{};
+  const auto position = writer_.append(ledger_.heads, group->batches);
+  if (!position && position.error().code == Code::unavailable) {
+    trouble_ = position.error().message;
+    held_ = std::move(group);
+    return Committed{};
+  }
+  if (!position) return tl::unexpected(position.error());
+  trouble_.clear();
+  next_position_ = *position + 1;
+  for (const BatchHeader& header : group->headers) ledger_.note(header);
+  if (again) settle_sessions(*group);
+  acknowledge(*group);
   ring();
-  return Committed{group.batches.size(), group.bytes};
+  return Committed{group->batches.size(), group->bytes};
+}
+
+// Null: nothing waits and nothing is due.
+std::unique_ptr<Group> Sequencer::make_group(Millis now) {
+  auto group = std::make_unique<Group>();
+  group->heads = ledger_.heads;
+  gather(*group);
+  for (const Waiting& waiting : group->puts) group->headers.push_back(place(*group, waiting.message.bytes, now));
+  add_ticks(*group, now);
+  if (group->headers.empty()) return nullptr;
+  for (const Waiting& waiting : group->puts) group->batches.push_back(waiting.message.view());
+  for (const std::string& tick : group->ticks) group->batches.push_back(tick);
+  return group;
+}
+
+// While it was held its producers may have begun new sessions, which knew nothing of it.
+void Sequencer::settle_sessions(const Group& group) {
+  for (const Waiting& waiting : group.puts) {
+    Session& session = sessions_.at(waiting.producer);
+    session.last_queued = std::max(session.last_queued, waiting.sequence);
+    if (session.refused && *session.refused <= waiting.sequence) session.refused.reset();
+  }
 }
 
 void Sequencer::gather(Group& group) {

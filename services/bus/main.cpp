@@ -16,12 +16,14 @@ namespace xundian::bus {
 namespace {
 
 constexpr const char* usage =
-    "usage: xundian-bus [--config FILE] [--check] [--print-config] [--version] [--home DIR] [--bus B] [--clock wall|facts]\n";
+    "usage: xundian-bus [--config FILE] [--check] [--print-config] [--version] [--home DIR] [--bus B] [--clock wall|facts]\n"
+    "                   [--engine lmdb|redis]\n";
 
 struct Flags {
   std::string config_path;
   std::string home = Home::folder_from_environment();
   std::string clock;
+  std::string engine;
   uint32_t bus = 0;
   bool check = false;
   bool print_config = false;
@@ -29,10 +31,15 @@ struct Flags {
 };
 
 Result<Flags> parse_flags(int argc, char** argv) {
-  static const option options[] = {{"config", required_argument, nullptr, 'c'}, {"check", no_argument, nullptr, 'k'},
-                                   {"print-config", no_argument, nullptr, 'p'}, {"version", no_argument, nullptr, 'v'},
-                                   {"home", required_argument, nullptr, 'h'},   {"bus", required_argument, nullptr, 'b'},
-                                   {"clock", required_argument, nullptr, 't'},  {nullptr, 0, nullptr, 0}};
+  static const option options[] = {{"config", required_argument, nullptr, 'c'},
+                                   {"check", no_argument, nullptr, 'k'},
+                                   {"print-config", no_argument, nullptr, 'p'},
+                                   {"version", no_argument, nullptr, 'v'},
+                                   {"home", required_argument, nullptr, 'h'},
+                                   {"bus", required_argument, nullptr, 'b'},
+                                   {"clock", required_argument, nullptr, 't'},
+                                   {"engine", required_argument, nullptr, 'e'},
+                                   {nullptr, 0, nullptr, 0}};
   Flags flags;
   if (const char* path = std::getenv("XUNDIAN_CONFIG")) flags.config_path = path;
   for (int found = 0; (found = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
@@ -49,6 +56,8 @@ Result<Flags> parse_flags(int argc, char** argv) {
       flags.home = value;
     else if (found == 't')
       flags.clock = value;
+    else if (found == 'e')
+      flags.engine = value;
     else if (found != 'b')
       return fail(Code::invalid_argument, "{}", usage);
     else if (const auto read = std::from_chars(value.data(), value.data() + value.size(), flags.bus);
@@ -62,6 +71,7 @@ Result<Flags> parse_flags(int argc, char** argv) {
 Result<Config> configure(const Flags& flags) {
   Config config = TRY(read_config(flags.config_path));
   if (!flags.clock.empty()) config.clock = TRY(parse_clock(flags.clock));
+  if (!flags.engine.empty()) config.engine = TRY(parse_engine(flags.engine));
   return config;
 }
 

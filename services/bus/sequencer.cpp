@@ -12,6 +12,7 @@ namespace {
 constexpr size_t credit_bytes_min = 1u << 20;
 constexpr size_t credit_bytes_max = 8u << 20;
 constexpr uint32_t retry_disk_ms = 1000;
+constexpr uint32_t retry_trouble_ms = 250;
 constexpr uint32_t retry_busy_ms_min = 5, retry_busy_ms_max = 5000;
 constexpr int producers_max = 65'536;  // In one Hello.
 
@@ -195,6 +196,8 @@ std::optional<Sequencer::Why> Sequencer::check_sequence(const Session& session, 
 }
 
 std::optional<Sequencer::Why> Sequencer::check_room(const BatchHeader& header) const {
+  if (held_ || !trouble_.empty())
+    return Why{wire::v1::REFUSAL_BUSY, fmt::format("the journal takes nothing now: {}", trouble_), retry_trouble_ms};
   Disk disk = disk_;  // As it will be when what waits is written.
   disk.free_bytes -= std::min<uint64_t>(disk.free_bytes, queue_bytes_);
   if (disk.used() >= disk_refuse_above && !(header.flags & fold_answer))

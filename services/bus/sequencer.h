@@ -58,6 +58,23 @@ struct Committed {
   size_t bytes = 0;
 };
 
+// A put that was taken and is not in the journal yet.
+struct Waiting {
+  Message message;
+  uint64_t producer = 0;
+  uint64_t sequence = 0;
+};
+
+// What goes into one group commit.
+struct Group {
+  std::vector<Waiting> puts;
+  std::vector<std::string> ticks;
+  Heads heads;                       // Behind what was placed so far.
+  std::vector<BatchHeader> headers;  // As placed.
+  std::vector<std::string_view> batches;
+  size_t bytes = 0;
+};
+
 class Sequencer {
  public:
   // Recovers from the journal and appends the record of a new epoch. Both must outlive the sequencer.
@@ -66,9 +83,14 @@ class Sequencer {
   // A message of a producer; `connection` is where answers go.
   void take(std::string_view connection, wire::v1::MessageType type, Message message);
   // Appends one group of what waits, with the Ticks that are due; nothing waits and nothing is due: nothing happens. After an
-  // error the process must end: what became of the group is known only to the journal.
+  // error the process must end: what became of the group is known only to the journal. If the journal cannot say yet whether a
+  // group is safe, the group is held: nobody is told of it, puts are refused, and each call asks again.
   Result<Committed> commit(Millis now);
-  bool waits() const { return !queue_.empty(); }
+  bool waits() const { return !queue_.empty() || held_; }
+  bool holds() const { return held_ != nullptr; }
+  // Puts are refused, and why; empty = no longer. For a journal that is known to take nothing before it was tried.
+  void set_trouble(std::string why) { trouble_ = std::move(why); }
+  const std::string& trouble() const { return trouble_; }
   // When a Tick is due; INT64_MAX = never.
   Millis next_tick() const;
   // Rings the bell though nothing happened.
@@ -98,13 +120,6 @@ class Sequencer {
     uint64_t last_queued = 0;
     std::optional<uint64_t> refused;  // The first that was refused and has not come again; none behind it is taken.
   };
-  struct Waiting {
-    Message message;
-    uint64_t producer = 0;
-    uint64_t sequence = 0;
-  };
-  struct Group;
-
   Sequencer(SequencerOptions options, JournalWriter& writer, Ledger ledger);
   Result<void> open_epoch(Position next_position);
   std::string control_batch() const;
@@ -128,6 +143,8 @@ class Sequencer {
   void acknowledge(const std::string& connection, uint64_t producer, uint64_t sequence, Offset next_offset);
   void send(std::string_view to, wire::v1::MessageType type, const google::protobuf::MessageLite& message);
 
+  std::unique_ptr<Group> make_group(Millis now);
+  void settle_sessions(const Group& group);
   void gather(Group& group);
   void add_ticks(Group& group, Millis now);
   BatchHeader place(Group& group, std::span<char> batch, Millis now) const;
@@ -151,6 +168,8 @@ class Sequencer {
   Disk disk_;
   double bytes_per_ms_ = 50'000;  // Until it was measured.
   uint64_t refused_ = 0;
+  std::unique_ptr<Group> held_;
+  std::string trouble_;
 };
 
 }  // namespace xundian::bus

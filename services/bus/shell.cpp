@@ -23,6 +23,7 @@ constexpr size_t turn_bytes = 2u << 20;  // Taken off the socket between two com
 constexpr int turn_messages = 2000;
 constexpr Millis look_at_least_ms = 100;
 constexpr Millis disk_ms = 1000;
+constexpr Millis held_ms = 20;  // Between two looks whether a journal that took nothing takes it now.
 constexpr size_t commits_kept = 1000;
 
 int64_t steady_us() {
@@ -72,8 +73,7 @@ Shell::Shell(const Home& home, uint32_t bus, int signals)
 Result<std::unique_ptr<Shell>> Shell::open(const Home& home, const Config& config, uint32_t bus, int signals) {
   const int64_t began = steady_us();
   std::unique_ptr<Shell> shell(new Shell(home, bus, signals));
-  shell->writer_ = TRY(open_lmdb_writer(shell->journal_folder_, {config.volume_bytes}));
-  shell->reader_ = TRY(open_lmdb_reader(shell->journal_folder_));
+  TRY_VOID(shell->open_journal(config));
   SequencerOptions options;
   options.home = home.settings().id;
   options.clock = home.settings().clock;
@@ -92,6 +92,21 @@ Result<std::unique_ptr<Shell>> Shell::open(const Home& home, const Config& confi
                shell->sequencer_->next_position(), facts, ledger.producers.size(),
                static_cast<double>(steady_us() - began) / 1000);
   return shell;
+}
+
+Result<void> Shell::open_journal(const Config& config) {
+  if (home_.settings().engine == Engine::lmdb) {
+    writer_ = TRY(open_lmdb_writer(journal_folder_, {config.volume_bytes}));
+    reader_ = TRY(open_lmdb_reader(journal_folder_));
+    return {};
+  }
+  const RedisOptions options = config.redis_options(home_, bus_);
+  const auto index = std::make_shared<StreamIndex>();
+  writer_ = TRY(open_redis_writer(options, index));
+  reader_ = TRY(open_redis_reader(options, index));
+  spdlog::info("redis_taken bus={} at={} replicas={} low={} next={}", bus_, options.address.text(), options.replicas,
+               TRY(reader_->range()).low, index->next());
+  return {};
 }
 
 // After the journal is ours: binding a socket takes it away from whoever had it.
@@ -121,6 +136,7 @@ Result<void> Shell::run() {
     if (readable(0)) take_puts();
     if (mutant("ack_before_write") || mutant("publish_before_ack")) send_outputs();
     TRY_VOID(commit());
+    TRY_VOID(tidy());
     if (readable(1)) take_fetch();
     if (readable(2)) query_->serve_one();
     if (readable(3)) take_listeners();
@@ -128,12 +144,14 @@ Result<void> Shell::run() {
     if (steady_ms() - disk_seen_at_ >= disk_ms) look_at_disk();
     send_outputs();
   }
-  while (sequencer_->waits()) TRY_VOID(commit());  // What was taken is written and acknowledged.
+  // What was taken is written and acknowledged; what is held was acknowledged to nobody, and may stay so.
+  while (sequencer_->waits() && !sequencer_->holds()) TRY_VOID(commit());
   spdlog::info("bus_stopped bus={} position={}", bus_, sequencer_->next_position());
   return {};
 }
 
 Millis Shell::wait_ms() const {
+  if (sequencer_->holds()) return held_ms;
   if (sequencer_->waits()) return 0;
   const Millis beat = next_beat_ - steady_ms();
   const Millis tick = std::min<Millis>(sequencer_->next_tick(), wall_ms() + look_at_least_ms) - wall_ms();
@@ -180,6 +198,20 @@ Result<void> Shell::commit() {
   return {};
 }
 
+// The journal's own housekeeping; and what it says of itself is what producers are told.
+Result<void> Shell::tidy() {
+  const auto tidied = writer_->tidy();
+  if (!tidied && tidied.error().code != Code::unavailable) return tidied;
+  if (!sequencer_->holds()) sequencer_->set_trouble(tidied ? std::string() : tidied.error().message);
+  if (sequencer_->trouble() == trouble_told_) return {};
+  trouble_told_ = sequencer_->trouble();
+  if (trouble_told_.empty())
+    spdlog::info("journal_takes_again bus={} position={}", bus_, sequencer_->next_position());
+  else
+    spdlog::warn("journal_takes_nothing bus={} why=\"{}\"", bus_, trouble_told_);
+  return {};
+}
+
 void Shell::send_outputs() {
   for (const Output& output : sequencer_->outputs()) {
     if (output.to.empty()) {
@@ -211,7 +243,7 @@ Result<std::string> Shell::answer(std::string_view method) const {
 
 query::v1::GetBusStatusResponse Shell::status() const {
   query::v1::GetBusStatusResponse response;
-  response.set_engine("lmdb");
+  response.set_engine(name_of(home_.settings().engine));
   response.set_home(home_.settings().id);
   response.set_epoch(sequencer_->epoch());
   uint64_t facts = 0;

@@ -29,6 +29,8 @@ class Shell {
   void take_puts();
   void take_fetch();
   void take_listeners();
+  Result<void> open_journal(const Config& config);
+  Result<void> tidy();
   Result<void> commit();
   void send_outputs();
   void look_at_disk();
@@ -48,6 +50,7 @@ class Shell {
   std::unique_ptr<QueryServer> query_;
   Disk disk_;
   bool disk_warned_ = false;
+  std::string trouble_told_;
   Millis started_ms_ = 0;
   Millis disk_seen_at_ = 0;
   Millis next_beat_ = 0;

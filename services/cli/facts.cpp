@@ -2,6 +2,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include "common/home.h"
+#include "common/pull_reader.h"
 #include "common/time.h"
 #include "services/cli/commands.h"
 
@@ -90,7 +91,7 @@ Result<int> print_facts(const FactOptions& options) {
   Printer printer(options, kind);
   if (options.json) fmt::print("{{\"facts\":[");
   for (uint32_t bus = 0; bus < home.settings().buses; ++bus) {
-    const auto reader = TRY(open_lmdb_reader(home.journal_folder(bus)));
+    const auto reader = TRY(open_home_reader(home, bus));
     if (!TRY(print_journal(*reader, options, printer))) break;
   }
   if (options.json) fmt::print("]}}\n");

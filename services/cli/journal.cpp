@@ -7,6 +7,7 @@
 
 #include "common/bytes.h"
 #include "common/home.h"
+#include "common/pull_reader.h"
 #include "services/cli/commands.h"
 #include "services/cli/terminal.h"
 
@@ -42,9 +43,9 @@ VerifyReport read_report(std::string_view bytes) {
   return report;
 }
 
-[[noreturn]] void verify_in_child(const std::string& folder, int to) {
+[[noreturn]] void verify_in_child(const Home& home, uint32_t bus, int to) {
   VerifyReport report;
-  auto reader = open_lmdb_reader(folder);
+  auto reader = open_home_reader(home, bus);
   Result<VerifyReport> verified = fail(Code::unknown, "");
   if (reader) {
     Progress progress("检查 verifying");
@@ -65,14 +66,14 @@ VerifyReport read_report(std::string_view bytes) {
 }
 
 // In a process of its own: bytes so broken that reading them crashes are a finding like any other.
-Result<VerifyReport> verify_folder(const std::string& folder) {
+Result<VerifyReport> verify_bus(const Home& home, uint32_t bus) {
   int ends[2];
   if (pipe(ends) != 0) return fail(Code::internal, "no pipe: {}", std::strerror(errno));
   const pid_t child = fork();
   if (child < 0) return fail(Code::internal, "no process: {}", std::strerror(errno));
   if (child == 0) {
     close(ends[0]);
-    verify_in_child(folder, ends[1]);
+    verify_in_child(home, bus, ends[1]);
   }
   close(ends[1]);
   std::string bytes;
@@ -110,6 +111,12 @@ Result<void> copy_settings(const fs::path& from, const fs::path& to) {
   return {};
 }
 
+Result<Position> back_up_bus(const Home& home, uint32_t bus, const std::string& copy) {
+  if (home.settings().engine == Engine::lmdb) return backup_lmdb(home.journal_folder(bus), copy);
+  const auto reader = TRY(open_home_reader(home, bus));
+  return backup_through(*reader, copy);
+}
+
 template <typename Run>
 int guarded(Run&& run) {
   const Result<int> ended = run();
@@ -123,7 +130,7 @@ int verify_journal(bool as_json) {
     const Home home = TRY(Home::open(Home::folder_from_environment(), 0));
     VerifyReport sum;
     for (uint32_t bus = 0; bus < home.settings().buses; ++bus) {
-      const VerifyReport report = TRY(verify_folder(home.journal_folder(bus)));
+      const VerifyReport report = TRY(verify_bus(home, bus));
       sum.records += report.records;
       sum.facts += report.facts;
       sum.bad.insert(sum.bad.end(), report.bad.begin(), report.bad.end());
@@ -155,7 +162,8 @@ int backup(const std::string& folder, bool as_json) {
     json.begin_object().field("folder", folder).key("positions").begin_object();
     for (uint32_t bus = 0; bus < home.settings().buses; ++bus) {
       const std::string journal = home.journal_folder(bus);
-      const Position position = TRY(backup_lmdb(journal, folder + "/" + fs::path(journal).filename().string()));
+      const std::string copy = folder + "/" + fs::path(journal).filename().string();
+      const Position position = TRY(back_up_bus(home, bus, copy));
       json.field(std::to_string(bus), position);
     }
     json.end_object().end_object();

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/pull_reader.h"
 #include "common/query.h"
 
 namespace xundian::gateway {
@@ -143,7 +144,7 @@ bool JournalTail::turn() {
   bool moved = false, all_read = true;
   for (uint32_t bus = 0; bus < readers_.size(); ++bus) {
     if (!readers_[bus]) {
-      auto reader = open_lmdb_reader(home_.journal_folder(bus));
+      auto reader = open_home_reader(home_, bus);
       if (!reader) {
         all_read = false;
         continue;  // The bus has not made it yet.

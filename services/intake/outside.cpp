@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/producer.h"
+#include "common/pull_reader.h"
 #include "common/query.h"
 #include "xundian/query/v1/query.pb.h"
 
@@ -72,7 +73,7 @@ class HomeOutside final : public Outside {
   }
 
   Result<std::unique_ptr<JournalReader>> open_journal(const std::string& scope) override {
-    return open_lmdb_reader(home_.journal_folder(home_.bus_of(partition_of(group_hash(scope), home_.settings().partitions))));
+    return open_home_reader(home_, home_.bus_of(partition_of(group_hash(scope), home_.settings().partitions)));
   }
 
  private:

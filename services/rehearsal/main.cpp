@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/home.h"
 #include "common/log.h"
+#include "common/pull_reader.h"
 #include "services/rehearsal/rehearsal.h"
 
 namespace {
@@ -27,7 +28,7 @@ Result<query::v1::RehearseResponse> rehearse(const std::string& folder, const st
   const Home home = TRY(Home::open(folder));
   auto rehearsal = TRY(rehearsal::Rehearsal::make(std::move(request)));
   for (uint32_t bus = 0; bus < home.settings().buses; ++bus) {
-    const auto reader = TRY(open_lmdb_reader(home.journal_folder(bus)));
+    const auto reader = TRY(open_home_reader(home, bus));
     TRY_VOID(rehearsal.read(*reader));
   }
   Millis said_ms = 0;

@@ -65,8 +65,12 @@ void expect_all_once_in_order(JournalReader& reader) {
   for (const auto& [partition, found] : numbers) EXPECT_EQ(found, expected) << "partition " << partition;
 }
 
-TEST(BusChaos, KillsAndStopsLoseAndRepeatNothing) {
-  BusProcess bus;
+class BusChaos : public testing::TestWithParam<Where> {};
+INSTANTIATE_TEST_SUITE_P(On, BusChaos, testing::Values(Where::lmdb, Where::redis, Where::redis_with_replica), name_of_place);
+
+TEST_P(BusChaos, KillsAndStopsLoseAndRepeatNothing) {
+  BusProcess bus(GetParam());
+  if (GetParam() == Where::redis_with_replica) bus.configure("redis_window_bytes = 65_536\n");  // Most is archived meanwhile.
   bus.start({"--clock", "wall"});
   const Home home = bus.home();
   std::atomic<uint64_t> acknowledged[3] = {};
@@ -89,7 +93,7 @@ TEST(BusChaos, KillsAndStopsLoseAndRepeatNothing) {
     ASSERT_EQ(bus.end(SIGKILL), -SIGKILL);
     ++kills;
     bus.start();
-    auto reader = open_lmdb_reader(home.journal_folder(0));
+    auto reader = open_home_reader(home, 0);
     ASSERT_TRUE(reader.has_value()) << reader.error().message;
     const auto heads = read_heads(**reader, 16);
     ASSERT_TRUE(heads.has_value());
@@ -97,7 +101,7 @@ TEST(BusChaos, KillsAndStopsLoseAndRepeatNothing) {
   }
   for (std::thread& producer : producers) producer.join();
   EXPECT_GE(kills, 4);
-  auto in_place = open_lmdb_reader(home.journal_folder(0));
+  auto in_place = open_home_reader(home, 0);
   ASSERT_TRUE(in_place.has_value());
   expect_all_once_in_order(**in_place);
   auto pull = open_pull_reader(home.endpoint("bus.0.fetch"));

@@ -19,6 +19,9 @@
 namespace xundian {
 namespace {
 
+class Bus : public testing::TestWithParam<Where> {};
+INSTANTIATE_TEST_SUITE_P(On, Bus, testing::Values(Where::lmdb, Where::redis, Where::redis_with_replica), name_of_place);
+
 std::vector<uint64_t> up_to(uint64_t count) {
   std::vector<uint64_t> numbers(count);
   std::iota(numbers.begin(), numbers.end(), uint64_t{0});
@@ -35,8 +38,8 @@ std::optional<wire::v1::Bell> hear(BellListener& listener, Enough&& enough) {
   return {};
 }
 
-TEST(Bus, KeepsWhatIsPutForReadersInPlaceAndByPull) {
-  BusProcess bus;
+TEST_P(Bus, KeepsWhatIsPutForReadersInPlaceAndByPull) {
+  BusProcess bus(GetParam());
   bus.start();
   const Home home = bus.home();
   Publisher publisher(home, "test/1");
@@ -46,7 +49,7 @@ TEST(Bus, KeepsWhatIsPutForReadersInPlaceAndByPull) {
   const Partition partition = partition_of(group_hash("t/g"), home.settings().partitions);
   EXPECT_EQ(*heads, (std::map<Partition, Offset>{{partition, 10'000}}));
   {
-    auto in_place = open_lmdb_reader(home.journal_folder(0));
+    auto in_place = open_home_reader(home, 0);
     ASSERT_TRUE(in_place.has_value()) << in_place.error().message;
     auto pull = open_pull_reader(home.endpoint("bus.0.fetch"));
     ASSERT_TRUE(pull.has_value());
@@ -68,8 +71,8 @@ TEST(Bus, KeepsWhatIsPutForReadersInPlaceAndByPull) {
   EXPECT_EQ(bus.end(SIGTERM), 0);
 }
 
-TEST(Bus, RingsForWhoComesAndForWhatIsAppended) {
-  BusProcess bus;
+TEST_P(Bus, RingsForWhoComesAndForWhatIsAppended) {
+  BusProcess bus(GetParam());
   bus.start();
   const Home home = bus.home();
   BellListener listener(home.endpoint("bus.0.bell"));
@@ -86,15 +89,15 @@ TEST(Bus, RingsForWhoComesAndForWhatIsAppended) {
 }
 
 // Whoever missed the last bell hears the next, though nothing happens (row 10).
-TEST(Bus, BeatsInSilence) {
-  BusProcess bus;
+TEST_P(Bus, BeatsInSilence) {
+  BusProcess bus(GetParam());
   bus.start();
   BellListener listener(bus.home().endpoint("bus.0.bell"));
   for (int beat = 0; beat < 3; ++beat) ASSERT_TRUE(hear(listener, [](const auto&) { return true; }).has_value()) << beat;
 }
 
-TEST(Bus, TellsHowItStands) {
-  BusProcess bus;
+TEST_P(Bus, TellsHowItStands) {
+  BusProcess bus(GetParam());
   bus.start({"--clock", "facts"});
   const Home home = bus.home();
   Publisher publisher(home, "test/1");
@@ -103,7 +106,7 @@ TEST(Bus, TellsHowItStands) {
   QueryClient client(home.endpoint("bus.0.query"));
   const auto status = client.ask_as<query::v1::GetBusStatusResponse>("GetBusStatus", query::v1::GetBusStatusRequest(), 10'000);
   ASSERT_TRUE(status.has_value()) << status.error().message;
-  EXPECT_EQ(status->engine(), "lmdb");
+  EXPECT_EQ(status->engine(), GetParam() == Where::lmdb ? "lmdb" : "redis");
   EXPECT_EQ(status->home(), home.settings().id);
   EXPECT_EQ(status->facts(), 10u);
   EXPECT_EQ(status->clock(), "facts");
@@ -115,8 +118,8 @@ TEST(Bus, TellsHowItStands) {
   EXPECT_EQ(unknown.error().code, Code::unimplemented);
 }
 
-TEST(Bus, ASecondOneIsRefusedByNameOfTheFirst) {
-  BusProcess bus;
+TEST_P(Bus, ASecondOneIsRefusedByNameOfTheFirst) {
+  BusProcess bus(GetParam());
   bus.start();
   const pid_t first = bus.pid();
   bus.launch();
@@ -128,8 +131,8 @@ TEST(Bus, ASecondOneIsRefusedByNameOfTheFirst) {
   kill(first, SIGKILL);
 }
 
-TEST(Bus, AHomeStaysWhatItWasMadeAs) {
-  BusProcess bus;
+TEST_P(Bus, AHomeStaysWhatItWasMadeAs) {
+  BusProcess bus(GetParam());
   bus.start();
   EXPECT_EQ(bus.end(SIGTERM), 0);
   bus.launch({"--clock", "facts"});
@@ -138,8 +141,8 @@ TEST(Bus, AHomeStaysWhatItWasMadeAs) {
   EXPECT_EQ(std::filesystem::status(bus.folder() + "/home").permissions(), std::filesystem::perms::owner_all);
 }
 
-TEST(Bus, WakesWhoAsksEvenAfterItWasKilled) {
-  BusProcess bus;
+TEST_P(Bus, WakesWhoAsksEvenAfterItWasKilled) {
+  BusProcess bus(GetParam());
   bus.start();
   const Home home = bus.home();
   auto link = std::make_unique<BusLink>(home.endpoint("bus.0.put"), BusLink::Options{"fold", {producer_id("fold/3")}, true});
@@ -169,8 +172,8 @@ TEST(Bus, WakesWhoAsksEvenAfterItWasKilled) {
 }
 
 // Two under one name: the one that came first is told, and does not fight.
-TEST(Bus, TwoUnderOneName) {
-  BusProcess bus;
+TEST_P(Bus, TwoUnderOneName) {
+  BusProcess bus(GetParam());
   bus.start();
   const Home home = bus.home();
   Publisher first(home, "test/1");
@@ -183,18 +186,17 @@ TEST(Bus, TwoUnderOneName) {
   const auto fenced = first.flush();
   ASSERT_FALSE(fenced.has_value());
   EXPECT_EQ(fenced.error().code, Code::aborted) << fenced.error().message;
-  auto reader = open_lmdb_reader(home.journal_folder(0));
+  auto reader = open_home_reader(home, 0);
   ASSERT_TRUE(reader.has_value());
   EXPECT_EQ(read_numbers(**reader)[partition_of(group_hash("t/g"), 16)], up_to(2));
 }
 
-TEST(Bus, TwoShareAHome) {
-  BusProcess first;
-  const std::string path = first.folder() + "/xundian.toml";
-  std::ofstream(path) << "[bus]\nbuses = 2\n";
-  first.start({"--config", path});
+TEST_P(Bus, TwoShareAHome) {
+  BusProcess first(GetParam());
+  first.configure("buses = 2\n");
+  first.start();
   BusProcess second(first, 1);
-  second.start({"--config", path});
+  second.start();
   const Home home = first.home();
   Publisher publisher(home, "test/1");
   std::map<Partition, std::vector<uint64_t>> expected;
@@ -208,7 +210,7 @@ TEST(Bus, TwoShareAHome) {
   for (const auto& [partition, numbers] : expected) EXPECT_EQ(heads->at(partition), numbers.size());
   std::map<Partition, std::vector<uint64_t>> found;
   for (uint32_t bus = 0; bus < 2; ++bus) {
-    auto reader = open_lmdb_reader(home.journal_folder(bus));
+    auto reader = open_home_reader(home, bus);
     ASSERT_TRUE(reader.has_value()) << reader.error().message;
     for (auto& [partition, numbers] : read_numbers(**reader)) {
       EXPECT_EQ(partition % 2, bus);
@@ -220,11 +222,10 @@ TEST(Bus, TwoShareAHome) {
 }
 
 // More than the queue holds comes at once: some is refused, waits, and comes again.
-TEST(Bus, AFullQueueRefusesAndLosesNothing) {
-  BusProcess bus;
-  const std::string path = bus.folder() + "/xundian.toml";
-  std::ofstream(path) << "[bus]\ncredit_bytes = 1_048_576\n";
-  bus.start({"--config", path});
+TEST_P(Bus, AFullQueueRefusesAndLosesNothing) {
+  BusProcess bus(GetParam());
+  bus.configure("credit_bytes = 1_048_576\n");
+  bus.start();
   const Home home = bus.home();
   std::vector<std::unique_ptr<BusLink>> links;
   for (int index = 0; index < 6; ++index)
@@ -257,15 +258,15 @@ TEST(Bus, AFullQueueRefusesAndLosesNothing) {
   const auto status = client.ask_as<query::v1::GetBusStatusResponse>("GetBusStatus", query::v1::GetBusStatusRequest(), 10'000);
   ASSERT_TRUE(status.has_value());
   EXPECT_GT(status->refused(), 0u);
-  auto reader = open_lmdb_reader(home.journal_folder(0));
+  auto reader = open_home_reader(home, 0);
   ASSERT_TRUE(reader.has_value());
   auto numbers = read_numbers(**reader)[partition_of(group_hash("t/g"), 16)];
   std::sort(numbers.begin(), numbers.end());
   EXPECT_EQ(numbers, up_to(number));
 }
 
-TEST(Bus, RefusesAConfigurationByFileAndLine) {
-  BusProcess bus;
+TEST_P(Bus, RefusesAConfigurationByFileAndLine) {
+  BusProcess bus(GetParam());
   const std::string path = bus.folder() + "/xundian.toml";
   std::ofstream(path) << "[metrics]\nanything = 1\n[bus]\npartitions = 16\nvolum_bytes = 1\n";
   bus.launch({"--config", path, "--check"});

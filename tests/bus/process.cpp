@@ -20,10 +20,33 @@ extern char** environ;
 
 namespace xundian {
 
-BusProcess::BusProcess() {
+namespace {
+
+std::string make_folder() {
   char folder[] = "/tmp/xd.XXXXXX";
-  if (mkdtemp(folder) != nullptr) folder_ = folder;
+  CHECK(mkdtemp(folder) != nullptr, "no temporary folder");
+  return folder;
 }
+
+std::string lines_for(const RedisPair& redis) {
+  return fmt::format("engine = \"redis\"\nredis_socket = \"{}\"\nredis_replicas = {}\n", redis.primary->address().socket,
+                     redis.replica ? 1 : 0);
+}
+
+}  // namespace
+
+std::string name_of_place(const testing::TestParamInfo<Where>& where) {
+  return where.param == Where::lmdb ? "Lmdb" : where.param == Where::redis ? "Redis" : "RedisWithReplica";
+}
+
+BusProcess::BusProcess(Where where) : folder_(make_folder()) {
+  if (where != Where::lmdb) journal_lines_ = lines_for(RedisPair::shared(where == Where::redis ? 0 : 1));
+  configure("");
+}
+
+BusProcess::BusProcess(const RedisPair& redis) : folder_(make_folder()), journal_lines_(lines_for(redis)) { configure(""); }
+
+void BusProcess::configure(const std::string& lines) { std::ofstream(config_path_) << "[bus]\n" << journal_lines_ << lines; }
 
 BusProcess::~BusProcess() {
   if (pid_ > 0) end(SIGKILL);
@@ -32,7 +55,8 @@ BusProcess::~BusProcess() {
 }
 
 void BusProcess::launch(std::vector<std::string> flags) {
-  flags.insert(flags.begin(), {XUNDIAN_BUS, "--home", folder_ + "/home", "--bus", std::to_string(bus_)});
+  flags.insert(flags.begin(),
+               {XUNDIAN_BUS, "--home", folder_ + "/home", "--bus", std::to_string(bus_), "--config", config_path_});
   std::vector<char*> arguments;
   for (std::string& flag : flags) arguments.push_back(flag.data());
   arguments.push_back(nullptr);

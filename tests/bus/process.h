@@ -9,18 +9,28 @@
 
 #include "common/home.h"
 #include "common/journal.h"
+#include "tests/conformance/redis_server.h"
 
 namespace xundian {
 
+// Where a bus under test keeps its journal. The Redis is one that all tests of the process share.
+enum class Where { lmdb, redis, redis_with_replica };
+std::string name_of_place(const testing::TestParamInfo<Where>& where);
+
 class BusProcess {
  public:
-  BusProcess();
+  explicit BusProcess(Where where = Where::lmdb);
+  // In a Redis that is the test's own.
+  explicit BusProcess(const RedisPair& redis);
   // Another bus of the same home.
   BusProcess(const BusProcess& first, uint32_t bus) : folder_(first.folder_), bus_(bus) {}
   ~BusProcess();
   BusProcess(const BusProcess&) = delete;
   BusProcess& operator=(const BusProcess&) = delete;
 
+  // Lines of the section [bus], beside those that say where the journal lies.
+  void configure(const std::string& lines);
+  const std::string& config_path() const { return config_path_; }
   // Starts it with further flags; `start` returns when it answers.
   void launch(std::vector<std::string> flags = {});
   void start(std::vector<std::string> flags = {});
@@ -38,6 +48,8 @@ class BusProcess {
 
  private:
   std::string folder_;
+  std::string config_path_ = folder_ + "/xundian.toml";
+  std::string journal_lines_;
   uint32_t bus_ = 0;
   pid_t pid_ = 0;
 };

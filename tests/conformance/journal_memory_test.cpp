@@ -62,7 +62,7 @@ TEST_F(JournalMemory, AWholeCommitThatWasNotAcknowledgedMaySurvive) {
   Appender appender(*writer);
   ASSERT_TRUE(appender.append({2, 1}));
   disk->fail_append(DiskFault::power_cut, 0, SIZE_MAX);
-  EXPECT_EQ(appender.append({1, 3}).error().code, Code::unavailable);
+  EXPECT_EQ(appender.append({1, 3}).error().code, Code::aborted);
   writer = open_writer();
   EXPECT_EQ(what_is_there(), appender.commits);
 }
@@ -74,9 +74,9 @@ TEST_F(JournalMemory, APowerCutEndsAllAndLosesNothingDurable) {
   for (int index = 0; index < 20; ++index) ASSERT_TRUE(appender.append({1, 2, 3, 4}));
   const std::vector<std::string> durable = appender.commits;
   disk->cut_power();
-  EXPECT_EQ(appender.append({1}).error().code, Code::unavailable);
-  EXPECT_EQ((*reader)->range().error().code, Code::unavailable);
-  EXPECT_EQ((*reader)->read(0, 1, [](const CommitView&) { return true; }).error().code, Code::unavailable);
+  EXPECT_EQ(appender.append({1}).error().code, Code::aborted);
+  EXPECT_EQ((*reader)->range().error().code, Code::aborted);
+  EXPECT_EQ((*reader)->read(0, 1, [](const CommitView&) { return true; }).error().code, Code::aborted);
   const auto next = open_writer();  // Though the dead one still exists.
   ASSERT_NE(next, nullptr);
   EXPECT_EQ(what_is_there(), durable);

@@ -2,7 +2,7 @@
 #include <atomic>
 #include <thread>
 
-#include "tests/conformance/engine.h"
+#include "tests/conformance/redis_engine.h"
 
 namespace xundian {
 namespace {
@@ -24,13 +24,7 @@ class Journal : public testing::Test {
   EngineType engine;
 };
 
-using Engines = testing::Types<MemoryEngine, LmdbEngine>;
-struct EngineNames {
-  template <typename EngineType>
-  static std::string GetName(int) {
-    return std::is_same_v<EngineType, MemoryEngine> ? "Memory" : "Lmdb";
-  }
-};
+using Engines = testing::Types<MemoryEngine, LmdbEngine, RedisAloneEngine, RedisReplicaEngine>;
 TYPED_TEST_SUITE(Journal, Engines, EngineNames);
 
 TYPED_TEST(Journal, AnEmptyJournalHasNothing) {

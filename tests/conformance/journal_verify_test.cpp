@@ -1,7 +1,7 @@
 // What verify finds; the same bodies on each engine.
 #include <random>
 
-#include "tests/conformance/engine.h"
+#include "tests/conformance/redis_engine.h"
 
 namespace xundian {
 namespace {
@@ -29,8 +29,8 @@ class JournalVerify : public testing::Test {
   EngineType engine;
 };
 
-using Engines = testing::Types<MemoryEngine, LmdbEngine>;
-TYPED_TEST_SUITE(JournalVerify, Engines);
+using Engines = testing::Types<MemoryEngine, LmdbEngine, RedisAloneEngine, RedisReplicaEngine>;
+TYPED_TEST_SUITE(JournalVerify, Engines, EngineNames);
 
 TYPED_TEST(JournalVerify, CountsWhatIsGoodAndReportsProgress) {
   this->append({{{0, 0}, {make_batch(0, 0, 3, 1), make_batch(1, 0, 2, 2)}},

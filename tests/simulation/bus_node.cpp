@@ -18,7 +18,7 @@ void BusNode::start() {
   options.queue_bytes_max = 4'096 + roll(dice_, 65'536);
   options.group_bytes = 512 + roll(dice_, 65'536);
   auto sequencer = bus::Sequencer::start(options, *writer_, *reader_);
-  if (!sequencer && sequencer.error().message.find("disk") == std::string::npos && sequencer.error().code != Code::unavailable)
+  if (!sequencer && sequencer.error().message.find("disk") == std::string::npos && sequencer.error().code != Code::aborted)
     throw std::runtime_error("the bus does not start: " + sequencer.error().message);
   if (!sequencer) return;  // The disk failed once more; the next turn tries again.
   sequencer_ = std::move(*sequencer);

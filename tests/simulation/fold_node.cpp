@@ -113,7 +113,7 @@ void FoldNode::read_some() {
     position_ = commit.position() + 1;
     return true;
   });
-  const bool power = (!took && took.error().code == Code::unavailable) || (!next && next.error().code == Code::unavailable);
+  const bool power = (!took && took.error().code == Code::aborted) || (!next && next.error().code == Code::aborted);
   if (power) return restart(definition_);  // The machine went down with the disk.
   if (!took) throw std::runtime_error(took.error().message);
   if (!next) throw std::runtime_error(next.error().message);
