@@ -15,11 +15,13 @@ namespace xundian {
 // A thing keeps its index and its address for life; indices follow the order of arrival. Things lie in chunks beside their keys.
 // The directory holds their indices (12 bytes an entry) and lies in shards, so that no fact waits until a directory of millions
 // has grown.
-template <typename Thing>
+// Where a service has many tables, each takes fewer shards and smaller chunks.
+template <typename Thing, uint32_t shards_max = 64, uint32_t chunk_things = 256>
 class Things {
  public:
   Things() {
-    for (size_t number = 0; number < shards_max; ++number)
+    shards_.reserve(shards_max);
+    for (uint32_t number = 0; number < shards_max; ++number)
       shards_.emplace_back(0, IndexHash{this}, SameKey{this}).max_load_factor(0.8f);
   }
   Things(const Things&) = delete;  // The directory reads the keys of this table.
@@ -60,7 +62,6 @@ class Things {
   }
 
  private:
-  static constexpr uint32_t shards_max = 64, chunk_things = 256;
   struct Entry {
     Key key;
     Thing thing;
