@@ -151,12 +151,22 @@ Result<std::string_view> split_frame(std::string_view& frames) {
 }
 
 bool FieldScan::take_varint(uint64_t& value) {
-  value = 0;
-  for (uint32_t shift = 0; shift < 64 && !bytes_.empty(); shift += 7) {
-    const auto byte = static_cast<uint8_t>(bytes_.front());
+  constexpr size_t varint_bytes_max = 10;
+  const char* const at = bytes_.data();
+  const size_t bytes = std::min(bytes_.size(), varint_bytes_max);
+  if (bytes > 0 && static_cast<uint8_t>(*at) < 128) {  // Nearly all tags and lengths.
+    value = static_cast<uint8_t>(*at);
     bytes_.remove_prefix(1);
-    value |= uint64_t{byte & 127u} << shift;
-    if (byte < 128) return true;
+    return true;
+  }
+  value = 0;
+  for (size_t index = 0; index < bytes; ++index) {
+    const auto byte = static_cast<uint8_t>(at[index]);
+    value |= uint64_t{byte & 127u} << (7 * index);
+    if (byte < 128) {
+      bytes_.remove_prefix(index + 1);
+      return true;
+    }
   }
   return ok_ = false;
 }

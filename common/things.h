@@ -32,7 +32,7 @@ class Things {
     Shard& shard = shards_[key.high % shards_max];
     if (const auto found = shard.find(key); found != shard.end()) return {*found, false};
     const uint32_t index = size_;
-    if (index % chunk_things == 0) chunks_.push_back(std::make_unique<Chunk>());
+    if (index % chunk_things == 0) chunks_.push_back(std::make_unique_for_overwrite<Chunk>());
     ++size_;
     entry(index).key = key;
     shard.insert(index);
@@ -64,7 +64,7 @@ class Things {
  private:
   struct Entry {
     Key key;
-    Thing thing;
+    Thing thing{};
   };
   using Chunk = std::array<Entry, chunk_things>;
   struct IndexHash {

@@ -31,6 +31,7 @@ bool is_newer(const Order& order, const FactView& fact) {
 }
 
 void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Names& names) {
+  if (order.lines.empty()) order.lines.reserve(fact.line_count());
   for (uint32_t index = 0; index < fact.line_count(); ++index) {
     const uint64_t id = fact.line_id(index);
     auto line = std::lower_bound(order.lines.begin(), order.lines.end(), id,
