@@ -57,8 +57,8 @@ Result<Stated> read_aspects(std::string_view payload) {
 uint64_t store_hash(std::string_view store) { return store.empty() ? 0 : hash64(store); }
 
 Key thing_key(Kind kind, std::string_view store, std::string_view key) {
-  std::string bytes;
-  bytes.reserve(sizeof kind + sizeof(uint32_t) + store.size() + key.size());
+  thread_local std::string bytes;  // Kept: folds name things at every fact.
+  bytes.clear();
   append(bytes, kind);
   append_text(bytes, store);
   bytes.append(key);
@@ -151,12 +151,22 @@ Result<std::string_view> split_frame(std::string_view& frames) {
 }
 
 bool FieldScan::take_varint(uint64_t& value) {
-  value = 0;
-  for (uint32_t shift = 0; shift < 64 && !bytes_.empty(); shift += 7) {
-    const auto byte = static_cast<uint8_t>(bytes_.front());
+  constexpr size_t varint_bytes_max = 10;
+  const char* const at = bytes_.data();
+  const size_t bytes = std::min(bytes_.size(), varint_bytes_max);
+  if (bytes > 0 && static_cast<uint8_t>(*at) < 128) {  // Nearly all tags and lengths.
+    value = static_cast<uint8_t>(*at);
     bytes_.remove_prefix(1);
-    value |= uint64_t{byte & 127u} << shift;
-    if (byte < 128) return true;
+    return true;
+  }
+  value = 0;
+  for (size_t index = 0; index < bytes; ++index) {
+    const auto byte = static_cast<uint8_t>(at[index]);
+    value |= uint64_t{byte & 127u} << (7 * index);
+    if (byte < 128) {
+      bytes_.remove_prefix(index + 1);
+      return true;
+    }
   }
   return ok_ = false;
 }

@@ -54,6 +54,12 @@ std::string value_text(int64_t value_micros, std::string_view unit) {
   return format_micros(rounded);
 }
 
+void set_key(std::string& key, std::string_view rule, std::string_view entity) {
+  key.assign(rule);
+  key += '|';
+  key += entity;
+}
+
 std::string fill(std::string_view text, const std::vector<std::pair<std::string, std::string>>& values) {
   std::string filled(text);
   for (const auto& [name, value] : values) {
@@ -73,8 +79,6 @@ std::string dash_marks(std::string text) {
   }
   return text;
 }
-
-std::string finding_key(std::string_view rule, std::string_view entity) { return fmt::format("{}|{}", rule, entity); }
 
 }  // namespace
 
@@ -181,36 +185,50 @@ v1::Evidence evidence(std::string_view name, std::string_view text) {
 
 void Judge::judge(const RuleBook& rules, std::string_view id, const Subject& subject, const std::optional<Measurement>& measured,
                   Millis now, Outbox& outbox) {
-  const std::string key = finding_key(id, subject.entity);
-  const auto held = holding_.find(thing_key(v1::Fact::kFinding, subject.store, key));
+  const auto verdict = weigh(rules, id, subject, measured, now, outbox);
+  if (verdict) say(*verdict, subject, measured, now, outbox);
+}
+
+std::optional<Judge::Verdict> Judge::weigh(const RuleBook& rules, std::string_view id, const Subject& subject,
+                                           const std::optional<Measurement>& measured, Millis now, Outbox& outbox) {
+  const EffectiveRule rule = rules.find(id, subject.store, subject.platform, subject.entity);
+  const bool judged = measured && !rule.disabled && measured->sample >= rule.sample_min;
+  const bool may_begin = judged && holds(rule, measured->value_micros, false);
+  if (!may_begin && holding_.empty() && outbox.facts().empty()) return std::nullopt;  // Nothing could end.
+  set_key(key_, id, subject.entity);
+  const auto held = holding_.find(thing_key(v1::Fact::kFinding, subject.store, key_));
   bool is_held = held != holding_.end();
   Millis since = is_held ? held->second : now;
   // What was already said in answer to this input stands.
   for (auto said = outbox.facts().rbegin(); said != outbox.facts().rend(); ++said) {
-    if (!said->has_finding() || said->key() != key || said->store() != subject.store) continue;
+    if (!said->has_finding() || said->key() != key_ || said->store() != subject.store) continue;
     is_held = said->finding().terms().holds();
     since = is_held ? said->finding().terms().since_ms() : now;
     break;
   }
-  const EffectiveRule rule = rules.find(id, subject.store, subject.platform, subject.entity);
-  const bool judged = measured && !rule.disabled && measured->sample >= rule.sample_min;
   const bool holds_now = judged && holds(rule, measured->value_micros, is_held);
-  if (holds_now == is_held) return;
+  if (holds_now == is_held) return std::nullopt;
+  return Verdict{rule, holds_now, holds_now ? now : since};
+}
+
+void Judge::say(const Verdict& verdict, const Subject& subject, const std::optional<Measurement>& measured, Millis now,
+                Outbox& outbox) {
+  const EffectiveRule& rule = verdict.rule;
   v1::Fact& fact = outbox.add();
   fact.set_store(std::string(subject.store));
-  fact.set_key(key);
+  set_key(*fact.mutable_key(), rule.shipped->id, subject.entity);
   v1::FindingTerms& terms = *fact.mutable_finding()->mutable_terms();
-  terms.set_rule(std::string(id));
+  terms.set_rule(std::string(rule.shipped->id));
   terms.set_entity_kind(std::string(rule.shipped->entity_kind));
   terms.set_entity(std::string(subject.entity));
-  terms.set_holds(holds_now);
+  terms.set_holds(verdict.holds);
   terms.set_value_micros(measured ? measured->value_micros : 0);
   terms.set_judged_ms(now);
-  terms.set_since_ms(holds_now ? now : since);
+  terms.set_since_ms(verdict.since);
   terms.set_severity(rule.severity);
   terms.set_for_ms(rule.for_ms);
-  terms.set_owner(rule.owner);
-  terms.set_next(rule.next);
+  terms.set_owner(std::string(rule.owner));
+  terms.set_next(std::string(rule.next));
   std::vector<std::pair<std::string, std::string>> values = {{"store", std::string(subject.store)}, {"entity", std::string(subject.entity)}};
   if (measured) {
     values.emplace_back("value", value_text(measured->value_micros, rule.shipped->unit));
@@ -235,7 +253,10 @@ void Judge::said(const FactView& fact) {
 }
 
 std::optional<Millis> Judge::holds_since(std::string_view store, std::string_view rule, std::string_view entity) const {
-  const auto held = holding_.find(thing_key(v1::Fact::kFinding, store, finding_key(rule, entity)));
+  if (holding_.empty()) return std::nullopt;
+  std::string key;
+  set_key(key, rule, entity);
+  const auto held = holding_.find(thing_key(v1::Fact::kFinding, store, key));
   if (held == holding_.end()) return std::nullopt;
   return held->second;
 }

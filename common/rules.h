@@ -1,6 +1,7 @@
 // Rules: data that says from which measured value on something matters, and the judge that turns measurements into findings.
 #pragma once
 
+#include <concepts>
 #include <map>
 #include <optional>
 #include <span>
@@ -36,7 +37,7 @@ struct ShippedRule {
   std::string_view next;
 };
 
-// A rule with what overrides it.
+// A rule with what overrides it. Its texts are the rule book's own, until that is changed.
 struct EffectiveRule {
   const ShippedRule* shipped = nullptr;
   int64_t fire_at_micros = 0;
@@ -44,7 +45,7 @@ struct EffectiveRule {
   Millis for_ms = 0;
   int64_t sample_min = 0;
   v1::Severity severity = v1::SEVERITY_WARNING;
-  std::string owner, text_zh, text_en, next;
+  std::string_view owner, text_zh, text_en, next;
   bool disabled = false;
 };
 
@@ -92,6 +93,16 @@ class Judge {
   // thing is gone); what held no longer does. `now` is the time of the record.
   void judge(const RuleBook& rules, std::string_view rule, const Subject& subject, const std::optional<Measurement>& measured,
              Millis now, Outbox& outbox);
+  // The same, where `evidence()` is made only for what is said: of most judgements nothing is.
+  template <typename MakeEvidence>
+    requires std::invocable<MakeEvidence>
+  void judge(const RuleBook& rules, std::string_view rule, const Subject& subject, std::optional<Measurement> measured,
+             MakeEvidence&& evidence, Millis now, Outbox& outbox) {
+    const auto verdict = weigh(rules, rule, subject, measured, now, outbox);
+    if (!verdict) return;
+    if (measured) measured->evidence = evidence();
+    say(*verdict, subject, measured, now, outbox);
+  }
   // Takes in a Finding that this service said. Others are ignored.
   void said(const FactView& finding);
   // Since when it holds; absent: it does not.
@@ -100,6 +111,19 @@ class Judge {
   bool load(ByteReader& bytes);
 
  private:
+  // That a condition begins or ends to hold.
+  struct Verdict {
+    EffectiveRule rule;
+    bool holds = false;
+    Millis since = 0;
+  };
+  // Absent: it holds as it did, or holds as little.
+  std::optional<Verdict> weigh(const RuleBook& rules, std::string_view rule, const Subject& subject,
+                               const std::optional<Measurement>& measured, Millis now, Outbox& outbox);
+  static void say(const Verdict& verdict, const Subject& subject, const std::optional<Measurement>& measured, Millis now,
+                  Outbox& outbox);
+
+  std::string key_;  // Kept between judgements to save allocations.
   // Findings that hold, by their thing_key. What was said in answer to the input at hand is looked up in the outbox, so that two
   // judgements of one thing within an input say one thing.
   std::unordered_map<Key, Millis, KeyHash> holding_;

@@ -2,6 +2,7 @@
 
 #include <date/tz.h>
 
+#include <array>
 #include <charconv>
 #include <chrono>
 
@@ -13,6 +14,25 @@ using std::chrono::milliseconds;
 using SysMillis = date::sys_time<milliseconds>;
 
 SysMillis at(Millis time) { return SysMillis(milliseconds(time)); }
+
+// What the library told last of a zone holds for months or for ever; asked anew it searches and builds a name each time.
+struct ToldOffset {
+  const date::time_zone* zone = nullptr;
+  Millis from = 0, to = 0;
+  Millis offset = 0;
+};
+
+Millis told_offset(const date::time_zone* zone, Millis time) {
+  thread_local std::array<ToldOffset, 16> told;
+  ToldOffset& last = told[reinterpret_cast<uintptr_t>(zone) / sizeof(date::time_zone) % told.size()];
+  if (last.zone != zone || time < last.from || time >= last.to) {
+    const date::sys_info info = zone->get_info(at(time));
+    last = {zone, SysMillis(info.begin).time_since_epoch().count(), SysMillis(info.end).time_since_epoch().count(),
+            milliseconds(info.offset).count()};
+  }
+  return last.offset;
+}
+
 Day floor_day(Millis local) { return static_cast<Day>((local >= 0 ? local : local - day_ms + 1) / day_ms); }
 
 }  // namespace
@@ -59,7 +79,7 @@ Result<Zone> Zone::find(std::string_view name, uint32_t day_cut_minutes) {
   return zone;
 }
 
-Millis Zone::offset_at(Millis time) const { return milliseconds(zone_->get_info(at(time)).offset).count(); }
+Millis Zone::offset_at(Millis time) const { return told_offset(zone_, time); }
 
 Day Zone::day_of(Millis time) const { return floor_day(time + offset_at(time) - day_cut_ms_); }
 

@@ -16,7 +16,7 @@ struct Window {
 constexpr Window windows[] = {{7, 5}, {14, 3}, {30, 2}};
 constexpr int64_t window_days = 30;
 
-int64_t units_between(const std::map<Day, int64_t>& days, Day first, Day last) {
+int64_t units_between(const DayUnits& days, Day first, Day last) {
   int64_t units = 0;
   for (auto day = days.lower_bound(first); day != days.end() && day->first <= last; ++day) units += day->second;
   return units;
@@ -31,16 +31,19 @@ const StockPoint* point_before(const Level& level, Millis time) {
   return nullptr;
 }
 
-// The newest of what several levels say of one warehouse; stores that share a pool may all report it.
-template <typename Content>
-using Newest = std::map<NameId, std::pair<Version, const Content*>>;
-
-template <typename Content>
-void take_newest(Newest<Content>& newest, NameId warehouse, const Version& version, const Content& content) {
-  auto& [held, at] = newest[warehouse];
-  if (version > held) {
-    held = version;
-    at = &content;
+// Calls `each` for the newest of what several levels say of a warehouse; stores that share a pool may all report it. `aspect` is
+// a Level's. Levels are few, so each is held against the others.
+template <typename Content, typename Each>
+void for_each_newest(const std::vector<const Level*>& levels, Aspect<Content> Level::*aspect, Each&& each) {
+  const auto said = [&](size_t index) -> const Aspect<Content>& { return levels[index]->*aspect; };
+  const auto rank = [&](size_t index) { return std::pair(said(index).version, levels.size() - index); };
+  for (size_t index = 0; index < levels.size(); ++index) {
+    if (!said(index).live(levels[index]->withdrawn)) continue;
+    bool newest = true;
+    for (size_t other = 0; other < levels.size() && newest; ++other)
+      newest = other == index || said(other).content.warehouse != said(index).content.warehouse ||
+               !said(other).live(levels[other]->withdrawn) || rank(other) < rank(index);
+    if (newest) each(said(index).version, said(index).content);
   }
 }
 
@@ -82,32 +85,22 @@ int64_t order_units(int64_t need_units, uint32_t minimum_units, uint32_t pack_un
 }
 
 Stock State::stock(const Sku& sku) const {
-  Newest<StockCount> counts;
-  Newest<StockPolicy> policies;
-  for (const Level* level : sku.levels) {
-    if (level->count.live(level->withdrawn))
-      take_newest(counts, level->count.content.warehouse, level->count.version, level->count.content);
-    if (level->policy.live(level->withdrawn))
-      take_newest(policies, level->policy.content.warehouse, level->policy.version, level->policy.content);
-  }
   Stock stock;
   const auto stated_at = [&](const Version& version, Millis counted_ms) {
     stock.stated_ms = std::max({stock.stated_ms, counted_ms, rank_parts(version.rank).as_of_ms});
   };
-  for (const auto& [warehouse, newest] : counts) {
-    const StockCount& count = *newest.second;
+  for_each_newest(sku.levels, &Level::count, [&](const Version& version, const StockCount& count) {
     if (const auto sellable = count.sellable()) stock.available = stock.available.value_or(0) + *sellable;
     stock.inbound += count.inbound.value_or(0);
-    stated_at(newest.first, count.counted_ms);
-  }
+    stated_at(version, count.counted_ms);
+  });
   stock.inbound = std::max(stock.inbound, sku.awaited);
-  for (const auto& [warehouse, newest] : policies) {
-    const StockPolicy& policy = *newest.second;
+  for_each_newest(sku.levels, &Level::policy, [&](const Version& version, const StockPolicy& policy) {
     stock.has_policy = true;
     if (policy.reorder_point) stock.reorder_point = stock.reorder_point.value_or(0) + *policy.reorder_point;
     if (policy.lead_time_days) stock.lead_time_days = std::max(stock.lead_time_days.value_or(0), *policy.lead_time_days);
-    stated_at(newest.first, 0);
-  }
+    stated_at(version, 0);
+  });
   return stock;
 }
 
@@ -158,7 +151,7 @@ std::optional<Demand> State::demand(const Sku& sku, Day last_day) const {
   std::vector<bool> in_stock(days, true);
   for (size_t back = 0; back < days; ++back) {
     const Day day = last_day - static_cast<Day>(back);
-    if (const auto sold = sku.sold.find(day); sold != sku.sold.end()) units[back] = sold->second;
+    units[back] = sku.sold.at(day);
     if (ran_out && units[back] <= 0) in_stock[back] = available_at(sku, zone.start_of(day + 1)).value_or(1) > 0;
   }
   Demand demand = weigh_demand(units, in_stock);

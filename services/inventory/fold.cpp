@@ -31,6 +31,7 @@ bool is_newer(const Order& order, const FactView& fact) {
 }
 
 void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Names& names) {
+  if (order.lines.empty()) order.lines.reserve(fact.line_count());
   for (uint32_t index = 0; index < fact.line_count(); ++index) {
     const uint64_t id = fact.line_id(index);
     auto line = std::lower_bound(order.lines.begin(), order.lines.end(), id,
@@ -78,6 +79,7 @@ std::vector<UnitLine> read_lines(const google::protobuf::RepeatedPtrField<v1::Pu
 void State::fold(const FactView& fact, Outbox& outbox) {
   now_ = std::max(now_, fact.time_ms());
   as_of_ = std::max(as_of_, fact.occurred_ms());
+  pass_deadlines();
   switch (fact.kind()) {
     case v1::Fact::kStoreState:
       return fold_store(fact, outbox);
@@ -105,21 +107,23 @@ void State::fold(const FactView& fact, Outbox& outbox) {
 // Time has come to a deadline, or to a day's beginning, which moves the days that demand is reckoned by.
 void State::wake(Millis now, Outbox& outbox) {
   now_ = std::max(now_, now);
+  pass_deadlines();
   if (now_ >= midnight_ms_) {
     midnight_ms_ = never;
     for (const auto& [hash, place] : places_) watch_midnight(place);
     judge_stock(outbox);
     for (const auto& [key, purchase] : purchases_) judge_purchase(purchase, outbox);
   }
-  while (!timers_.empty() && timers_.begin()->first <= now_) {
-    const Key key = timers_.begin()->second;
-    Unshipped& order = unshipped_.at(key);
-    schedule(key, order);
-    judge_order(order, true, outbox);
+  std::vector<std::tuple<Millis, Key, uint32_t>> due;
+  timers_.take_due(now_, [&](uint32_t index, Millis at) { due.emplace_back(at, orders_.key(index), index); });
+  std::sort(due.begin(), due.end());
+  for (const auto& [at, key, index] : due) {
+    schedule(index);
+    judge_order(orders_[index], orders_[index].id, true, outbox);
   }
 }
 
-Millis State::next_wake() const { return std::min(midnight_ms_, timers_.empty() ? never : timers_.begin()->first); }
+Millis State::next_wake() const { return std::min(midnight_ms_, timers_.first()); }
 
 void State::fold_store(const FactView& fact, Outbox& outbox) {
   v1::StoreState state;
@@ -136,23 +140,23 @@ void State::fold_store(const FactView& fact, Outbox& outbox) {
 }
 
 void State::fold_order(const FactView& fact, Outbox& outbox) {
-  const auto held = orders_.find(fact.key());
-  if (held != orders_.end() && !is_newer(held->second, fact)) return;
+  const Order* held = orders_.find(fact.key());
+  if (held != nullptr && !is_newer(*held, fact)) return;
   if (!scan_.scan(fact)) return outbox.reject("the order cannot be read");
-  const Place& place = place_of(fact);
-  Order& order = orders_[fact.key()];
-  order.store = fact.store();
-  const Millis paid_before = order.paid_ms;
-  std::vector<SkuId> touched = add_order(order, -1);
+  const uint32_t index = orders_.of(fact.key()).first;
+  Order& order = orders_[index];
+  if (!order.place) order.place = &place_of(fact);
+  const Wait before = wait_of(order);
+  touched_.clear();
+  add_order(order, -1, touched_);
   merge(order, fact, scan_, names_);
-  const std::vector<SkuId> entered = add_order(order, 1);
-  touched.insert(touched.end(), entered.begin(), entered.end());
-  settle_unshipped(fact.key(), fact.key_text(), &outbox);
+  add_order(order, 1, touched_);
+  settle_unshipped(index, fact.key_text(), before, &outbox);
   // What is paid today moves no mean of whole days; it matters only to a SKU that has run out.
-  const Millis today = place.info->zone.start_of(place.info->zone.day_of(now_));
-  if (std::min(paid_before > 0 ? paid_before : order.paid_ms, order.paid_ms) >= today)
-    std::erase_if(touched, [&](SkuId id) { return stock(skus_[id]).available.value_or(1) > 0; });
-  judge_skus(touched, outbox);
+  const Zone& zone = order.place->info->zone;
+  if (zone.day_of(std::min(before.paid_ms > 0 ? before.paid_ms : order.paid_ms, order.paid_ms)) >= zone.day_of(now_))
+    std::erase_if(touched_, [&](SkuId id) { return stock(skus_[id]).available.value_or(1) > 0; });
+  judge_skus(touched_, outbox);
 }
 
 // A refund holds an order back; that is a function of both, made anew when either changes.
@@ -171,12 +175,12 @@ void State::fold_refund(const FactView& fact, Outbox& outbox) {
   if (!before.empty()) {
     const Key order = thing_key(v1::Fact::kOrderState, place.info->id, before);
     if (--refunds_of_[order] == 0) refunds_of_.erase(order);
-    settle_unshipped(order, before, &outbox);
+    settle_refunded(order, before, outbox);
   }
   if (!after.empty()) {
     const Key order = thing_key(v1::Fact::kOrderState, place.info->id, after);
     ++refunds_of_[order];
-    settle_unshipped(order, after, &outbox);
+    settle_refunded(order, after, outbox);
   }
 }
 

@@ -1,5 +1,6 @@
 // How inventory's things are kept as bytes, and what of them makes its fingerprint.
 #include <algorithm>
+#include <numeric>
 
 #include "services/inventory/state.h"
 
@@ -55,7 +56,6 @@ class Reader {
 
 template <typename Io>
 void order_fields(Io& io, auto& order) {
-  io(order.store);
   for (auto* version :
        {&order.paid, &order.status, &order.shipped, &order.received, &order.closed, &order.refunded, &order.withdrawn})
     io(*version);
@@ -160,13 +160,17 @@ void save_all(std::string& bytes, const Things& things, Each&& each) {
   }
 }
 
-// The table of orders has no order of its own; saved by keys, the same orders are the same bytes.
-std::vector<Key> sorted_keys(const tsl::robin_map<Key, Order, KeyHash>& orders) {
-  std::vector<Key> keys;
-  keys.reserve(orders.size());
-  for (const auto& [key, order] : orders) keys.push_back(key);
-  std::sort(keys.begin(), keys.end());
-  return keys;
+// A table has the order of arrival; saved by keys, the same things are the same bytes.
+template <typename Thing, typename Each>
+void save_all(std::string& bytes, const Things<Thing>& things, Each&& each) {
+  std::vector<uint32_t> indices(things.size());
+  std::iota(indices.begin(), indices.end(), 0);
+  std::sort(indices.begin(), indices.end(), [&](uint32_t a, uint32_t b) { return things.key(a) < things.key(b); });
+  append(bytes, static_cast<uint64_t>(things.size()));
+  for (const uint32_t index : indices) {
+    append(bytes, things.key(index));
+    each(things[index]);
+  }
 }
 
 template <typename Things, typename Each>
@@ -187,17 +191,21 @@ void State::save(std::string& bytes) const {
   Writer io(bytes);
   append(bytes, static_cast<uint32_t>(places_.size()));
   for (const auto& [hash, place] : places_) append(bytes, hash);
-  append(bytes, static_cast<uint64_t>(orders_.size()));
-  for (const Key& key : sorted_keys(orders_)) {
-    append(bytes, key);
-    order_fields(io, orders_.at(key));
-  }
+  save_all(bytes, orders_, [&](const Order& order) {
+    io(order.place->store);
+    order_fields(io, order);
+  });
   save_all(bytes, refunds_, [&](const Refund& refund) { refund_fields(io, refund); });
   save_all(bytes, levels_, [&](const Level& level) { level_fields(io, level); });
   save_all(bytes, purchases_, [&](const Purchase& purchase) { purchase_fields(io, purchase); });
   save_all(bytes, moves_, [&](const Move& move) { move_fields(io, move); });
   save_all(bytes, offers_, [&](const Offer& offer) { offer_fields(io, offer); });
-  save_all(bytes, unshipped_, [&](const Unshipped& order) { io(order.id); });
+  const std::vector<uint32_t> waiting = this->waiting();
+  append(bytes, static_cast<uint64_t>(waiting.size()));
+  for (const uint32_t index : waiting) {
+    append(bytes, orders_.key(index));
+    io(orders_[index].id);
+  }
 }
 
 bool State::load(std::string_view saved) {
@@ -208,14 +216,26 @@ bool State::load(std::string_view saved) {
   Reader io(bytes);
   places_.clear();
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) places_[bytes.take<uint64_t>()];
-  load_all(bytes, orders_, [&](Order& order) { order_fields(io, order); });
+  bool whole = true;
+  load_all(bytes, orders_, [&](Order& order) {
+    const auto place = places_.find(bytes.take<uint64_t>());
+    whole &= place != places_.end();
+    if (whole) order.place = &place->second;
+    order_fields(io, order);
+  });
   load_all(bytes, refunds_, [&](Refund& refund) { refund_fields(io, refund); });
   load_all(bytes, levels_, [&](Level& level) { level_fields(io, level); });
   load_all(bytes, purchases_, [&](Purchase& purchase) { purchase_fields(io, purchase); });
   load_all(bytes, moves_, [&](Move& move) { move_fields(io, move); });
   load_all(bytes, offers_, [&](Offer& offer) { offer_fields(io, offer); });
-  load_all(bytes, unshipped_, [&](Unshipped& order) { io(order.id); });
-  if (!bytes.ok() || !bytes.empty() || !holds_together()) return false;
+  for (uint64_t left = bytes.take<uint64_t>(); left > 0 && bytes.ok(); --left) {
+    Order* order = orders_.find(bytes.take<Key>());
+    whole &= order != nullptr;
+    if (!whole) return false;
+    order->waits = true;
+    io(order->id);
+  }
+  if (!whole || !bytes.ok() || !bytes.empty() || !holds_together()) return false;
   rebuild();
   return true;
 }
@@ -228,18 +248,20 @@ bool State::holds_together() const {
   const auto named = [&](const auto& items) {
     return std::all_of(items.begin(), items.end(), [&](const auto& item) { return names_.has(item.sku); });
   };
-  if (!placed(orders_) || !placed(refunds_) || !placed(levels_) || !placed(purchases_) || !placed(moves_) || !placed(offers_))
+  if (!placed(refunds_) || !placed(purchases_) || !placed(moves_) || !placed(offers_))
     return false;
   for (const auto& [hash, place] : places_)
     if (!stores_.find(hash)) return false;
-  for (const auto& [key, order] : orders_)
-    if (!named(order.lines)) return false;
-  for (const auto& [key, level] : levels_) {
+  bool whole = true;
+  orders_.for_each([&](const Key&, const Order& order) { whole &= named(order.lines); });
+  levels_.for_each([&](const Key&, const Level& level) {
     const StockCount& count = level.count.content;
     const StockPolicy& policy = level.policy.content;
-    if (level.count.version != Version() && (!names_.has(count.sku) || !names_.has(count.warehouse))) return false;
-    if (level.policy.version != Version() && (!names_.has(policy.sku) || !names_.has(policy.warehouse))) return false;
-  }
+    whole &= places_.contains(level.store);
+    whole &= level.count.version == Version() || (names_.has(count.sku) && names_.has(count.warehouse));
+    whole &= level.policy.version == Version() || (names_.has(policy.sku) && names_.has(policy.warehouse));
+  });
+  if (!whole) return false;
   for (const auto& [key, purchase] : purchases_)
     if (!named(purchase.terms.content.lines) || !named(purchase.receipt.content.lines)) return false;
   for (const auto& [key, move] : moves_) {

@@ -106,8 +106,8 @@ Value value_of(const Offer& offer) {
 
 void State::fingerprint(Fingerprint& sum) const {
   stores_.fingerprint(sum);
-  for (const auto& [key, order] : orders_) value_of(order, names_).add_to(sum, "order", key);
-  for (const auto& [key, level] : levels_) value_of(level, names_).add_to(sum, "level", key);
+  orders_.for_each([&](const Key& key, const Order& order) { value_of(order, names_).add_to(sum, "order", key); });
+  levels_.for_each([&](const Key& key, const Level& level) { value_of(level, names_).add_to(sum, "level", key); });
   for (const auto& [key, purchase] : purchases_) value_of(purchase, names_).add_to(sum, "purchase", key);
   for (const auto& [key, offer] : offers_) value_of(offer).add_to(sum, "listing", key);
   for (const auto& [key, refund] : refunds_) {

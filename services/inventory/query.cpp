@@ -93,7 +93,7 @@ class Adder {
 
   void add(const State& state) {
     for (const auto& [hash, place] : state.places())
-      if (asked_.wants_store(place)) add_orders(state, place);
+      if (asked_.wants_store(place)) add_orders(place);
     for (const Sku& sku : state.skus()) add_sku(state, sku);
     as_of_ms_ = std::max(as_of_ms_, state.as_of());
   }
@@ -126,7 +126,7 @@ class Adder {
                        asked_.by == By::sku ? std::string(key) : std::string(), format_day(from), find_metric(metric)->id}];
   }
 
-  void add_orders(const State& state, const Place& place) {
+  void add_orders(const Place& place) {
     if (asked_.by == By::sku) return;
     const std::string& store = place.info->id;
     if (asked_.wants("unshipped"))
@@ -136,10 +136,8 @@ class Adder {
     if (!asked_.wants("overdue")) return;
     for (auto day = place.unshipped.lower_bound(asked_.from); day != place.unshipped.end() && day->first <= asked_.to; ++day)
       at(store, {}, day->first, "overdue");
-    for (auto due = place.deadlines.begin(); due != place.deadlines.end() && due->first <= state.now(); ++due) {
-      const Day day = place.info->zone.day_of(state.unshipped().at(due->second).paid_ms);
-      if (day >= asked_.from && day <= asked_.to) at(store, {}, day, "overdue").numerator += 1;
-    }
+    for (auto day = place.overdue.lower_bound(asked_.from); day != place.overdue.end() && day->first <= asked_.to; ++day)
+      at(store, {}, day->first, "overdue").numerator += day->second;
   }
 
   // A pool's figures stand under each of its stores; where the stores are asked together, a pool counts once.
@@ -276,8 +274,7 @@ query::v1::GetMetricDefinitionsResponse metric_definitions() {
 // Overrides are facts of the groups; each group's are named.
 query::v1::ListRulesResponse list_rules(std::span<State* const> states) {
   query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("inventory");
-  for (const State* state : states)
-    response.mutable_overrides()->MergeFrom(state->rules().list("inventory").overrides());
+  for (const State* state : states) response.mutable_overrides()->MergeFrom(state->rules().list("inventory").overrides());
   return response;
 }
 

@@ -131,9 +131,7 @@ std::vector<v1::Evidence> evidence_of(const Plan& plan) {
 std::optional<Measurement> measure(std::string_view rule, const Plan& plan) {
   if (!plan.stock.available) return std::nullopt;
   const int64_t available_micros = *plan.stock.available * micros;
-  const auto measured = [&](int64_t value_micros) {
-    return Measurement{.value_micros = value_micros, .evidence = evidence_of(plan)};
-  };
+  const auto measured = [](int64_t value_micros) { return Measurement{.value_micros = value_micros, .evidence = {}}; };
   if (rule == "out_of_stock")
     return plan.off_shelf || !(plan.sold_month > 0 || plan.stock.has_policy) ? std::nullopt
                                                                              : std::optional(measured(available_micros));
@@ -155,6 +153,7 @@ std::optional<Measurement> measure(std::string_view rule, const Plan& plan) {
 std::span<const ShippedRule> shipped_rules() { return rules; }
 
 void State::judge_skus(const std::vector<SkuId>& ids, Outbox& outbox) {
+  if (ids.empty()) return;
   // In the order of their names, each once, so that what is said does not depend on ids.
   std::map<std::string_view, SkuId> sorted;
   for (const SkuId id : ids) sorted.emplace(name(skus_[id].name), id);
@@ -178,7 +177,9 @@ void State::judge_sku(SkuId id, Outbox& outbox) {
   if (stated_ms != 0 && !home->info->is_news(stated_ms)) return;
   const Plan plan = this->plan(sku, last_whole_day(sku));
   for (const std::string_view rule : sku_rules)
-    judge_.judge(rules_, rule, {home->info->id, home->info->platform, entity}, measure(rule, plan), now_, outbox);
+    judge_.judge(
+        rules_, rule, {home->info->id, home->info->platform, entity}, measure(rule, plan), [&] { return evidence_of(plan); },
+        now_, outbox);
 }
 
 // By pools and names, not by ids, which a restart gives anew.
@@ -192,26 +193,29 @@ void State::judge_stock(Outbox& outbox) {
 
 void State::judge_all(Outbox& outbox) {
   judge_stock(outbox);
-  for (auto& [key, order] : unshipped_) {
-    schedule(key, order);
-    judge_order(order, true, outbox);
+  for (const uint32_t index : waiting()) {
+    schedule(index);
+    judge_order(orders_[index], orders_[index].id, true, outbox);
   }
   for (const auto& [key, purchase] : purchases_) judge_purchase(purchase, outbox);
 }
 
-void State::judge_order(const Unshipped& order, bool waits, Outbox& outbox) {
-  const Place& place = places_.at(order.store);
-  const Judge::Subject subject{place.info->id, place.info->platform, order.id};
+void State::judge_order(const Order& order, std::string_view id, bool waits, Outbox& outbox) {
+  const StoreInfo& store = *order.place->info;
+  const Judge::Subject subject{store.id, store.platform, id};
+  const Millis deadline_ms = order.deadline_ms();
   std::optional<Measurement> late, near;
-  if (waits && place.info->is_news(order.deadline_ms) && !place.info->withdrawn) {
-    const std::vector<v1::Evidence> support = {evidence("deadline", place.info->zone.format(order.deadline_ms)),
-                                               evidence("age", hours_micros(now_ - order.paid_ms), "hours")};
-    late = Measurement{.value_micros = hours_micros(now_ - order.deadline_ms), .evidence = support};
+  if (waits && store.is_news(deadline_ms) && !store.withdrawn) {
+    late = Measurement{.value_micros = hours_micros(now_ - deadline_ms), .evidence = {}};
     // Past the deadline the other rule speaks.
-    if (now_ < order.deadline_ms) near = Measurement{.value_micros = hours_micros(order.deadline_ms - now_), .evidence = support};
+    if (now_ < deadline_ms) near = Measurement{.value_micros = hours_micros(deadline_ms - now_), .evidence = {}};
   }
-  judge_.judge(rules_, "shipping_deadline_near", subject, near, now_, outbox);
-  judge_.judge(rules_, "unshipped_overdue", subject, late, now_, outbox);
+  const auto support = [&] {
+    return std::vector<v1::Evidence>{evidence("deadline", store.zone.format(deadline_ms)),
+                                     evidence("age", hours_micros(now_ - order.paid_ms), "hours")};
+  };
+  judge_.judge(rules_, "shipping_deadline_near", subject, near, support, now_, outbox);
+  judge_.judge(rules_, "unshipped_overdue", subject, late, support, now_, outbox);
 }
 
 void State::judge_purchase(const Purchase& purchase, Outbox& outbox) {

@@ -7,13 +7,6 @@ namespace xundian::inventory {
 
 namespace {
 
-// A SKU's entry, in `days`, of units that enter or leave; days without units are not kept.
-void add_units(std::map<Day, int64_t>& days, Day day, int64_t units) {
-  const auto entry = days.try_emplace(day, 0).first;
-  entry->second += units;
-  if (entry->second == 0) days.erase(entry);
-}
-
 template <typename Thing>
 void add_or_remove(std::vector<const Thing*>& things, const Thing& thing, bool enters) {
   if (enters)
@@ -30,6 +23,7 @@ Place& State::place_of(const FactView& fact) {
   const auto [found, is_new] = places_.try_emplace(fact.store());
   Place& place = found->second;
   if (!is_new) return place;
+  place.store = fact.store();
   place.info = &stores_.of(fact);
   refresh_places();
   watch_midnight(place);
@@ -73,17 +67,15 @@ SkuId State::sku_of(const Place& place, NameId name) {
   return found->second;
 }
 
-std::vector<SkuId> State::add_order(const Order& order, int64_t sign) {
-  std::vector<SkuId> touched;
-  const Place& place = places_.at(order.store);
-  if (place.info->withdrawn || !order.is_demand()) return touched;
+void State::add_order(const Order& order, int64_t sign, std::vector<SkuId>& touched) {
+  const Place& place = *order.place;
+  if (place.info->withdrawn || !order.is_demand()) return;
   const Day day = place.info->zone.day_of(order.paid_ms);
   for (const OrderLine& line : order.lines) {
     if (!order.counts(line)) continue;
     touched.push_back(sku_of(place, line.sku));
-    add_units(skus_[touched.back()].sold, day, sign * line.quantity);
+    skus_[touched.back()].sold.add(day, sign * line.quantity);
   }
-  return touched;
 }
 
 std::vector<SkuId> State::add_purchase(const Purchase& purchase, int64_t sign) {
@@ -118,45 +110,72 @@ void State::add_move(const Move& move, int64_t sign) {
   const Place& place = places_.at(move.store);
   if (place.info->withdrawn || !move.movement.live(move.withdrawn)) return;
   const Movement& movement = move.movement.content;
-  add_units(skus_[sku_of(place, movement.sku)].moved, place.info->zone.day_of(movement.moved_ms), sign * movement.quantity);
+  skus_[sku_of(place, movement.sku)].moved.add(place.info->zone.day_of(movement.moved_ms), sign * movement.quantity);
 }
 
 // The next time at which one of the order's rules begins to hold.
-void State::schedule(const Key& key, Unshipped& order) {
-  if (order.due_ms != 0) timers_.erase({order.due_ms, key});
-  order.due_ms = 0;
-  const Place& place = places_.at(order.store);
-  if (!place.info->is_news(order.deadline_ms) || place.info->withdrawn) return;
-  Millis next = never;
-  for (const Millis due : {order.deadline_ms - place.near_ms, order.deadline_ms, order.deadline_ms + place.late_ms})
-    if (due > now_) next = std::min(next, due);
-  if (next == never) return;
-  order.due_ms = next;
-  timers_.insert({next, key});
+void State::schedule(uint32_t index) {
+  const Order& order = orders_[index];
+  const Place& place = *order.place;
+  const Millis deadline_ms = order.deadline_ms();
+  Millis next = Timers::none;
+  if (place.info->is_news(deadline_ms) && !place.info->withdrawn)
+    for (const Millis due : {deadline_ms - place.near_ms, deadline_ms, deadline_ms + place.late_ms})
+      if (due > now_) next = std::min(next, due);
+  timers_.set(index, next);
 }
 
-void State::settle_unshipped(const Key& key, std::string_view id, Outbox* outbox) {
-  const auto order = orders_.find(key);
-  const bool waits = order != orders_.end() && order->second.is_known_unshipped() && !refunds_of_.contains(key);
-  auto held = unshipped_.find(key);
-  if (held != unshipped_.end()) {
-    Unshipped& was = held->second;
-    if (waits && was.paid_ms == order->second.paid_ms && was.deadline_ms == order->second.deadline_ms()) return;
-    Place& place = places_.at(was.store);
-    add_units(place.unshipped, place.info->zone.day_of(was.paid_ms), -1);
-    place.deadlines.erase({was.deadline_ms, key});
-    if (was.due_ms != 0) timers_.erase({was.due_ms, key});
-    if (!waits && outbox) judge_order(was, false, *outbox);
-    unshipped_.erase(held);
+void State::count_wait(uint32_t index, Order& order, const Wait& wait, bool enters) {
+  Place& place = *order.place;
+  const Day day = place.info->zone.day_of(wait.paid_ms);
+  const int64_t sign = enters ? 1 : -1;
+  place.unshipped.add(day, sign);
+  if (enters) order.overdue = wait.deadline_ms <= now_;
+  if (order.overdue) place.overdue.add(day, sign);
+  deadlines_.set(index, enters && !order.overdue ? wait.deadline_ms : Timers::none);
+  if (!enters) order.overdue = false;
+  order.waits = enters;
+}
+
+// Time has gone on: orders whose deadline is behind it are overdue.
+void State::pass_deadlines() {
+  deadlines_.take_due(now_, [&](uint32_t index, Millis) {
+    Order& order = orders_[index];
+    order.overdue = true;
+    order.place->overdue.add(order.place->info->zone.day_of(order.paid_ms), 1);
+  });
+}
+
+void State::settle_unshipped(uint32_t index, std::string_view id, const Wait& before, Outbox* outbox) {
+  Order& order = orders_[index];
+  const bool waits = order.is_known_unshipped() && !(!refunds_of_.empty() && refunds_of_.contains(orders_.key(index)));
+  const Wait now = wait_of(order);
+  if (order.waits) {
+    if (waits && before.paid_ms == now.paid_ms && before.deadline_ms == now.deadline_ms) return;
+    count_wait(index, order, before, false);
+    timers_.set(index, Timers::none);
+    if (!waits && outbox) judge_order(order, id, false, *outbox);
+    std::string().swap(order.id);
   }
   if (!waits) return;
-  Unshipped& entry = unshipped_[key];
-  entry = {std::string(id), order->second.store, order->second.paid_ms, order->second.deadline_ms(), 0};
-  Place& place = places_.at(entry.store);
-  add_units(place.unshipped, place.info->zone.day_of(entry.paid_ms), 1);
-  place.deadlines.insert({entry.deadline_ms, key});
-  schedule(key, entry);
-  if (outbox) judge_order(entry, true, *outbox);
+  order.id = id;
+  count_wait(index, order, now, true);
+  schedule(index);
+  if (outbox) judge_order(order, id, true, *outbox);
+}
+
+void State::settle_refunded(const Key& key, std::string_view id, Outbox& outbox) {
+  if (orders_.find(key) == nullptr) return;  // Nothing is known of the order yet.
+  const uint32_t index = orders_.of(key).first;
+  settle_unshipped(index, id, wait_of(orders_[index]), &outbox);
+}
+
+std::vector<uint32_t> State::waiting() const {
+  std::vector<uint32_t> waiting;
+  for (uint32_t index = 0; index < orders_.size(); ++index)
+    if (orders_[index].waits) waiting.push_back(index);
+  std::sort(waiting.begin(), waiting.end(), [&](uint32_t a, uint32_t b) { return orders_.key(a) < orders_.key(b); });
+  return waiting;
 }
 
 void State::rebuild() {
@@ -165,26 +184,32 @@ void State::rebuild() {
   skus_.clear();
   sku_ids_.clear();
   timers_.clear();
+  deadlines_.clear();
   refunds_of_.clear();
   for (auto& [hash, place] : places_) {
     place = Place();
+    place.store = hash;
     place.info = stores_.find(hash);
   }
   refresh_places();
   midnight_ms_ = never;
   for (const auto& [hash, place] : places_) watch_midnight(place);
-  for (const auto& [key, level] : levels_) add_level(level, true);
+  levels_.for_each([&](const Key&, const Level& level) { add_level(level, true); });
   for (const auto& [key, offer] : offers_) add_offer(offer, true);
   for (const auto& [key, purchase] : purchases_) add_purchase(purchase, 1);
   for (const auto& [key, move] : moves_) add_move(move, 1);
-  for (const auto& [key, order] : orders_) add_order(order, 1);
+  touched_.clear();
+  orders_.for_each([&](const Key&, const Order& order) { add_order(order, 1, touched_); });
   for (const auto& [key, refund] : refunds_)
     if (refund.holds_order())
       ++refunds_of_[thing_key(v1::Fact::kOrderState, places_.at(refund.store).info->id, refund.order.content)];
   // Whether an order waits follows from the order and its refunds alone, so the same orders wait as before.
-  std::map<Key, Unshipped> waiting;
-  waiting.swap(unshipped_);
-  for (const auto& [key, order] : waiting) settle_unshipped(key, order.id, nullptr);
+  for (uint32_t index = 0; index < orders_.size(); ++index) {
+    Order& order = orders_[index];
+    if (!order.waits) continue;
+    order.waits = order.overdue = false;
+    settle_unshipped(index, std::string(order.id), {}, nullptr);
+  }
 }
 
 }  // namespace xundian::inventory

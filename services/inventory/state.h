@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "common/mix_hash.h"
@@ -11,6 +10,8 @@
 #include "common/rules.h"
 #include "common/service.h"
 #include "common/stores.h"
+#include "common/things.h"
+#include "common/timers.h"
 #include "services/inventory/things.h"
 
 namespace xundian::inventory {
@@ -24,9 +25,9 @@ struct Sku {
   NameId name = 0;
   std::vector<const Level*> levels;
   std::vector<const Offer*> offers;
-  std::map<Day, int64_t> sold;   // Units by pay day.
-  std::map<Day, int64_t> moved;  // Units by the day on which they were moved.
-  int64_t awaited = 0;           // Units in open purchase orders.
+  DayUnits sold;        // By pay day.
+  DayUnits moved;       // By the day on which they were moved.
+  int64_t awaited = 0;  // Units in open purchase orders.
 };
 
 // A SKU's stock over all its warehouses.
@@ -71,21 +72,14 @@ Demand weigh_demand(const std::vector<int64_t>& units_back, const std::vector<bo
 double safety_stock(double z, double sigma, double lead_time_days);
 int64_t order_units(int64_t need_units, uint32_t minimum_units, uint32_t pack_units);
 
-// An order that is paid and must be shipped.
-struct Unshipped {
-  std::string id;
-  uint64_t store = 0;
-  Millis paid_ms = 0, deadline_ms = 0;
-  Millis due_ms = 0;  // The timer that is set for it; 0 = none.
-};
-
 // A store as stock is reckoned with it.
 struct Place {
+  uint64_t store = 0;  // Hash of its id.
   const StoreInfo* info = nullptr;
   PoolId pool = 0;
-  Millis near_ms = 0, late_ms = 0;   // Before and behind a deadline: when its rules begin to hold.
-  std::map<Day, int64_t> unshipped;  // By pay day.
-  std::set<std::pair<Millis, Key>> deadlines;
+  Millis near_ms = 0, late_ms = 0;  // Before and behind a deadline: when its rules begin to hold.
+  DayUnits unshipped;               // Orders that wait to be shipped, by pay day.
+  DayUnits overdue;                 // Those whose deadline has passed.
 };
 
 struct Pool {
@@ -111,7 +105,6 @@ class State final : public Fold {
   const Pool& pool(PoolId id) const { return pools_[id]; }
   const std::deque<Sku>& skus() const { return skus_; }
   const std::string& name(NameId id) const { return names_.text(id); }
-  const std::map<Key, Unshipped>& unshipped() const { return unshipped_; }
   Millis now() const { return now_; }
   Millis as_of() const { return as_of_; }
   // The plan for a SKU, by its sales up to a day and including it.
@@ -137,14 +130,23 @@ class State final : public Fold {
   void refresh_places();
   bool holds_together() const;
   // What a thing adds to the SKUs (sign 1), or takes away (-1); gives the SKUs.
-  std::vector<SkuId> add_order(const Order& order, int64_t sign);
+  void add_order(const Order& order, int64_t sign, std::vector<SkuId>& touched);
   std::vector<SkuId> add_purchase(const Purchase& purchase, int64_t sign);
   std::vector<SkuId> add_level(const Level& level, bool enters);
   std::vector<SkuId> add_offer(const Offer& offer, bool enters);
   void add_move(const Move& move, int64_t sign);
-  // Takes an order into the waiting ones or out of them. `id` is its key's text.
-  void settle_unshipped(const Key& key, std::string_view id, Outbox* outbox);
-  void schedule(const Key& key, Unshipped& order);
+  // Takes an order into the waiting ones or out of them; `id` is its key's text, and it waited as of `before`.
+  struct Wait {
+    Millis paid_ms = 0, deadline_ms = 0;
+  };
+  static Wait wait_of(const Order& order) { return {order.paid_ms, order.deadline_ms()}; }
+  void settle_unshipped(uint32_t index, std::string_view id, const Wait& before, Outbox* outbox);
+  void settle_refunded(const Key& key, std::string_view id, Outbox& outbox);
+  void count_wait(uint32_t index, Order& order, const Wait& wait, bool enters);
+  void pass_deadlines();
+  void schedule(uint32_t index);
+  // The orders that wait, by their keys.
+  std::vector<uint32_t> waiting() const;
   void watch_midnight(const Place& place);
 
   const Place* home_of(const Sku& sku) const;
@@ -154,7 +156,7 @@ class State final : public Fold {
   void judge_stock(Outbox& outbox);
   void judge_all(Outbox& outbox);
   void judge_skus(const std::vector<SkuId>& ids, Outbox& outbox);
-  void judge_order(const Unshipped& order, bool waits, Outbox& outbox);
+  void judge_order(const Order& order, std::string_view id, bool waits, Outbox& outbox);
   void judge_purchase(const Purchase& purchase, Outbox& outbox);
 
   // Things.
@@ -162,9 +164,9 @@ class State final : public Fold {
   Names names_;
   RuleBook rules_;
   Judge judge_;
-  tsl::robin_map<Key, Order, KeyHash> orders_;
+  Things<Order> orders_;
   std::map<Key, Refund> refunds_;
-  std::map<Key, Level> levels_;
+  Things<Level> levels_;
   std::map<Key, Purchase> purchases_;
   std::map<Key, Move> moves_;
   std::map<Key, Offer> offers_;
@@ -177,10 +179,13 @@ class State final : public Fold {
   std::deque<Sku> skus_;
   tsl::robin_map<uint64_t, SkuId, MixHash> sku_ids_;   // By pool and name.
   tsl::robin_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.
-  std::map<Key, Unshipped> unshipped_;
-  std::set<std::pair<Millis, Key>> timers_;  // Of orders that wait to be shipped.
-  Millis midnight_ms_ = never;               // The next at which a store's day begins.
+  Timers timers_;               // Of orders that wait to be shipped: when one of their rules may begin to hold.
+  Timers deadlines_;            // Of the same, as far as they are to come.
+  Millis midnight_ms_ = never;  // The next at which a store's day begins.
+
+  // Kept between facts to save allocations.
   OrderScan scan_;
+  std::vector<SkuId> touched_;
 };
 
 std::span<const ShippedRule> shipped_rules();

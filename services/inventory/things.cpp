@@ -4,6 +4,31 @@
 
 namespace xundian::inventory {
 
+namespace {
+
+constexpr auto is_before = [](const DayUnits::Entry& entry, Day day) { return entry.first < day; };
+
+}  // namespace
+
+void DayUnits::add(Day day, int64_t units) {
+  const auto entry = std::lower_bound(days_.begin(), days_.end(), day, is_before);
+  if (entry == days_.end() || entry->first != day) {
+    if (units != 0) days_.insert(entry, {day, units});
+    return;
+  }
+  entry->second += units;
+  if (entry->second == 0) days_.erase(entry);
+}
+
+std::vector<DayUnits::Entry>::const_iterator DayUnits::lower_bound(Day day) const {
+  return std::lower_bound(days_.begin(), days_.end(), day, is_before);
+}
+
+int64_t DayUnits::at(Day day) const {
+  const auto entry = lower_bound(day);
+  return entry != days_.end() && entry->first == day ? entry->second : 0;
+}
+
 NameId Names::of(std::string_view text) {
   const auto [found, is_new] = ids_.try_emplace(hash64(text), static_cast<NameId>(texts_.size()));
   if (is_new) texts_.emplace_back(text);

@@ -18,6 +18,22 @@ namespace xundian::inventory {
 
 using NameId = uint32_t;
 
+// Units by day, the days that have any in their order. Few and mostly added at the end, so they lie in one row.
+class DayUnits {
+ public:
+  using Entry = std::pair<Day, int64_t>;
+  // A day whose units add up to nothing is not kept.
+  void add(Day day, int64_t units);
+  std::vector<Entry>::const_iterator begin() const { return days_.begin(); }
+  std::vector<Entry>::const_iterator end() const { return days_.end(); }
+  std::vector<Entry>::const_iterator lower_bound(Day day) const;
+  int64_t at(Day day) const;
+  bool empty() const { return days_.empty(); }
+
+ private:
+  std::vector<Entry> days_;
+};
+
 // Texts that many things share (SKUs, warehouses), kept once. Ids depend on the order of arrival and are never said.
 class Names {
  public:
@@ -53,14 +69,19 @@ struct OrderLine {
   bool withdrawn = false;
 };
 
+struct Place;
+
 struct Order {
-  uint64_t store = 0;
+  Place* place = nullptr;
   Version paid, status, shipped, received, closed, refunded, withdrawn;
   Millis paid_ms = 0, shipped_ms = 0, promised_ms = 0, received_ms = 0, closed_ms = 0;
   std::optional<int64_t> paid_micros;
   int64_t refunded_micros = 0;
   Stage stage = Stage::unknown;
+  bool waits = false;            // To be shipped: counted in its place, by the pay time and the deadline that it has.
+  bool overdue = false;          // And counted as such.
   std::vector<OrderLine> lines;  // In the order of their ids.
+  std::string id;                // While it waits.
 
   bool is_paid() const { return paid > withdrawn && paid_ms > 0; }
   bool is_shipped() const;

@@ -1,17 +1,16 @@
-// The containers that metrics keeps things and counters in.
+// The texts that metrics counts by.
 #pragma once
 
 #include <tsl/robin_map.h>
 
-#include <array>
 #include <deque>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "common/bytes.h"
 #include "common/hash.h"
 #include "common/mix_hash.h"
+#include "common/things.h"
 
 namespace xundian::metrics {
 
@@ -51,48 +50,6 @@ class Texts {
   };
   std::deque<std::string> texts_;  // A deque, so that the views in ids_ stay true.
   tsl::robin_map<std::string_view, TextId, TextHash> ids_;
-};
-
-// Things by their keys. A thing keeps its index and its address for life. The directory lies in shards, so that no fact waits
-// until a directory of millions has grown.
-template <typename Thing>
-class Things {
- public:
-  Things() {
-    for (Shard& shard : shards_) shard.max_load_factor(0.8f);
-  }
-
-  // The index of the thing, made if it is new.
-  std::pair<uint32_t, bool> of(const Key& key) {
-    const auto [entry, fresh] = shard_of(key).try_emplace(key, static_cast<uint32_t>(things_.size()));
-    if (fresh) {
-      things_.emplace_back();
-      keys_.push_back(key);
-    }
-    return {entry->second, fresh};
-  }
-  const Thing* find(const Key& key) const {
-    const Shard& shard = shards_[key.high % shards_.size()];
-    const auto found = shard.find(key);
-    return found == shard.end() ? nullptr : &things_[found->second];
-  }
-  Thing& operator[](uint32_t index) { return things_[index]; }
-  const Thing& operator[](uint32_t index) const { return things_[index]; }
-  const Key& key(uint32_t index) const { return keys_[index]; }
-  uint32_t size() const { return static_cast<uint32_t>(things_.size()); }
-  void clear() {
-    for (Shard& shard : shards_) shard.clear();
-    things_.clear();
-    keys_.clear();
-  }
-
- private:
-  using Shard = tsl::robin_map<Key, uint32_t, KeyHash>;
-  Shard& shard_of(const Key& key) { return shards_[key.high % shards_.size()]; }
-
-  std::array<Shard, 64> shards_;
-  std::deque<Thing> things_;
-  std::deque<Key> keys_;
 };
 
 }  // namespace xundian::metrics

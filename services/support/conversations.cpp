@@ -52,8 +52,7 @@ const Message* root_of(Desk& desk, Message& message, std::unordered_map<const Me
 int64_t whole_seconds(Millis length) { return (length + second_ms / 2) / second_ms; }
 
 void State::take_message(Desk& desk, const FactView& fact, Outbox& outbox) {
-  v1::ChatMessage state;
-  if (!fact.parse(state)) return outbox.reject("the chat message cannot be read");
+  if (!fact.parse(chat_)) return outbox.reject("the chat message cannot be read");
   Message& message = desk.messages[fact.key()];
   if (message.id.empty()) {
     message.key = fact.key();
@@ -75,7 +74,7 @@ void State::take_message(Desk& desk, const FactView& fact, Outbox& outbox) {
   }
   if (line_newer) {
     message.line = fact.version(line_aspect);
-    const v1::ChatLine& line = state.line();
+    const v1::ChatLine& line = chat_.line();
     message.sent_ms = line.sent_ms();
     message.author = line.author();
     message.agent = line.agent();
@@ -241,7 +240,7 @@ void State::recount(Desk& desk) {
   desk.waiting = 0;
   Touched touched;
   for (auto& [home, conversation] : desk.conversations) walk(desk, conversation, 1, touched);
-  for (const auto& [id, buyer] : desk.buyers) count_buyer(desk, buyer, 1);
+  desk.buyers.for_each([&](const Key&, const Buyer& buyer) { count_buyer(desk, buyer, 1); });
 }
 
 }  // namespace xundian::support

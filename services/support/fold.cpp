@@ -20,9 +20,11 @@ const Desk* State::desk_of(uint64_t store) const {
 }
 
 Desk& State::desk_of(const FactView& fact) {
-  stores_.of(fact);
   Desk& desk = desks_[fact.store()];
-  desk.store = fact.store();
+  if (!desk.info) {
+    desk.store = fact.store();
+    desk.info = &stores_.of(fact);
+  }
   desk.newest_ms = std::max(desk.newest_ms, fact.occurred_ms());
   return desk;
 }

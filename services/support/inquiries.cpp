@@ -1,4 +1,6 @@
 // From asking to paying: what joins a chat and an order is the buyer, and is counted anew when either changes.
+#include <tuple>
+
 #include "services/support/state.h"
 
 namespace xundian::support {
@@ -7,13 +9,36 @@ namespace {
 
 constexpr uint32_t placed_aspect = order_placed, paid_aspect = order_paid;
 
-void count(std::map<Millis, uint32_t>& times, Millis time, int sign) {
-  uint32_t& here = times[time];
-  here += static_cast<uint32_t>(sign);
-  if (here == 0) times.erase(time);
+}  // namespace
+
+void Times::add(Millis time, int sign) {
+  if (!empty() && time > first_ms_) {
+    if (!later_) later_ = std::make_unique<std::map<Millis, uint32_t>>();
+    uint32_t& here = (*later_)[time];
+    here += static_cast<uint32_t>(sign);
+    if (here == 0) later_->erase(time);
+  } else {
+    if (!empty() && time < first_ms_) {
+      if (!later_) later_ = std::make_unique<std::map<Millis, uint32_t>>();
+      later_->emplace(first_ms_, first_count_);
+      first_count_ = 0;
+    }
+    first_ms_ = time;
+    first_count_ += static_cast<uint32_t>(sign);
+    if (empty() && later_) {
+      std::tie(first_ms_, first_count_) = *later_->begin();
+      later_->erase(later_->begin());
+    }
+  }
+  if (later_ && later_->empty()) later_.reset();
 }
 
-}  // namespace
+std::optional<Millis> Times::last_before(Millis time) const {
+  if (empty() || first_ms_ >= time) return std::nullopt;
+  if (!later_) return first_ms_;
+  const auto after = later_->lower_bound(time);
+  return after == later_->begin() ? first_ms_ : std::prev(after)->first;
+}
 
 void State::take_order(Desk& desk, const FactView& fact, Outbox& outbox) {
   Order& order = desk.orders[fact.key()];
@@ -41,21 +66,20 @@ void State::take_order(Desk& desk, const FactView& fact, Outbox& outbox) {
 
 void State::count_message(Desk& desk, uint64_t id, Millis sent_ms, int sign) {
   if (id == 0) return;
-  Buyer& buyer = desk.buyers[id];
+  Buyer& buyer = desk.buyers[buyer_key(id)];
   // Only the first message of a day counts; what follows it changes nothing.
   const Zone& zone = info(desk).zone;
-  const auto after = buyer.asked.lower_bound(sent_ms);
-  if (after != buyer.asked.begin() && zone.day_of(std::prev(after)->first) == zone.day_of(sent_ms))
-    return count(buyer.asked, sent_ms, sign);
+  const auto before = buyer.asked.last_before(sent_ms);
+  if (before && zone.day_of(*before) == zone.day_of(sent_ms)) return buyer.asked.add(sent_ms, sign);
   count_buyer(desk, buyer, -1);
-  count(buyer.asked, sent_ms, sign);
+  buyer.asked.add(sent_ms, sign);
   count_buyer(desk, buyer, 1);
 }
 
 void State::count_payment(Desk& desk, uint64_t id, Millis paid_ms, int sign) {
-  Buyer& buyer = desk.buyers[id];
+  Buyer& buyer = desk.buyers[buyer_key(id)];
   count_buyer(desk, buyer, -1);
-  count(buyer.paid, paid_ms, sign);
+  buyer.paid.add(paid_ms, sign);
   count_buyer(desk, buyer, 1);
 }
 
@@ -63,15 +87,16 @@ void State::count_payment(Desk& desk, uint64_t id, Millis paid_ms, int sign) {
 void State::count_buyer(Desk& desk, const Buyer& buyer, int sign) {
   const Zone& zone = info(desk).zone;
   std::optional<Day> counted;
-  for (const auto& [asked_ms, messages] : buyer.asked) {
-    if (!buyer.paid.empty() && buyer.paid.begin()->first < asked_ms) return;
+  buyer.asked.walk([&](Millis asked_ms) {
+    if (!buyer.paid.empty() && buyer.paid.first() < asked_ms) return false;
     const Day day = zone.day_of(asked_ms);
-    if (counted == day) continue;
+    if (counted == day) return true;
     counted = day;
     Inquiries& inquiries = desk.inquiries[day];
     inquiries.asked += sign;
-    if (!buyer.paid.empty() && zone.day_of(buyer.paid.begin()->first) <= day + 1) inquiries.paid += sign;
-  }
+    if (!buyer.paid.empty() && zone.day_of(buyer.paid.first()) <= day + 1) inquiries.paid += sign;
+    return true;
+  });
 }
 
 }  // namespace xundian::support

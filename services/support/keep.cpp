@@ -1,5 +1,6 @@
 // The state as bytes, and what of it the fingerprint sums up. What follows from the things is not saved but made again.
 #include <algorithm>
+#include <numeric>
 
 #include "services/support/touched.h"
 
@@ -76,10 +77,13 @@ void save_desk(std::string& bytes, const Desk& desk) {
     append_line(bytes, message);
     append(bytes, message.buyer);
   }
-  append(bytes, static_cast<uint32_t>(desk.orders.size()));
-  for (const auto* entry : sorted(desk.orders)) {
-    append(bytes, entry->first);
-    append(bytes, entry->second);
+  append(bytes, desk.orders.size());
+  std::vector<uint32_t> indices(desk.orders.size());
+  std::iota(indices.begin(), indices.end(), 0);
+  std::sort(indices.begin(), indices.end(), [&](uint32_t a, uint32_t b) { return desk.orders.key(a) < desk.orders.key(b); });
+  for (const uint32_t index : indices) {
+    append(bytes, desk.orders.key(index));
+    append(bytes, desk.orders[index]);
   }
   save_things(bytes, desk.refunds);
   save_things(bytes, desk.reviews);
@@ -120,12 +124,13 @@ void State::rebuild(Desk& desk) {
     if (!message.counts()) continue;
     loose.push_back(&message);
     link(desk, message, true);
-    if (message.from_customer() && message.buyer != 0) desk.buyers[message.buyer].asked[message.sent_ms] += 1;
+    if (message.from_customer() && message.buyer != 0) desk.buyers[buyer_key(message.buyer)].asked.add(message.sent_ms, 1);
   }
   group(desk, loose, touched);
-  for (const auto& [key, order] : desk.orders)
-    if (order.counted_ms() != 0) desk.buyers[order.buyer].paid[order.counted_ms()] += 1;
-  for (const auto& [id, buyer] : desk.buyers) count_buyer(desk, buyer, 1);
+  desk.orders.for_each([&](const Key&, const Order& order) {
+    if (order.counted_ms() != 0) desk.buyers[buyer_key(order.buyer)].paid.add(order.counted_ms(), 1);
+  });
+  desk.buyers.for_each([&](const Key&, const Buyer& buyer) { count_buyer(desk, buyer, 1); });
 }
 
 void State::save(std::string& bytes) const {
@@ -158,6 +163,7 @@ bool State::load(std::string_view saved) {
     Desk& desk = entry->second;
     desk.store = store;
     const StoreInfo* known = stores_.find(store);
+    desk.info = known;
     if (known == nullptr || !load_desk(bytes, desk, known->id)) return false;
     rebuild(desk);
   }

@@ -1,15 +1,15 @@
 // What the support service knows: of each store its conversations, buyers who ask, refunds, reviews, scores and cases.
 #pragma once
 
-#include <tsl/robin_map.h>
-
 #include <set>
 #include <span>
 
+#include "common/mix_hash.h"
 #include "common/order_scan.h"
 #include "common/rules.h"
 #include "common/service.h"
 #include "common/stores.h"
+#include "common/things.h"
 #include "services/support/things.h"
 
 namespace xundian::support {
@@ -17,13 +17,14 @@ namespace xundian::support {
 // A store's part of the state.
 struct Desk {
   uint64_t store = 0;  // Hash of its id.
+  const StoreInfo* info = nullptr;
   std::unordered_map<Key, Message, KeyHash> messages;
   std::unordered_map<Key, std::vector<Key>, KeyHash> replies;  // To each message, known or not: what replies to it.
-  std::map<Key, Conversation> conversations;
+  std::unordered_map<Key, Conversation, KeyHash> conversations;
   std::map<std::string, std::map<int64_t, Cell>> cells;  // By agent and hour (day * 24 + hour of the day).
   std::map<Day, NewsDay> news;
-  tsl::robin_map<Key, Order, KeyHash> orders;
-  std::unordered_map<uint64_t, Buyer> buyers;
+  Things<Order, 8, 64> orders;
+  Things<Buyer, 8, 64> buyers;  // By buyer_key.
   std::map<Day, Inquiries> inquiries;
   std::map<Key, Merged<v1::RefundState>> refunds;
   std::map<Key, Merged<v1::ReviewState>> reviews;
@@ -33,6 +34,8 @@ struct Desk {
   int64_t waiting = 0;                // Conversations in which a customer waits.
   Millis newest_ms = 0;
 };
+
+inline Key buyer_key(uint64_t buyer) { return {MixHash()(buyer), buyer}; }
 
 using ScoreOfDay = std::optional<uint32_t> (*)(const v1::ScoreCard&);
 
@@ -67,7 +70,7 @@ class State final : public Fold {
   struct Touched;  // Conversations that an input changed.
 
   Desk& desk_of(const FactView& fact);
-  const StoreInfo& info(const Desk& desk) const { return *stores_.find(desk.store); }
+  const StoreInfo& info(const Desk& desk) const { return *desk.info; }
   void take_store(const FactView& fact, Outbox& outbox);
   void take_rules(const FactView& fact, Outbox& outbox);
   void recount(Desk& desk);
@@ -118,7 +121,9 @@ class State final : public Fold {
   std::map<uint64_t, Desk> desks_;
   std::set<Due> due_;
   Millis now_ = 0;  // The time of the newest record.
-  OrderScan scan_;  // Reused.
+  // Kept between facts to save allocations.
+  OrderScan scan_;
+  v1::ChatMessage chat_;
 };
 
 ServiceDefinition definition();

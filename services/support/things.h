@@ -3,6 +3,7 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -104,9 +105,31 @@ struct NewsDay {
   int64_t seconds = 0, count = 0;
 };
 
+// Times in their order, each with how often it is there. The first lies in place: most buyers have no other.
+class Times {
+ public:
+  void add(Millis time, int sign);
+  bool empty() const { return first_count_ == 0; }
+  Millis first() const { return first_ms_; }
+  // The last one before `time`.
+  std::optional<Millis> last_before(Millis time) const;
+  // Calls `each(time)` until it returns false.
+  template <typename Each>
+  void walk(Each&& each) const {
+    if (empty() || !each(first_ms_) || !later_) return;
+    for (const auto& [time, count] : *later_)
+      if (!each(time)) return;
+  }
+
+ private:
+  Millis first_ms_ = 0;
+  uint32_t first_count_ = 0;
+  std::unique_ptr<std::map<Millis, uint32_t>> later_;  // Never empty.
+};
+
 struct Buyer {
-  std::map<Millis, uint32_t> asked;  // When the buyer wrote, and how often in that millisecond.
-  std::map<Millis, uint32_t> paid;   // When the buyer's orders were paid.
+  Times asked;  // When the buyer wrote.
+  Times paid;   // When the buyer's orders were paid.
 };
 
 struct Order {
