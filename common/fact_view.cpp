@@ -19,6 +19,14 @@ std::string_view find_text(std::string_view body, uint32_t field) {
   return {};
 }
 
+// A varint of one byte, as nearly all tags and lengths are; false: it is longer.
+inline bool take_one_byte(std::string_view& bytes, uint64_t& value) {
+  if (bytes.empty() || static_cast<uint8_t>(bytes.front()) >= 128) return false;
+  value = static_cast<uint8_t>(bytes.front());
+  bytes.remove_prefix(1);
+  return true;
+}
+
 // A line's id is the first field of OrderLine.
 uint64_t line_id_hash(std::string_view line) {
   FieldScan scan(line);
@@ -151,22 +159,12 @@ Result<std::string_view> split_frame(std::string_view& frames) {
 }
 
 bool FieldScan::take_varint(uint64_t& value) {
-  constexpr size_t varint_bytes_max = 10;
-  const char* const at = bytes_.data();
-  const size_t bytes = std::min(bytes_.size(), varint_bytes_max);
-  if (bytes > 0 && static_cast<uint8_t>(*at) < 128) {  // Nearly all tags and lengths.
-    value = static_cast<uint8_t>(*at);
-    bytes_.remove_prefix(1);
-    return true;
-  }
   value = 0;
-  for (size_t index = 0; index < bytes; ++index) {
-    const auto byte = static_cast<uint8_t>(at[index]);
-    value |= uint64_t{byte & 127u} << (7 * index);
-    if (byte < 128) {
-      bytes_.remove_prefix(index + 1);
-      return true;
-    }
+  for (uint32_t shift = 0; shift < 64 && !bytes_.empty(); shift += 7) {
+    const auto byte = static_cast<uint8_t>(bytes_.front());
+    bytes_.remove_prefix(1);
+    value |= uint64_t{byte & 127u} << shift;
+    if (byte < 128) return true;
   }
   return ok_ = false;
 }
@@ -174,7 +172,7 @@ bool FieldScan::take_varint(uint64_t& value) {
 bool FieldScan::next() {
   if (bytes_.empty()) return false;
   uint64_t tag = 0;
-  if (!take_varint(tag)) return false;
+  if (!take_one_byte(bytes_, tag) && !take_varint(tag)) return false;
   if (tag < 8 || tag > UINT32_MAX) return ok_ = false;  // There is no field 0, and none beyond 2^29.
   field_ = static_cast<uint32_t>(tag >> 3);
   value_ = {};
@@ -191,7 +189,7 @@ bool FieldScan::next() {
       break;
     case WireType::bytes: {
       uint64_t stated = 0;
-      if (!take_varint(stated)) return false;
+      if (!take_one_byte(bytes_, stated) && !take_varint(stated)) return false;
       length = stated > bytes_.size() ? SIZE_MAX : static_cast<size_t>(stated);
       break;
     }
