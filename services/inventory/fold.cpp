@@ -13,6 +13,9 @@ enum RefundAspect : uint32_t { refund_opened = 1, refund_status = 2 };
 enum PurchaseAspect : uint32_t { purchase_terms = 1, purchase_receipt = 2 };
 enum ListingAspect : uint32_t { listing_identity = 1, listing_shelf = 3, listing_supply = 4 };
 constexpr uint32_t move_movement = 1;
+// What one record judges at most of the orders that are due, but for those of one millisecond; the rest waits for the next, so that an
+// answer fits into a batch.
+constexpr size_t judged_at_once = 1'000;
 
 // Whether a fact says anything of an order that is newer than what is held.
 bool is_newer(const Order& order, const FactView& fact) {
@@ -115,7 +118,8 @@ void State::wake(Millis now, Outbox& outbox) {
     for (const auto& [key, purchase] : purchases_) judge_purchase(purchase, outbox);
   }
   std::vector<std::tuple<Millis, Key, uint32_t>> due;
-  timers_.take_due(now_, [&](uint32_t index, Millis at) { due.emplace_back(at, orders_.key(index), index); });
+  while (due.size() < judged_at_once && timers_.first() <= now_)
+    timers_.take_due(timers_.first(), [&](uint32_t index, Millis at) { due.emplace_back(at, orders_.key(index), index); });
   std::sort(due.begin(), due.end());
   for (const auto& [at, key, index] : due) {
     schedule(index);

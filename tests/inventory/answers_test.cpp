@@ -54,6 +54,25 @@ bool says(const std::vector<v1::Fact>& said, const std::string& rule, const std:
   });
 }
 
+// After an outage thousands of orders are late at once; what one record says must fit into a batch, and all is said in the end.
+TEST_F(Warehouse, ThousandsThatAreDueAtOnceAreSaidInTurns) {
+  constexpr int orders = 3'500;
+  for (int number = 0; number < orders; ++number) order(noon, fmt::format("o{}", number), noon + number, "mug", 1);
+  std::set<std::string> late;
+  size_t turns = 0;
+  for (bool more = true; more; ++turns) {
+    size_t said_now = 0;
+    for (const v1::Fact& fact : drive.tick(noon + 30 * day_ms)) {
+      ++said_now;
+      if (fact.finding().terms().rule() == "unshipped_overdue") EXPECT_TRUE(late.insert(fact.finding().terms().entity()).second);
+    }
+    EXPECT_LE(said_now, 2'100u);  // Two rules speak of an order.
+    more = said_now > 0;
+  }
+  EXPECT_EQ(late.size(), size_t{orders});
+  EXPECT_GE(turns, 4u);
+}
+
 TEST_F(Warehouse, FallingToTheStatedReorderPointIsSaidAtOnce) {
   drive.put(noon, "store: 's1' key: 'mug@' stock_level { policy { sku: 'mug' reorder_point_units: 10 } }");
   EXPECT_TRUE(level(noon, "mug@", "sku: 'mug' available_units: 12").empty());
