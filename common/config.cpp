@@ -77,6 +77,14 @@ Result<ConfigTable> ConfigTable::parse(std::string_view text, std::string_view n
   return ConfigTable(std::move(impl));
 }
 
+Result<ConfigTable> ConfigTable::read_services(const std::string& path) {
+  ConfigTable file = TRY(read_file(path));
+  for (const char* service : {"bus", "metrics", "campaigns", "inventory", "support", "alerts", "intake", "gateway"})
+    file.impl_->asked.insert(service);
+  TRY_VOID(file.done());
+  return file;
+}
+
 Result<ConfigTable> ConfigTable::read_file(const std::string& path) {
   std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (!file) return fail(Code::not_found, "{}: cannot be opened", path);

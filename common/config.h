@@ -17,6 +17,8 @@ namespace xundian {
 class ConfigTable {
  public:
   static Result<ConfigTable> read_file(const std::string& path);
+  // The file that all services share, a section for each. What stands outside them is refused here, as no service looks at it.
+  static Result<ConfigTable> read_services(const std::string& path);
   static Result<ConfigTable> parse(std::string_view text, std::string_view name);
 
   // Each returns whether the key is there; a wrong type or range is remembered as an error.

@@ -36,7 +36,7 @@ void print_usage(const char* program) {
 
 Result<void> read_config(const std::string& service, Flags& flags) {
   if (flags.config.empty()) return {};
-  ConfigTable file = TRY(ConfigTable::read_file(flags.config));
+  ConfigTable file = TRY(ConfigTable::read_services(flags.config));
   const auto table = file.table(service);
   if (!table) return {};
   int64_t instances = flags.options.instances;

@@ -104,7 +104,7 @@ Result<Clock> parse_clock(std::string_view text) {
 Result<Config> read_config(const std::string& path) {
   Config config;
   if (path.empty()) return config;
-  ConfigTable file = TRY(ConfigTable::read_file(path));
+  ConfigTable file = TRY(ConfigTable::read_services(path));
   const auto table = file.table("bus");
   if (!table) return config;
   int64_t number = 0;

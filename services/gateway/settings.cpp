@@ -36,7 +36,7 @@ bool is_loopback(const std::string& host) { return host == "localhost" || host =
 Result<Settings> read_settings(const std::string& config_file) {
   Settings settings;
   if (!config_file.empty()) {
-    ConfigTable file = TRY(ConfigTable::read_file(config_file));
+    ConfigTable file = TRY(ConfigTable::read_services(config_file));
     // Other tables are other services'; each reads its own and looks at no other.
     if (const auto table = file.table("gateway")) {
       table->get("http", settings.http);

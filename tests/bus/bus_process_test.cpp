@@ -89,7 +89,7 @@ TEST_P(Bus, RingsForWhoComesAndForWhatIsAppended) {
 }
 
 // Whoever missed the last bell hears the next, though nothing happens (row 10).
-TEST_P(Bus, BeatsInSilence) {
+TEST_P(Bus, Row10_BeatsInSilence) {
   BusProcess bus(GetParam());
   bus.start();
   BellListener listener(bus.home().endpoint("bus.0.bell"));

@@ -83,7 +83,7 @@ TEST_F(SequencerTest, RingsWhenItHasBeenSilentForABeat) {
   EXPECT_EQ(harness_.bus().beat(1'150), 1'250) << "a bell of another kind is as good";
 }
 
-TEST_F(SequencerTest, AcknowledgesADuplicateAgainAndAppendsItOnce) {
+TEST_F(SequencerTest, Row02_AcknowledgesADuplicateAgainAndAppendsItOnce) {
   const auto welcome = harness_.hello("a", {alice});
   harness_.put("a", welcome, alice, 1);
   harness_.put("a", welcome, alice, 1);  // While the first waits.

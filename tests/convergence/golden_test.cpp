@@ -73,7 +73,7 @@ void write_release(const Path& folder) {
   std::ofstream(folder / "fingerprints.txt") << known(lived.log);
 }
 
-TEST(Golden, EarlierReleasesReplayToWhatTheyKnew) {
+TEST(Golden, Row13_EarlierReleasesReplayToWhatTheyKnew) {
   const Path now = Path(GOLDEN) / RELEASE;
   if (std::getenv("REWRITE") != nullptr && !std::filesystem::exists(now)) write_release(now);
   EXPECT_TRUE(releases().contains(now)) << "this release has no golden home yet: REWRITE=1 writes it";

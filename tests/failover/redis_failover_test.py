@@ -95,7 +95,7 @@ class Wire:
             run(*machine.inside("ip", "link", "set", end, "up"))
 
 
-class Failover(unittest.TestCase):
+class Row14_CutsAndPromotionsLoseNothing(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="xd.", dir="/tmp"))
         self.addCleanup(shutil.rmtree, self.folder, True)

@@ -50,7 +50,7 @@ class House(unittest.TestCase):
     def test_core_files_know_no_world(self):
         allowed = re.compile(r'#include (<(?!zmq|grpc|curl|httplib|thread|mutex|random|iostream|fstream|filesystem)[\w./]+>'
                              r'|"(services/\w+/[\w/]+\.h|xundian/\w+/v1/\w+\.pb\.h'
-                             r'|common/(service|rules|stores|order_scan|time|money|version|fact_view|hash|mix_hash|bytes|batch|error)\.h)")')
+                             r'|common/(service|rules|stores|order_scan|time|money|version|fact_view|hash|mix_hash|things|timers|bytes|batch|error)\.h)")')
         words = re.compile(r"\b(system_clock|steady_clock|wall_ms|steady_ms|sleep_for|mutex|std::thread|getenv|std::rand)\b")
         wrong = []
         for service in JUDGES + ["alerts"]:
@@ -95,6 +95,17 @@ class House(unittest.TestCase):
                 if re.search(r"/wo" r"rk/|registry\.npm|TO" r"DO|FIX" r"ME", text):
                     wrong.append(name)
         self.assertEqual([], wrong)
+
+
+class Failures(unittest.TestCase):
+    def test_every_row_of_the_table_has_a_test(self):
+        readme = (ROOT / "README.md").read_text()
+        rows = re.findall(r"^\| (\d\d) \| ", readme[readme.index("## What fails"):readme.index("## Decisions")], re.M)
+        self.assertEqual([f"{row:02}" for row in range(1, 27)], rows)
+        named = set()
+        for path in [*ROOT.glob("tests/*/*.cpp"), *ROOT.glob("tests/*/*_test.py")]:
+            named |= set(re.findall(r"\b(?:Limit_)?Row(\d\d)_\w+", path.read_text()))
+        self.assertEqual([], sorted(set(rows) - named), "rows without a test named after them")
 
 
 if __name__ == "__main__":
