@@ -36,7 +36,7 @@ void read_redis(ConfigTable& table, Config& config) {
   std::string text;
   table.get("redis_socket", config.redis.socket);
   table.get("redis_password_file", config.redis.password_file);
-  if (table.get("redis_address", text)) {
+  if (table.get("redis_address", text) && !text.empty()) {
     if (!parse_address(text, config.redis))
       table.complain("redis_address", "must be \"host:port\"");
     else if (!config.redis.socket.empty())

@@ -39,8 +39,8 @@ class Printer {
     facts::v1::Fact fact;
     const bool readable = view.parse_fact(fact);
     if (options_.json) {
-      std::string text = "null";
-      if (readable && !google::protobuf::util::MessageToJsonString(fact, &text).ok()) text = "null";
+      std::string text;
+      if (!readable || !google::protobuf::util::MessageToJsonString(fact, &text).ok()) text = "null";
       fmt::print("{}\n{{\"partition\":{},\"offset\":{},\"group\":{},\"fact\":{}}}", printed_ == 0 ? "" : ",", partition, offset, quoted(scope), text);
     } else {
       fmt::print("{}/{} {} {} {} {}\n", partition, offset, format_utc(view.occurred_ms()), scope, fact.source(),

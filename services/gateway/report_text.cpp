@@ -1,5 +1,6 @@
 // The morning pack as Markdown and HTML, in Chinese and English.
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "common/time.h"
@@ -23,7 +24,7 @@ std::string grouped(std::string number) {
 }
 
 std::string seconds_text(double seconds) {
-  const auto whole = static_cast<int64_t>(seconds + 0.5);
+  const auto whole = std::llround(seconds);
   if (whole < 120) return fmt::format("{} s", whole);
   return fmt::format("{} min {:02} s", whole / 60, whole % 60);
 }

@@ -34,9 +34,10 @@ class Spread(unittest.TestCase):
                 home.wait_until("the token is known", lambda: command("stores", "list").returncode == 0)
                 done = command("import", file_of(home, tenant), "--json")
                 self.assertEqual(0, done.returncode, done.stderr + home.logs())
+                # Which stores are a tenant's is looked up once a second.
+                home.wait_until("the tenant's store is known", lambda: {f"{tenant}-shop"} == {store["id"] for store in self.stores(command)})
                 rows[tenant] = command("metrics", "--metric", "paid_amount,orders,units,buyers", "--from", "2011-03-01", "--to", "2011-03-31",
                                        "--grain", "day", "--by", "store", "--json").stdout.split('"rows"')[1]
-                self.assertEqual({f"{tenant}-shop"}, {store["store"] for store in self.stores(command)})
             used = [sum(path.stat().st_size > 100_000 for path in journal.rglob("data.mdb")) for journal in home.home.glob("journal*")]
             self.assertEqual([], home.json("verify")["bad"])
             partitions = {entry["partition"] for entry in home.json("facts", "--kind", "order_state", "--count", 10_000)["facts"]}
