@@ -119,8 +119,8 @@ Result<query::v1::ListRulesResponse> list_rules(std::span<MetricsFold* const> fo
   query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("metrics");
   std::set<std::string> listed;
   for (const MetricsFold* fold : folds) {
-    const query::v1::ListRulesResponse rules = fold->rule_book().list("metrics");
-    for (const v1::Rule& rule : rules.overrides())
+    const query::v1::ListRulesResponse told = fold->rule_book().list("metrics");
+    for (const v1::Rule& rule : told.overrides())
       if (listed.insert(rule.SerializeAsString()).second) *response.add_overrides() = rule;
   }
   return response;
