@@ -15,6 +15,7 @@ static_assert(std::endian::native == std::endian::little, "records are little-en
 template <typename T>
   requires std::is_trivially_copyable_v<T>
 T load(const char* from) {
+  if constexpr (std::is_same_v<T, bool>) return *from != 0;  // Any byte may come, and a bool is 0 or 1.
   T value;
   std::memcpy(&value, from, sizeof value);
   return value;
