@@ -13,7 +13,7 @@ namespace xundian {
 
 inline constexpr uint32_t batch_magic = 0x31424458;  // "XDB1"
 inline constexpr size_t batch_bytes_max = 6u << 20;  // Below the 8 MB that a socket takes.
-inline constexpr size_t batch_facts_max = 65'535;  // Each may be a run of its own, and run_count holds no more.
+inline constexpr size_t batch_facts_max = 65'535;    // Each may be a run of its own, and run_count holds no more.
 
 enum BatchFlag : uint16_t {
   control_batch = 1,  // The bus's own record; no facts; its payload is not runs.

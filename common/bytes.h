@@ -13,8 +13,7 @@ static_assert(std::endian::native == std::endian::little, "records are little-en
 
 // Reads a number that need not be aligned.
 template <typename T>
-  requires std::is_trivially_copyable_v<T>
-T load(const char* from) {
+requires std::is_trivially_copyable_v<T> T load(const char* from) {
   if constexpr (std::is_same_v<T, bool>) return *from != 0;  // Any byte may come, and a bool is 0 or 1.
   T value;
   std::memcpy(&value, from, sizeof value);
@@ -22,16 +21,12 @@ T load(const char* from) {
 }
 
 template <typename T>
-  requires std::is_trivially_copyable_v<T>
-void store(char* to, const T& value) {
-  std::memcpy(to, &value, sizeof value);
-}
+requires std::is_trivially_copyable_v<T>
+void store(char* to, const T& value) { std::memcpy(to, &value, sizeof value); }
 
 template <typename T>
-  requires std::is_trivially_copyable_v<T>
-void append(std::string& to, const T& value) {
-  to.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
+requires std::is_trivially_copyable_v<T>
+void append(std::string& to, const T& value) { to.append(reinterpret_cast<const char*>(&value), sizeof value); }
 
 // Takes numbers and texts off a byte string from the front; after any failure `ok()` is false and all reads give zero.
 class ByteReader {

@@ -178,7 +178,8 @@ std::unique_ptr<ConfigTable> ConfigTable::table(std::string_view key) {
     impl_->complain(*node, key, "must be a table");
     return nullptr;
   }
-  auto impl = std::make_unique<Impl>(Impl{impl_->root, node->as_table(), impl_->name, impl_->path + std::string(key) + ".", impl_->complaints, {}});
+  auto impl = std::make_unique<Impl>(
+      Impl{impl_->root, node->as_table(), impl_->name, impl_->path + std::string(key) + ".", impl_->complaints, {}});
   return std::unique_ptr<ConfigTable>(new ConfigTable(std::move(impl)));
 }
 

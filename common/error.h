@@ -51,22 +51,22 @@ tl::unexpected<Error> fail(Code code, fmt::format_string<Args...> text, Args&&..
 }  // namespace xundian
 
 // The value of a Result, or return its error from the function.
-#define TRY(expression)                                                             \
-  (__extension__({                                                                  \
-    auto try_result = (expression);                                                 \
+#define TRY(expression)                                                                      \
+  (__extension__({                                                                           \
+    auto try_result = (expression);                                                          \
     if (!try_result) return tl::unexpected<::xundian::Error>(std::move(try_result.error())); \
-    std::move(*try_result);                                                         \
+    std::move(*try_result);                                                                  \
   }))
 
 // The same for a Result<void>.
-#define TRY_VOID(expression)                                                        \
-  do {                                                                              \
-    auto try_void_result = (expression);                                                 \
+#define TRY_VOID(expression)                                                                           \
+  do {                                                                                                 \
+    auto try_void_result = (expression);                                                               \
     if (!try_void_result) return tl::unexpected<::xundian::Error>(std::move(try_void_result.error())); \
   } while (false)
 
 // An invariant; holds in release builds too.
-#define CHECK(expression, message)                                                  \
-  do {                                                                              \
+#define CHECK(expression, message)                                                        \
+  do {                                                                                    \
     if (!(expression)) ::xundian::check_failed(#expression, __FILE__, __LINE__, message); \
   } while (false)

@@ -18,8 +18,8 @@ namespace v1 = facts::v1;
 
 // A fact's kind: its field number in Fact's oneof. Fact::FactCase has the names (v1::Fact::kOrderState).
 using Kind = uint16_t;
-using Offset = uint64_t;     // Counts the facts of a partition.
-using Position = uint64_t;   // Counts the group commits of a journal.
+using Offset = uint64_t;    // Counts the facts of a partition.
+using Position = uint64_t;  // Counts the group commits of a journal.
 using Partition = uint16_t;
 
 // The field number, in every state message, of `withdrawn`; and, in OrderState, of `lines`.

@@ -28,8 +28,6 @@ void Fingerprint::add(std::string_view cell, std::string_view value) {
 
 void Fingerprint::add(const Fingerprint& other) { sum_ += other.sum_; }
 
-std::string Fingerprint::hex() const {
-  return to_hex({static_cast<uint64_t>(sum_), static_cast<uint64_t>(sum_ >> 64)});
-}
+std::string Fingerprint::hex() const { return to_hex({static_cast<uint64_t>(sum_), static_cast<uint64_t>(sum_ >> 64)}); }
 
 }  // namespace xundian

@@ -18,11 +18,11 @@ Result<Engine> parse_engine(std::string_view text);
 
 // Written once to `home.toml`.
 struct HomeSettings {
-  std::string id;             // 16 random bytes in hexadecimal.
+  std::string id;  // 16 random bytes in hexadecimal.
   Clock clock = Clock::wall;
   Engine engine = Engine::lmdb;
   uint32_t partitions = 16;
-  uint32_t buses = 1;         // Bus b of n keeps the partitions p with p mod n = b.
+  uint32_t buses = 1;  // Bus b of n keeps the partitions p with p mod n = b.
 };
 
 class Home {

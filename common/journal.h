@@ -70,11 +70,11 @@ class JournalWriter {
  public:
   virtual ~JournalWriter() = default;
   // Appends one group commit and returns its position once it is durable. Code::unavailable: it is not, or not yet; nobody may be
-  // told of it, and the same call is to be repeated until it says something else. After any other error the writer must not be used
-  // again.
+  // told of it, and the same call is to be repeated until it says something else. After any other error the writer must not be
+  // used again.
   virtual Result<Position> append(const Heads& before, std::span<const std::string_view> batches) = 0;
-  // Does a little of what can wait, and looks whether all is well; to be called often, between appends. Code::unavailable says why
-  // appends would not go through now; it passes by itself. Any other error: as of append.
+  // Does a little of what can wait, and looks whether all is well; to be called often, between appends. Code::unavailable says
+  // why appends would not go through now; it passes by itself. Any other error: as of append.
   virtual Result<void> tidy() { return {}; }
   // Removes commits below `position`, as far as the engine's own units allow.
   virtual Result<void> trim(Position position) = 0;

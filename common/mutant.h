@@ -1,5 +1,6 @@
-// Mutants: faults put into the code on purpose, one at a time, to show that the tests find each (tests/mutants). Every normal build
-// has none of them; a build for that purpose takes the name of one from the environment. For source files only, never headers.
+// Mutants: faults put into the code on purpose, one at a time, to show that the tests find each (tests/mutants). Every normal
+// build has none of them; a build for that purpose takes the name of one from the environment. For source files only, never
+// headers.
 #pragma once
 
 #ifdef XUNDIAN_MUTANTS

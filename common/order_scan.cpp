@@ -17,13 +17,26 @@ bool walk(std::string_view message, Take&& take) {
 bool scan_placed(std::string_view message, OrderScan& order) {
   return walk(message, [&](uint32_t field, uint64_t number, std::string_view bytes) {
     switch (field) {
-      case 1: order.created_ms = static_cast<Millis>(number); break;
-      case 2: order.buyer = number; break;
-      case 3: order.buyer_key_id = static_cast<uint32_t>(number); break;
-      case 4: order.currency_code = bytes; break;
-      case 5: order.channel = bytes; break;
-      case 6: order.agent = bytes; break;
-      default: break;
+      case 1:
+        order.created_ms = static_cast<Millis>(number);
+        break;
+      case 2:
+        order.buyer = number;
+        break;
+      case 3:
+        order.buyer_key_id = static_cast<uint32_t>(number);
+        break;
+      case 4:
+        order.currency_code = bytes;
+        break;
+      case 5:
+        order.channel = bytes;
+        break;
+      case 6:
+        order.agent = bytes;
+        break;
+      default:
+        break;
     }
   });
 }
@@ -31,19 +44,31 @@ bool scan_placed(std::string_view message, OrderScan& order) {
 bool scan_line(std::string_view message, OrderLineScan& line) {
   return walk(message, [&](uint32_t field, uint64_t number, std::string_view bytes) {
     switch (field) {
-      case 2: line.sku = bytes; break;
-      case 3: line.product = bytes; break;
-      case 4: line.quantity = static_cast<int64_t>(number); break;
-      case 5: line.amount_micros = static_cast<int64_t>(number); break;
-      case 6: line.withdrawn = number != 0; break;
-      default: break;
+      case 2:
+        line.sku = bytes;
+        break;
+      case 3:
+        line.product = bytes;
+        break;
+      case 4:
+        line.quantity = static_cast<int64_t>(number);
+        break;
+      case 5:
+        line.amount_micros = static_cast<int64_t>(number);
+        break;
+      case 6:
+        line.withdrawn = number != 0;
+        break;
+      default:
+        break;
     }
   });
 }
 
 bool scan_aspect(uint32_t aspect, std::string_view message, OrderScan& order) {
   switch (aspect) {
-    case order_placed: return scan_placed(message, order);
+    case order_placed:
+      return scan_placed(message, order);
     case order_paid:
       return walk(message, [&](uint32_t field, uint64_t number, std::string_view) {
         if (field == 1) order.paid_ms = static_cast<Millis>(number);
@@ -70,8 +95,10 @@ bool scan_aspect(uint32_t aspect, std::string_view message, OrderScan& order) {
       return walk(message, [&](uint32_t field, uint64_t number, std::string_view) {
         if (field == 1) order.refunded_micros = static_cast<int64_t>(number);
       });
-    case lines_aspect: return scan_line(message, order.lines.emplace_back());
-    default: return true;  // Not asked for.
+    case lines_aspect:
+      return scan_line(message, order.lines.emplace_back());
+    default:
+      return true;  // Not asked for.
   }
 }
 

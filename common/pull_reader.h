@@ -16,8 +16,8 @@ struct PullOptions {
 // `fetch_endpoint` is that of "bus.<b>.fetch".
 Result<std::unique_ptr<JournalReader>> open_pull_reader(const std::string& fetch_endpoint, PullOptions options = {});
 
-// The journal of a home's bus as it is to be read: in place, or, where that cannot or (`pull`) shall not be, through the bus. What
-// lies in Redis is never read past the bus, which alone knows what is acknowledged.
+// The journal of a home's bus as it is to be read: in place, or, where that cannot or (`pull`) shall not be, through the bus.
+// What lies in Redis is never read past the bus, which alone knows what is acknowledged.
 Result<std::unique_ptr<JournalReader>> open_home_reader(const Home& home, uint32_t bus, bool pull = false);
 
 }  // namespace xundian

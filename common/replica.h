@@ -124,7 +124,8 @@ class Replica {
   Group& group_of(PartitionState& state, std::string_view scope);
   Group* taker_of(PartitionState& state, const BatchView& batch);
   Result<void> take_batch(const BatchView& batch, OwnAnswers* own);
-  Result<void> take_input(Partition partition, PartitionState& state, Group& group, std::string_view frame, Offset offset, OwnAnswers* own);
+  Result<void> take_input(Partition partition, PartitionState& state, Group& group, std::string_view frame, Offset offset,
+                          OwnAnswers* own);
   void fold_marked(Partition partition, Fold& fold, const FactView& fact);
   void say_skipped(const FactView& fact, const std::string& why);
   std::vector<std::string> frames_of_outbox(Partition partition, const FactView& input);

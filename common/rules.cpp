@@ -37,8 +37,8 @@ void override_with(EffectiveRule& rule, const v1::Rule& by) {
 
 bool beyond(Side side, int64_t value, int64_t threshold) { return side == Side::above ? value >= threshold : value <= threshold; }
 
-// Holds at fire_at and beyond. Once it holds it goes on until the value is at or beyond clear_at on the other side; a clear_at that
-// equals fire_at clears as soon as the value is no longer beyond.
+// Holds at fire_at and beyond. Once it holds it goes on until the value is at or beyond clear_at on the other side; a clear_at
+// that equals fire_at clears as soon as the value is no longer beyond.
 bool holds(const EffectiveRule& rule, int64_t value, bool held) {
   const Side side = rule.shipped->side;
   if (beyond(side, value, rule.fire_at_micros)) return true;
@@ -50,7 +50,10 @@ bool holds(const EffectiveRule& rule, int64_t value, bool held) {
 std::string value_text(int64_t value_micros, std::string_view unit) {
   // Two digits are enough to act on.
   const int64_t rounded = (value_micros >= 0 ? value_micros + 5'000 : value_micros - 5'000) / 10'000 * 10'000;
-  if (unit == "ratio") return format_micros((value_micros * 100 >= 0 ? value_micros * 100 + 50'000 : value_micros * 100 - 50'000) / 100'000 * 100'000) + "%";
+  if (unit == "ratio")
+    return format_micros((value_micros * 100 >= 0 ? value_micros * 100 + 50'000 : value_micros * 100 - 50'000) / 100'000 *
+                         100'000) +
+           "%";
   return format_micros(rounded);
 }
 
@@ -93,7 +96,8 @@ bool RuleBook::fold(const FactView& fact) {
   return true;
 }
 
-EffectiveRule RuleBook::find(std::string_view id, std::string_view store, std::string_view platform, std::string_view entity) const {
+EffectiveRule RuleBook::find(std::string_view id, std::string_view store, std::string_view platform,
+                             std::string_view entity) const {
   EffectiveRule rule;
   for (const ShippedRule& shipped : shipped_)
     if (shipped.id == id) rule.shipped = &shipped;
@@ -113,9 +117,11 @@ EffectiveRule RuleBook::find(std::string_view id, std::string_view store, std::s
   for (const auto& [key, set] : sets_)
     for (const v1::Rule& candidate : set.rules.rules())
       if (candidate.id() == id)
-        if (const int how = specificity(candidate, store, platform, entity); how >= 0) overrides.emplace_back(how, set.version, &candidate);
-  std::stable_sort(overrides.begin(), overrides.end(),
-                   [](const auto& a, const auto& b) { return std::tie(std::get<0>(a), std::get<1>(a)) < std::tie(std::get<0>(b), std::get<1>(b)); });
+        if (const int how = specificity(candidate, store, platform, entity); how >= 0)
+          overrides.emplace_back(how, set.version, &candidate);
+  std::stable_sort(overrides.begin(), overrides.end(), [](const auto& a, const auto& b) {
+    return std::tie(std::get<0>(a), std::get<1>(a)) < std::tie(std::get<0>(b), std::get<1>(b));
+  });
   for (const auto& [how, version, candidate] : overrides) override_with(rule, *candidate);
   return rule;
 }
@@ -229,7 +235,8 @@ void Judge::say(const Verdict& verdict, const Subject& subject, const std::optio
   terms.set_for_ms(rule.for_ms);
   terms.set_owner(std::string(rule.owner));
   terms.set_next(std::string(rule.next));
-  std::vector<std::pair<std::string, std::string>> values = {{"store", std::string(subject.store)}, {"entity", std::string(subject.entity)}};
+  std::vector<std::pair<std::string, std::string>> values = {{"store", std::string(subject.store)},
+                                                             {"entity", std::string(subject.entity)}};
   if (measured) {
     values.emplace_back("value", value_text(measured->value_micros, rule.shipped->unit));
     for (const v1::Evidence& item : measured->evidence) {

@@ -85,9 +85,9 @@ v1::Evidence evidence(std::string_view name, std::string_view text);
 class Judge {
  public:
   struct Subject {
-    std::string_view store;      // Store id.
+    std::string_view store;  // Store id.
     std::string_view platform;
-    std::string_view entity;     // Its own name; the finding's key is rule + "|" + entity.
+    std::string_view entity;  // Its own name; the finding's key is rule + "|" + entity.
   };
   // Compares a measurement with the rule and says a Finding if that changes whether it holds. Absent: nothing is wrong (or the
   // thing is gone); what held no longer does. `now` is the time of the record.
@@ -95,7 +95,7 @@ class Judge {
              Millis now, Outbox& outbox);
   // The same, where `evidence()` is made only for what is said: of most judgements nothing is.
   template <typename MakeEvidence>
-    requires std::invocable<MakeEvidence>
+  requires std::invocable<MakeEvidence>
   void judge(const RuleBook& rules, std::string_view rule, const Subject& subject, std::optional<Measurement> measured,
              MakeEvidence&& evidence, Millis now, Outbox& outbox) {
     const auto verdict = weigh(rules, rule, subject, measured, now, outbox);

@@ -51,30 +51,49 @@ void print_config(const std::string& service, const Flags& flags) {
   fmt::print("[{}]\n", service);
   fmt::print("instances = {}          # processes of this service; each is started with --instance\n", flags.options.instances);
   fmt::print("pull = {}           # fetch records through the bus instead of reading the journal in place\n", flags.options.pull);
-  fmt::print("snapshot_facts = {}  # snapshot when about so many facts were folded since the last\n", flags.options.snapshot_facts);
+  fmt::print("snapshot_facts = {}  # snapshot when about so many facts were folded since the last\n",
+             flags.options.snapshot_facts);
 }
 
 // 0: go on; else the exit status plus one.
 int read_flags(int argc, char** argv, const ServiceDefinition& definition, Flags& flags) {
-  static const option options[] = {{"config", required_argument, nullptr, 'c'}, {"home", required_argument, nullptr, 'h'},
+  static const option options[] = {{"config", required_argument, nullptr, 'c'},   {"home", required_argument, nullptr, 'h'},
                                    {"instance", required_argument, nullptr, 'i'}, {"instances", required_argument, nullptr, 'n'},
-                                   {"pull", no_argument, nullptr, 'p'}, {"check", no_argument, nullptr, 'k'},
-                                   {"print-config", no_argument, nullptr, 'P'}, {"version", no_argument, nullptr, 'v'},
-                                   {"help", no_argument, nullptr, '?'}, {nullptr, 0, nullptr, 0}};
+                                   {"pull", no_argument, nullptr, 'p'},           {"check", no_argument, nullptr, 'k'},
+                                   {"print-config", no_argument, nullptr, 'P'},   {"version", no_argument, nullptr, 'v'},
+                                   {"help", no_argument, nullptr, '?'},           {nullptr, 0, nullptr, 0}};
   if (const char* config = std::getenv("XUNDIAN_CONFIG")) flags.config = config;
   std::string instance, instances;
   bool pull = false;
   for (int flag = 0; (flag = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
     switch (flag) {
-      case 'c': flags.config = optarg; break;
-      case 'h': flags.options.home = optarg; break;
-      case 'i': instance = optarg; break;
-      case 'n': instances = optarg; break;
-      case 'p': pull = true; break;
-      case 'k': flags.check = true; break;
-      case 'P': flags.print_config = true; break;
-      case 'v': fmt::print("xundian-{} 0.1.0\n", definition.name); return 1;
-      default: print_usage(argv[0]); return 3;
+      case 'c':
+        flags.config = optarg;
+        break;
+      case 'h':
+        flags.options.home = optarg;
+        break;
+      case 'i':
+        instance = optarg;
+        break;
+      case 'n':
+        instances = optarg;
+        break;
+      case 'p':
+        pull = true;
+        break;
+      case 'k':
+        flags.check = true;
+        break;
+      case 'P':
+        flags.print_config = true;
+        break;
+      case 'v':
+        fmt::print("xundian-{} 0.1.0\n", definition.name);
+        return 1;
+      default:
+        print_usage(argv[0]);
+        return 3;
     }
   }
   if (const auto read = read_config(definition.name, flags); !read) {
@@ -85,7 +104,8 @@ int read_flags(int argc, char** argv, const ServiceDefinition& definition, Flags
   if (!instances.empty()) flags.options.instances = static_cast<uint32_t>(std::strtoul(instances.c_str(), nullptr, 10));
   if (!instance.empty()) flags.options.instance = static_cast<uint32_t>(std::strtoul(instance.c_str(), nullptr, 10));
   if (flags.options.instances == 0 || flags.options.instance >= flags.options.instances) {
-    fmt::print(stderr, "--instance {} of --instances {}: instances count from 0\n", flags.options.instance, flags.options.instances);
+    fmt::print(stderr, "--instance {} of --instances {}: instances count from 0\n", flags.options.instance,
+               flags.options.instances);
     return 3;
   }
   return 0;

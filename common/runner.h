@@ -17,10 +17,10 @@
 namespace xundian {
 
 struct RunnerOptions {
-  std::string home;             // Folder; empty = XUNDIAN_HOME or ./var.
-  uint32_t instance = 0;        // Serves the partitions p with p mod instances = instance.
+  std::string home;       // Folder; empty = XUNDIAN_HOME or ./var.
+  uint32_t instance = 0;  // Serves the partitions p with p mod instances = instance.
   uint32_t instances = 1;
-  bool pull = false;            // Fetch records through the bus instead of reading the journal in place.
+  bool pull = false;                 // Fetch records through the bus instead of reading the journal in place.
   int64_t snapshot_facts = 500'000;  // Snapshot when so many were folded since the last.
 };
 
@@ -43,9 +43,9 @@ class Runner {
     Position known_end = 0;             // Commits before it are durable.
     Position replay_end = 0;            // Commits before it are the past of this life.
     std::vector<uint64_t> heads;
-    std::vector<uint64_t> sent;         // By partition: the last sequence given to the link.
-    std::vector<Millis> wake;           // By partition: what the link was last asked for.
-    Position asked_position = 0;        // Where the fold stood then.
+    std::vector<uint64_t> sent;   // By partition: the last sequence given to the link.
+    std::vector<Millis> wake;     // By partition: what the link was last asked for.
+    Position asked_position = 0;  // Where the fold stood then.
   };
   Result<void> welcome_all(const std::function<bool()>& stop);
   Result<void> open_readers();

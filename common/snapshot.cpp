@@ -57,7 +57,8 @@ Result<Snapshot> decode(std::string_view bytes) {
   if (reader.take<uint64_t>() != magic) return fail(Code::data_loss, "it is no snapshot");
   snapshot.shape = reader.take<uint64_t>();
   snapshot.home = reader.take_text();
-  for (uint32_t left = reader.take<uint32_t>(); left > 0 && reader.ok(); --left) snapshot.positions.push_back(reader.take<Position>());
+  for (uint32_t left = reader.take<uint32_t>(); left > 0 && reader.ok(); --left)
+    snapshot.positions.push_back(reader.take<Position>());
   snapshot.state = reader.take_bytes(reader.take<uint64_t>());
   if (!reader.ok()) return fail(Code::data_loss, "it is cut off");
   return snapshot;

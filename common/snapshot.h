@@ -21,8 +21,8 @@ struct Snapshot {
 
 // Writes a snapshot beside the earlier ones and keeps the newest three. Atomic: a crash leaves the earlier ones.
 Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot);
-// Writes snapshots in a child process: it has the state as it stood when it was made, and the service goes on meanwhile. The child
-// touches neither journal, sockets nor log, and ends with its parent.
+// Writes snapshots in a child process: it has the state as it stood when it was made, and the service goes on meanwhile. The
+// child touches neither journal, sockets nor log, and ends with its parent.
 class SnapshotChild {
  public:
   ~SnapshotChild();

@@ -89,7 +89,8 @@ void Stores::save(std::string& bytes) const {
     append(bytes, hash);
     for (const Version& version : {entry.identity, entry.settings, entry.withdrawn}) append(bytes, version);
     const StoreInfo& info = entry.info;
-    for (const std::string* text : {&info.id, &info.platform, &info.name, &info.currency_code, &info.time_zone, &info.calendar, &info.stock_pool})
+    for (const std::string* text :
+         {&info.id, &info.platform, &info.name, &info.currency_code, &info.time_zone, &info.calendar, &info.stock_pool})
       append_text(bytes, *text);
     append(bytes, info.day_cut_minutes);
     append(bytes, info.live_from_ms);
@@ -102,7 +103,8 @@ bool Stores::load(ByteReader& bytes) {
     Entry& entry = stores_[bytes.take<uint64_t>()];
     for (Version* version : {&entry.identity, &entry.settings, &entry.withdrawn}) *version = bytes.take<Version>();
     StoreInfo& info = entry.info;
-    for (std::string* text : {&info.id, &info.platform, &info.name, &info.currency_code, &info.time_zone, &info.calendar, &info.stock_pool})
+    for (std::string* text :
+         {&info.id, &info.platform, &info.name, &info.currency_code, &info.time_zone, &info.calendar, &info.stock_pool})
       *text = bytes.take_text();
     info.day_cut_minutes = bytes.take<uint32_t>();
     info.live_from_ms = bytes.take<Millis>();
@@ -115,7 +117,8 @@ bool Stores::load(ByteReader& bytes) {
 void Stores::fingerprint(Fingerprint& sum) const {
   for (const StoreInfo* info : all()) {
     std::string value;
-    for (const std::string* text : {&info->platform, &info->name, &info->currency_code, &info->time_zone, &info->calendar, &info->stock_pool})
+    for (const std::string* text :
+         {&info->platform, &info->name, &info->currency_code, &info->time_zone, &info->calendar, &info->stock_pool})
       append_text(value, *text);
     append(value, info->day_cut_minutes);
     sum.add("store/" + info->id, value);

@@ -39,7 +39,8 @@ Day floor_day(Millis local) { return static_cast<Day>((local >= 0 ? local : loca
 
 std::string format_day(Day day) {
   const date::year_month_day ymd{date::sys_days(date::days(day))};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()));
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),
+                     static_cast<unsigned>(ymd.day()));
 }
 
 Result<Day> parse_day(std::string_view text) {
@@ -88,9 +89,7 @@ int Zone::hour_of(Millis time) const {
   return static_cast<int>((local - Millis{floor_day(local)} * day_ms) / hour_ms);
 }
 
-Millis Zone::start_of(Day day) const {
-  return from_local(day, 0, static_cast<int>(day_cut_ms_ / minute_ms), 0);
-}
+Millis Zone::start_of(Day day) const { return from_local(day, 0, static_cast<int>(day_cut_ms_ / minute_ms), 0); }
 
 Millis Zone::from_local(Day day, int hour, int minute, int second, int milli) const {
   const Millis since_midnight = hour * hour_ms + minute * minute_ms + second * second_ms + milli;
@@ -110,7 +109,8 @@ std::string Zone::format(Millis time) const {
 std::string format_utc(Millis time) {
   const Day day = floor_day(time);
   const Millis rest = time - Millis{day} * day_ms;
-  return fmt::format("{}T{:02}:{:02}:{:02}.{:03}Z", format_day(day), rest / hour_ms, rest / minute_ms % 60, rest / second_ms % 60, rest % 1000);
+  return fmt::format("{}T{:02}:{:02}:{:02}.{:03}Z", format_day(day), rest / hour_ms, rest / minute_ms % 60, rest / second_ms % 60,
+                     rest % 1000);
 }
 
 }  // namespace xundian

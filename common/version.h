@@ -31,8 +31,8 @@ inline constexpr Millis as_of_ms_max = (Millis{1} << 44) - 1;  // The year 2527.
 // Times before 1970 count as 1970-01-01T00:00:00.001Z, so that whatever is said is newer than nothing.
 constexpr uint64_t make_rank(const VersionParts& parts) {
   const auto as_of = static_cast<uint64_t>(std::clamp(parts.as_of_ms, Millis{1}, as_of_ms_max));
-  return as_of << 20 | uint64_t{std::min(parts.status_rank, 255u)} << 12 |
-         uint64_t{std::min(parts.source_rank, 255u)} << 4 | std::min(parts.revision, 15u);
+  return as_of << 20 | uint64_t{std::min(parts.status_rank, 255u)} << 12 | uint64_t{std::min(parts.source_rank, 255u)} << 4 |
+         std::min(parts.revision, 15u);
 }
 
 constexpr VersionParts rank_parts(uint64_t rank) {

@@ -95,8 +95,8 @@ BatchHeader Sequencer::place(Group& group, std::span<char> batch, Millis now) co
   return header;
 }
 
-// One Tick for each partition where somebody waits for a time that has come. A record may bring it too, but only to its own group,
-// and whose time it is that is waited for, only the one who waits knows.
+// One Tick for each partition where somebody waits for a time that has come. A record may bring it too, but only to its own
+// group, and whose time it is that is waited for, only the one who waits knows.
 void Sequencer::add_ticks(Group& group, Millis now) {
   if (options_.clock != Clock::wall || mutant("lost_tick")) return;
   for (Partition partition = 0; partition < wakes_.size(); ++partition) {

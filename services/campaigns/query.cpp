@@ -354,8 +354,7 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
 // Overrides are facts of the groups; each group's are named.
 query::v1::ListRulesResponse list_rules(std::span<State* const> states) {
   query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("campaigns");
-  for (const State* state : states)
-    response.mutable_overrides()->MergeFrom(state->rules().list("campaigns").overrides());
+  for (const State* state : states) response.mutable_overrides()->MergeFrom(state->rules().list("campaigns").overrides());
   return response;
 }
 

@@ -39,14 +39,17 @@ int list_alerts(const AlertOptions& options) {
     json.begin_object().key("alerts").begin_array();
     for (const v1::Alert& alert : alerts) {
       write_alert(json, alert);
-      table.add({alert.severity(), alert.store(), alert.rule(), alert.entity(), alert.condition() + (alert.handling() == "acked" ? ", acked" : ""),
-                 local_time_text(alert.since().seconds()), text_of(alert), alert.key()});
+      table.add({alert.severity(), alert.store(), alert.rule(), alert.entity(),
+                 alert.condition() + (alert.handling() == "acked" ? ", acked" : ""), local_time_text(alert.since().seconds()),
+                 text_of(alert), alert.key()});
     }
     json.end_array().key("missing").begin_array();
     for (const std::string& service : missing) json.value(service);
     json.end_array().end_object();
-    if (options.json) print_json(json);
-    else fmt::print("{}", table.empty() ? "没有告警。No alerts.\n" : table.text());
+    if (options.json)
+      print_json(json);
+    else
+      fmt::print("{}", table.empty() ? "没有告警。No alerts.\n" : table.text());
     if (!missing.empty()) fmt::print(stderr, "xundian: no answer from: {}\n", fmt::join(missing, ", "));
     return done;
   });
@@ -76,7 +79,8 @@ int show_alert(const AlertOptions& options) {
         table.add({"责任 Owner", alert.owner()});
         table.add({"下一步 Next", alert.next()});
         for (const auto& [name, value] : alert.evidence().fields()) table.add({"证据 " + name, value_text(value, "")});
-        table.add({"起因 Cause", fmt::format("partition {} offset {}", alert.partition(), alert.cause() == 0 ? 0 : alert.cause() - 1)});
+        table.add(
+            {"起因 Cause", fmt::format("partition {} offset {}", alert.partition(), alert.cause() == 0 ? 0 : alert.cause() - 1)});
         fmt::print("{}", table.text());
         return done;
       }
@@ -96,8 +100,10 @@ int ack_alert(const AlertOptions& options) {
     TRY_VOID(wait_until_folded(client));
     Json json;
     json.begin_object().field("key", options.key).field("handling", "acked").end_object();
-    if (options.json) print_json(json);
-    else fmt::print("{} acked\n", options.key);
+    if (options.json)
+      print_json(json);
+    else
+      fmt::print("{} acked\n", options.key);
     return done;
   });
 }
@@ -117,8 +123,11 @@ int silence_alerts(const AlertOptions& options) {
     TRY_VOID(wait_until_folded(client));
     Json json;
     json.begin_object().field("silence", told.silence()).field("ended", request.withdraw()).end_object();
-    if (options.json) print_json(json);
-    else fmt::print("silence {} {}\n", told.silence(), request.withdraw() ? "ended" : "set; end it with: xundian alerts silence --end " + told.silence());
+    if (options.json)
+      print_json(json);
+    else
+      fmt::print("silence {} {}\n", told.silence(),
+                 request.withdraw() ? "ended" : "set; end it with: xundian alerts silence --end " + told.silence());
     return done;
   });
 }
@@ -141,8 +150,8 @@ int watch(const WatchOptions& options) {
         print_json(json);
       } else {
         const v1::Alert& alert = message.alert();
-        fmt::print("{}  {:9} {:9} {} {}: {}\n", local_time_text(alert.changed().seconds()), alert.condition(), alert.severity(), alert.store(), alert.rule(),
-                   text_of(alert));
+        fmt::print("{}  {:9} {:9} {} {}: {}\n", local_time_text(alert.changed().seconds()), alert.condition(), alert.severity(),
+                   alert.store(), alert.rule(), text_of(alert));
       }
       std::fflush(stdout);
       return options.count == 0 || ++seen < options.count;

@@ -43,8 +43,10 @@ Result<Environment> read_environment() {
   if (environment.token.empty()) {
     std::ifstream file(environment.home + "/admin.token");
     if (!file || !std::getline(file, environment.token))
-      return fail(Code::unauthenticated, "there is no token: {}/admin.token cannot be read. Set XUNDIAN_TOKEN, or XUNDIAN_HOME to the home of "
-                                         "running services (deploy/up starts them)", environment.home);
+      return fail(Code::unauthenticated,
+                  "there is no token: {}/admin.token cannot be read. Set XUNDIAN_TOKEN, or XUNDIAN_HOME to the home of "
+                  "running services (deploy/up starts them)",
+                  environment.home);
   }
   return environment;
 }
@@ -75,8 +77,10 @@ int complain(const Error& error) {
     case Code::invalid_argument:
     case Code::not_found:
     case Code::failed_precondition:
-    case Code::out_of_range: return wrong_use;
-    default: return failed;
+    case Code::out_of_range:
+      return wrong_use;
+    default:
+      return failed;
   }
 }
 

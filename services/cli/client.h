@@ -46,7 +46,8 @@ class Client {
   }
   // Hands each message of a stream to `take` until it returns false.
   template <typename Request, typename Response, typename Take>
-  Result<void> stream(std::unique_ptr<grpc::ClientReader<Response>> (v1::GatewayService::Stub::*method)(grpc::ClientContext*, const Request&),
+  Result<void> stream(std::unique_ptr<grpc::ClientReader<Response>> (v1::GatewayService::Stub::*method)(grpc::ClientContext*,
+                                                                                                        const Request&),
                       const Request& request, Take&& take) {
     grpc::ClientContext context;
     prepare(context, 0);

@@ -118,7 +118,8 @@ void write_time(Json& json, const google::protobuf::Timestamp& time);
 void write_alert(Json& json, const v1::Alert& alert);
 void write_store(Json& json, const query::v1::Store& store);
 Json import_json(const v1::ImportFileResponse& result);
-Json metrics_json(const std::vector<v1::MetricRow>& rows, const google::protobuf::Timestamp* as_of, const std::vector<std::string>& missing);
+Json metrics_json(const std::vector<v1::MetricRow>& rows, const google::protobuf::Timestamp* as_of,
+                  const std::vector<std::string>& missing);
 Json status_json(const v1::GetStatusResponse& status);
 Json fingerprint_json(const v1::GetFingerprintResponse& answer);
 Json rehearsal_json(const query::v1::RehearseResponse& result);

@@ -22,15 +22,21 @@ template <typename Figure>
 void write_figure(Json& json, const Figure& figure) {
   write_value(json.key("value"), figure.value());
   json.key("numerator");
-  if (figure.has_numerator()) json.value(int64_t{figure.numerator()});
-  else json.null();
+  if (figure.has_numerator())
+    json.value(int64_t{figure.numerator()});
+  else
+    json.null();
   json.key("denominator");
-  if (figure.has_denominator()) json.value(int64_t{figure.denominator()});
-  else json.null();
+  if (figure.has_denominator())
+    json.value(int64_t{figure.denominator()});
+  else
+    json.null();
   json.field("unit", figure.unit());
   json.key("currency");
-  if (figure.currency().empty()) json.null();
-  else json.value(figure.currency());
+  if (figure.currency().empty())
+    json.null();
+  else
+    json.value(figure.currency());
   json.field("status", figure.status());
 }
 
@@ -38,16 +44,25 @@ void write_figure(Json& json, const Figure& figure) {
 
 void write_value(Json& json, const google::protobuf::Value& value) {
   switch (value.kind_case()) {
-    case google::protobuf::Value::kNumberValue: json.value(value.number_value()); return;
-    case google::protobuf::Value::kStringValue: json.value(value.string_value()); return;
-    case google::protobuf::Value::kBoolValue: json.value(value.bool_value()); return;
-    default: json.null();
+    case google::protobuf::Value::kNumberValue:
+      json.value(value.number_value());
+      return;
+    case google::protobuf::Value::kStringValue:
+      json.value(value.string_value());
+      return;
+    case google::protobuf::Value::kBoolValue:
+      json.value(value.bool_value());
+      return;
+    default:
+      json.null();
   }
 }
 
 void write_time(Json& json, const google::protobuf::Timestamp& time) {
-  if (time.seconds() == 0 && time.nanos() == 0) json.null();
-  else json.value(format_utc(time.seconds() * 1'000 + time.nanos() / 1'000'000));
+  if (time.seconds() == 0 && time.nanos() == 0)
+    json.null();
+  else
+    json.value(format_utc(time.seconds() * 1'000 + time.nanos() / 1'000'000));
 }
 
 void write_alert(Json& json, const v1::Alert& alert) {
@@ -76,8 +91,10 @@ void write_store(Json& json, const query::v1::Store& store) {
   json.field("calendar", store.calendar()).field("tenant", scope.substr(0, slash));
   json.field("group", slash == scope.size() ? std::string() : scope.substr(slash + 1)).field("stock_pool", store.stock_pool());
   json.key("live_from");
-  if (store.live_from_ms() == 0) json.null();
-  else json.value(format_utc(store.live_from_ms()));
+  if (store.live_from_ms() == 0)
+    json.null();
+  else
+    json.value(format_utc(store.live_from_ms()));
   json.end_object();
 }
 
@@ -88,8 +105,10 @@ Json import_json(const v1::ImportFileResponse& result) {
     json.begin_object().field("file", file.file()).field("format", file.format()).field("encoding", file.encoding());
     write_counts(json, file);
     json.key("rejects_file");
-    if (file.rejects_file().empty()) json.null();
-    else json.value(file.rejects_file());
+    if (file.rejects_file().empty())
+      json.null();
+    else
+      json.value(file.rejects_file());
     json.end_object();
   }
   json.end_array().key("total").begin_object();
@@ -98,16 +117,23 @@ Json import_json(const v1::ImportFileResponse& result) {
   return json;
 }
 
-Json metrics_json(const std::vector<v1::MetricRow>& rows, const google::protobuf::Timestamp* as_of, const std::vector<std::string>& missing) {
+Json metrics_json(const std::vector<v1::MetricRow>& rows, const google::protobuf::Timestamp* as_of,
+                  const std::vector<std::string>& missing) {
   Json json;
   json.begin_object().key("as_of");
-  if (as_of == nullptr) json.null();
-  else write_time(json, *as_of);
+  if (as_of == nullptr)
+    json.null();
+  else
+    write_time(json, *as_of);
   json.key("missing").begin_array();
   for (const std::string& service : missing) json.value(service);
   json.end_array().key("rows").begin_array();
   for (const v1::MetricRow& row : rows) {
-    json.begin_object().field("store", row.store()).field("key", row.key()).field("from", row.from()).field("metric", row.metric());
+    json.begin_object()
+        .field("store", row.store())
+        .field("key", row.key())
+        .field("from", row.from())
+        .field("metric", row.metric());
     write_figure(json, row);
     json.end_object();
   }
@@ -127,7 +153,10 @@ Json status_json(const v1::GetStatusResponse& status) {
   json.end_array().key("journal");
   if (!status.has_journal()) return json.null().end_object();
   const v1::JournalStatus& journal = status.journal();
-  json.begin_object().field("engine", journal.engine()).field("facts", uint64_t{journal.facts()}).field("bytes", uint64_t{journal.bytes()});
+  json.begin_object()
+      .field("engine", journal.engine())
+      .field("facts", uint64_t{journal.facts()})
+      .field("bytes", uint64_t{journal.bytes()});
   json.field("sync_p50_us", uint64_t{journal.sync_p50_us()}).field("sync_p99_us", uint64_t{journal.sync_p99_us()});
   json.field("disk_free_bytes", uint64_t{journal.disk_free_bytes()}).field("disk_bytes", uint64_t{journal.disk_bytes()});
   json.field("home", journal.home()).field("clock", journal.clock()).end_object().end_object();
@@ -188,8 +217,10 @@ Json report_json(const v1::Report& report) {
       write_figure(json, line);
       write_value(json.key("week_before"), line.week_before());
       json.key("change");
-      if (line.has_change()) json.value(line.change());
-      else json.null();
+      if (line.has_change())
+        json.value(line.change());
+      else
+        json.null();
       json.end_object();
     }
     json.end_array().key("alerts").begin_array();

@@ -41,7 +41,8 @@ class Printer {
     if (options_.json) {
       std::string text;
       if (!readable || !google::protobuf::util::MessageToJsonString(fact, &text).ok()) text = "null";
-      fmt::print("{}\n{{\"partition\":{},\"offset\":{},\"group\":{},\"fact\":{}}}", printed_ == 0 ? "" : ",", partition, offset, quoted(scope), text);
+      fmt::print("{}\n{{\"partition\":{},\"offset\":{},\"group\":{},\"fact\":{}}}", printed_ == 0 ? "" : ",", partition, offset,
+                 quoted(scope), text);
     } else {
       fmt::print("{}/{} {} {} {} {}\n", partition, offset, format_utc(view.occurred_ms()), scope, fact.source(),
                  readable ? fact.ShortDebugString() : "cannot be read");
@@ -76,7 +77,8 @@ Result<bool> print_journal(JournalReader& reader, const FactOptions& options, Pr
                                          [&](std::string_view frame, Offset offset) {
                                            more = more && printer.print(batch.scope(), partition, frame, offset);
                                          });
-        if (!read) fmt::print(stderr, "xundian: partition {} offset {}: {}\n", partition, batch.header().base, read.error().message);
+        if (!read)
+          fmt::print(stderr, "xundian: partition {} offset {}: {}\n", partition, batch.header().base, read.error().message);
       });
       return more && walked.has_value();
     }));

@@ -36,7 +36,8 @@ Result<v1::ImportFileRequest> make_request(const ImportOptions& options) {
   for (const std::string& file : options.files) {
     std::error_code error;
     const std::filesystem::path path = std::filesystem::absolute(file, error);
-    if (error || !std::filesystem::is_regular_file(path, error)) return fail(Code::invalid_argument, "{} is no file that can be read", file);
+    if (error || !std::filesystem::is_regular_file(path, error))
+      return fail(Code::invalid_argument, "{} is no file that can be read", file);
     if (here) {
       request.add_paths(path.string());
     } else {
@@ -65,10 +66,12 @@ Result<v1::ImportFileResponse> run_import(Client& client, const v1::ImportFileRe
 }
 
 void print_import(const v1::ImportFileResponse& result) {
-  Table table({"文件 File", "格式 Format", ">行 Rows", ">事实 Facts", ">新 New", ">更新 Updated", ">不变 Unchanged", ">拒收 Rejected"});
+  Table table(
+      {"文件 File", "格式 Format", ">行 Rows", ">事实 Facts", ">新 New", ">更新 Updated", ">不变 Unchanged", ">拒收 Rejected"});
   const auto add = [&](const v1::ImportedFile& file, const std::string& name) {
     const auto text = [](uint64_t number) { return std::to_string(number); };
-    table.add({name, file.format(), text(file.rows()), text(file.facts()), text(file.new_()), text(file.updated()), text(file.unchanged()), text(file.rejected())});
+    table.add({name, file.format(), text(file.rows()), text(file.facts()), text(file.new_()), text(file.updated()),
+               text(file.unchanged()), text(file.rejected())});
   };
   for (const v1::ImportedFile& file : result.files()) add(file, file.file());
   if (result.files_size() != 1) add(result.total(), "合计 Total");
@@ -81,8 +84,10 @@ void print_import(const v1::ImportFileResponse& result) {
 Result<int> import_and_print(Client& client, const ImportOptions& options) {
   const v1::ImportFileRequest request = TRY(make_request(options));
   const auto result = TRY(run_import(client, request));
-  if (options.json) print_json(import_json(result));
-  else print_import(result);
+  if (options.json)
+    print_json(import_json(result));
+  else
+    print_import(result);
   return result.total().rejected() > 0 ? some_rejected : done;
 }
 
@@ -129,7 +134,8 @@ Result<void> wait_until_folded(Client& client) {
     request.set_settled(true);
     const auto told = client.call(&Stub::WaitFolded, request, 35'000);
     if (!told && told.error().code == Code::deadline_exceeded && steady_ms() < until) continue;
-    if (!told) return fail(told.error().code, "the facts are durable, but not every service has folded them: {}", told.error().message);
+    if (!told)
+      return fail(told.error().code, "the facts are durable, but not every service has folded them: {}", told.error().message);
     std::map<uint32_t, uint64_t> reached(told->heads().begin(), told->heads().end());
     if (reached == before) return {};
     before = std::move(reached);
@@ -152,8 +158,10 @@ int undo_import(const ImportOptions& options) {
     Json json;
     json.begin_object().field("import", options.undo).field("withdrawn", uint64_t{told.withdrawn()});
     json.field("restored", uint64_t{told.restored()}).end_object();
-    if (options.json) print_json(json);
-    else fmt::print("{} withdrawn, {} restored\n", told.withdrawn(), told.restored());
+    if (options.json)
+      print_json(json);
+    else
+      fmt::print("{} withdrawn, {} restored\n", told.withdrawn(), told.restored());
     return done;
   });
 }
@@ -163,8 +171,8 @@ int demo(const DemoOptions& options) {
     const auto environment = TRY(read_environment());
     const std::string folder = options.out.empty() ? environment.home + "/demo" : options.out;
     const std::string program = TRY(program_beside("xundian-demo"));
-    const std::string listed = TRY(output_of({program, "--out", folder, "--days", std::to_string(options.days),
-                                              "--seed", std::to_string(options.seed)}));
+    const std::string listed = TRY(
+        output_of({program, "--out", folder, "--days", std::to_string(options.days), "--seed", std::to_string(options.seed)}));
     ImportOptions import;
     import.json = options.json;
     std::istringstream lines(listed);
@@ -179,8 +187,9 @@ int bench(const std::vector<std::string>& arguments) {
   const auto program = program_beside("xundian-bench");
   // It needs what tests need (Redis among it), so deploy/up does not build it.
   if (!program)
-    return complain({Code::not_found, "the bench is not built; tests/run builds it, or, once the packages for tests are installed: cmake "
-                                      "--preset release && cmake --build build/release --target xundian-bench"});
+    return complain({Code::not_found,
+                     "the bench is not built; tests/run builds it, or, once the packages for tests are installed: cmake "
+                     "--preset release && cmake --build build/release --target xundian-bench"});
   std::vector<char*> argv{const_cast<char*>(program->c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);

@@ -53,8 +53,10 @@ VerifyReport read_report(std::string_view bytes) {
   } else {
     verified = tl::unexpected(reader.error());
   }
-  if (verified) report = *verified;
-  else report.bad.push_back({0, 0, verified.error().message});
+  if (verified)
+    report = *verified;
+  else
+    report.bad.push_back({0, 0, verified.error().message});
   std::string bytes;
   write_report(bytes, report);
   for (size_t at = 0; at < bytes.size();) {
@@ -138,7 +140,11 @@ int verify_journal(bool as_json) {
     Json json;
     json.begin_object().field("records", sum.records).field("facts", sum.facts).key("bad").begin_array();
     for (const BadRecord& bad : sum.bad)
-      json.begin_object().field("partition", uint32_t{bad.partition}).field("offset", bad.offset).field("why", bad.why).end_object();
+      json.begin_object()
+          .field("partition", uint32_t{bad.partition})
+          .field("offset", bad.offset)
+          .field("why", bad.why)
+          .end_object();
     json.end_array().end_object();
     if (as_json) {
       print_json(json);
@@ -168,8 +174,10 @@ int backup(const std::string& folder, bool as_json) {
     }
     json.end_object().end_object();
     TRY_VOID(copy_settings(home.folder(), folder));
-    if (as_json) print_json(json);
-    else fmt::print("backed up to {}; restore with: XUNDIAN_HOME=NEW xundian restore {}\n", folder, folder);
+    if (as_json)
+      print_json(json);
+    else
+      fmt::print("backed up to {}; restore with: XUNDIAN_HOME=NEW xundian restore {}\n", folder, folder);
     return done;
   });
 }
@@ -178,8 +186,10 @@ int restore(const std::string& folder, bool as_json) {
   return guarded([&]() -> Result<int> {
     const fs::path to = Home::folder_from_environment();
     if (fs::exists(to / "home.toml"))
-      return fail(Code::failed_precondition, "{} holds a home already; set XUNDIAN_HOME to a folder that holds none", to.string());
-    if (!fs::exists(fs::path(folder) / "home.toml")) return fail(Code::invalid_argument, "{} is no backup: it has no home.toml", folder);
+      return fail(Code::failed_precondition, "{} holds a home already; set XUNDIAN_HOME to a folder that holds none",
+                  to.string());
+    if (!fs::exists(fs::path(folder) / "home.toml"))
+      return fail(Code::invalid_argument, "{} is no backup: it has no home.toml", folder);
     std::error_code error;
     uint64_t files = 0;
     for (const auto& entry : fs::directory_iterator(folder, error)) {
@@ -195,8 +205,10 @@ int restore(const std::string& folder, bool as_json) {
     TRY_VOID(copy_settings(folder, to));
     Json json;
     json.begin_object().field("home", to.string()).field("files", files).end_object();
-    if (as_json) print_json(json);
-    else fmt::print("restored to {}; start its services with: XUNDIAN_HOME={} deploy/up\n", to.string(), to.string());
+    if (as_json)
+      print_json(json);
+    else
+      fmt::print("restored to {}; start its services with: XUNDIAN_HOME={} deploy/up\n", to.string(), to.string());
     return done;
   });
 }

@@ -72,11 +72,16 @@ class Json {
   void quote(std::string_view text) {
     text_ += '"';
     for (const char letter : text) {
-      if (letter == '"' || letter == '\\') (text_ += '\\') += letter;
-      else if (letter == '\n') text_ += "\\n";
-      else if (letter == '\t') text_ += "\\t";
-      else if (static_cast<uint8_t>(letter) < 0x20) text_ += fmt::format("\\u{:04x}", static_cast<uint8_t>(letter));
-      else text_ += letter;
+      if (letter == '"' || letter == '\\')
+        (text_ += '\\') += letter;
+      else if (letter == '\n')
+        text_ += "\\n";
+      else if (letter == '\t')
+        text_ += "\\t";
+      else if (static_cast<uint8_t>(letter) < 0x20)
+        text_ += fmt::format("\\u{:04x}", static_cast<uint8_t>(letter));
+      else
+        text_ += letter;
     }
     text_ += '"';
   }

@@ -46,14 +46,23 @@ Result<int> define_metrics(Client& client, const MetricsOptions& options) {
   for (const std::string& service : told.missing()) json.value(service);
   json.end_array().key("metrics").begin_array();
   for (const query::v1::MetricDefinition& d : told.definitions()) {
-    json.begin_object().field("id", d.id()).field("name_zh", d.name_zh()).field("name_en", d.name_en()).field("formula", d.formula());
-    json.field("unit", d.unit()).field("dimensions", d.dimensions()).field("grain", d.grain()).field("additivity", d.additivity());
+    json.begin_object()
+        .field("id", d.id())
+        .field("name_zh", d.name_zh())
+        .field("name_en", d.name_en())
+        .field("formula", d.formula());
+    json.field("unit", d.unit())
+        .field("dimensions", d.dimensions())
+        .field("grain", d.grain())
+        .field("additivity", d.additivity());
     json.field("version", d.version()).field("effective", d.effective()).field("service", d.service()).end_object();
     table.add({d.id(), d.name_zh() + " " + d.name_en(), d.unit(), d.dimensions(), d.grain(), d.formula()});
   }
   json.end_array().end_object();
-  if (options.json) print_json(json);
-  else fmt::print("{}", table.text());
+  if (options.json)
+    print_json(json);
+  else
+    fmt::print("{}", table.text());
   tell_missing(told.missing());
   return done;
 }
@@ -77,12 +86,12 @@ int status(bool as_json) {
     fmt::print("{}", table.text());
     const v1::JournalStatus& journal = told.journal();
     if (told.has_journal())
-      fmt::print("日志 Journal: {}, {} facts, {}, sync p50 {} µs p99 {} µs, disk free {} of {}, clock {}\n", journal.engine(), journal.facts(),
-                 bytes_text(journal.bytes()), journal.sync_p50_us(), journal.sync_p99_us(), bytes_text(journal.disk_free_bytes()),
-                 bytes_text(journal.disk_bytes()), journal.clock());
+      fmt::print("日志 Journal: {}, {} facts, {}, sync p50 {} µs p99 {} µs, disk free {} of {}, clock {}\n", journal.engine(),
+                 journal.facts(), bytes_text(journal.bytes()), journal.sync_p50_us(), journal.sync_p99_us(),
+                 bytes_text(journal.disk_free_bytes()), bytes_text(journal.disk_bytes()), journal.clock());
     for (const v1::ImportSummary& import : told.imports())
-      fmt::print("导入 Import {}: {} ({}), {} rows, {} facts, {} rejected{}\n", import.import_id(), import.file(), import.format(), import.rows(),
-                 import.facts(), import.rejected(), import.undone() ? ", undone" : "");
+      fmt::print("导入 Import {}: {} ({}), {} rows, {} facts, {} rejected{}\n", import.import_id(), import.file(),
+                 import.format(), import.rows(), import.facts(), import.rejected(), import.undone() ? ", undone" : "");
     fmt::print("{}\n", told.healthy() ? "正常 All is well." : "异常 Not all is well.");
     return done;
   });
@@ -107,9 +116,12 @@ int list_stores(bool as_json) {
     json.end_array().key("missing").begin_array();
     for (const std::string& service : missing) json.value(service);
     json.end_array().end_object();
-    if (as_json) print_json(json);
-    else if (table.empty()) fmt::print("还没有店铺。导入一个文件，或 xundian stores set。No stores yet: import a file, or xundian stores set.\n");
-    else fmt::print("{}", table.text());
+    if (as_json)
+      print_json(json);
+    else if (table.empty())
+      fmt::print("还没有店铺。导入一个文件，或 xundian stores set。No stores yet: import a file, or xundian stores set.\n");
+    else
+      fmt::print("{}", table.text());
     tell_missing(missing);
     return done;
   });
@@ -123,7 +135,8 @@ int overview(const OverviewOptions& options) {
     const auto told = TRY(client.call(&Stub::GetOverview, request));
     const std::vector<v1::MetricRow> rows(told.rows().begin(), told.rows().end());
     if (options.json) {
-      std::string text = metrics_json(rows, told.has_as_of() ? &told.as_of() : nullptr, {told.missing().begin(), told.missing().end()}).text();
+      std::string text =
+          metrics_json(rows, told.has_as_of() ? &told.as_of() : nullptr, {told.missing().begin(), told.missing().end()}).text();
       Json counts;
       counts.begin_object();
       for (const v1::SeverityCount& count : told.alerts()) counts.field(count.severity(), count.firing());
@@ -157,8 +170,10 @@ int metrics(const MetricsOptions& options) {
       rows.insert(rows.end(), told.rows().begin(), told.rows().end());
       request.set_page_token(told.next_page_token());
     } while (!request.page_token().empty());
-    if (options.json) print_json(metrics_json(rows, told.has_as_of() ? &told.as_of() : nullptr, {told.missing().begin(), told.missing().end()}));
-    else fmt::print("{}", rows.empty() ? "暂无数据 No data.\n" : figures_table(rows, metric_names(client)).text());
+    if (options.json)
+      print_json(metrics_json(rows, told.has_as_of() ? &told.as_of() : nullptr, {told.missing().begin(), told.missing().end()}));
+    else
+      fmt::print("{}", rows.empty() ? "暂无数据 No data.\n" : figures_table(rows, metric_names(client)).text());
     tell_missing(told.missing());
     return done;
   });

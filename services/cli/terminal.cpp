@@ -34,7 +34,8 @@ bool is_wide(uint32_t point) {
 }
 
 bool is_zero_wide(uint32_t point) {
-  return point < 0x20 || (point >= 0x300 && point <= 0x36f) || (point >= 0x200b && point <= 0x200f) || (point >= 0xfe00 && point <= 0xfe0f);
+  return point < 0x20 || (point >= 0x300 && point <= 0x36f) || (point >= 0x200b && point <= 0x200f) ||
+         (point >= 0xfe00 && point <= 0xfe0f);
 }
 
 }  // namespace
@@ -59,7 +60,8 @@ std::string Table::text() const {
   std::vector<size_t> widths;
   for (const std::string& heading : headings_) widths.push_back(width_of(heading));
   for (const auto& row : rows_)
-    for (size_t index = 0; index < row.size() && index < widths.size(); ++index) widths[index] = std::max(widths[index], width_of(row[index]));
+    for (size_t index = 0; index < row.size() && index < widths.size(); ++index)
+      widths[index] = std::max(widths[index], width_of(row[index]));
   std::string text;
   const auto line = [&](const std::vector<std::string>& cells) {
     std::string out;

@@ -31,7 +31,8 @@ Result<int64_t> parse_live_from(const std::string& text, const std::string& time
 }
 
 void print_problems(const std::string& file, const google::protobuf::RepeatedPtrField<v1::RuleProblem>& problems) {
-  for (const v1::RuleProblem& problem : problems) fmt::print(stderr, "{}:{}: {}: {}\n", file, problem.line(), problem.key(), problem.why());
+  for (const v1::RuleProblem& problem : problems)
+    fmt::print(stderr, "{}:{}: {}: {}\n", file, problem.line(), problem.key(), problem.why());
 }
 
 }  // namespace
@@ -75,8 +76,11 @@ int set_store(const StoreOptions& options) {
     json.begin_object().key("stores").begin_array();
     write_store(json, told.store());
     json.end_array().end_object();
-    if (options.json) print_json(json);
-    else fmt::print("{}: {} {} {}\n", told.store().id(), told.store().platform(), told.store().currency_code(), told.store().time_zone());
+    if (options.json)
+      print_json(json);
+    else
+      fmt::print("{}: {} {} {}\n", told.store().id(), told.store().platform(), told.store().currency_code(),
+                 told.store().time_zone());
     return done;
   });
 }
@@ -93,24 +97,34 @@ int list_rules(bool as_json) {
     const auto write = [&](const facts::v1::Rule& rule) {
       json.begin_object().field("id", rule.id()).field("detector", rule.detector()).field("store", rule.store());
       json.field("platform", rule.platform()).field("entity", rule.entity()).key("fire_at");
-      if (rule.has_fire_at_micros()) json.value(static_cast<double>(rule.fire_at_micros()) / 1e6);
-      else json.null();
+      if (rule.has_fire_at_micros())
+        json.value(static_cast<double>(rule.fire_at_micros()) / 1e6);
+      else
+        json.null();
       json.key("clear_at");
-      if (rule.has_clear_at_micros()) json.value(static_cast<double>(rule.clear_at_micros()) / 1e6);
-      else json.null();
+      if (rule.has_clear_at_micros())
+        json.value(static_cast<double>(rule.clear_at_micros()) / 1e6);
+      else
+        json.null();
       json.key("for_ms");
-      if (rule.has_for_ms()) json.value(int64_t{rule.for_ms()});
-      else json.null();
+      if (rule.has_for_ms())
+        json.value(int64_t{rule.for_ms()});
+      else
+        json.null();
       json.field("severity", severity(rule)).field("owner", rule.owner()).field("zh", rule.text_zh()).field("en", rule.text_en());
       json.field("next", rule.next()).field("disabled", rule.disabled());
     };
     json.begin_object().key("rules").begin_array();
     for (const query::v1::ShippedRule& rule : told.rules()) {
       write(rule.rule());
-      json.field("unit", rule.unit()).field("side", rule.side()).field("service", rule.service()).field("entity_kind", rule.entity_kind());
+      json.field("unit", rule.unit())
+          .field("side", rule.side())
+          .field("service", rule.service())
+          .field("entity_kind", rule.entity_kind());
       json.end_object();
-      table.add({rule.rule().id(), rule.rule().detector(), rule.service(), fmt::format("{:g}", static_cast<double>(rule.rule().fire_at_micros()) / 1e6),
-                 rule.unit(), severity(rule.rule()), rule.rule().text_zh()});
+      table.add({rule.rule().id(), rule.rule().detector(), rule.service(),
+                 fmt::format("{:g}", static_cast<double>(rule.rule().fire_at_micros()) / 1e6), rule.unit(), severity(rule.rule()),
+                 rule.rule().text_zh()});
     }
     json.end_array().key("overrides").begin_array();
     for (const facts::v1::Rule& rule : told.overrides()) {
@@ -137,10 +151,13 @@ int check_rules(const RuleOptions& options) {
     v1::CheckRulesRequest request;
     request.set_text(TRY(read_file(options.file)));
     const auto told = TRY(client.call(&Stub::CheckRules, request));
-    if (options.json) print_json(rules_check_json(told.rules(), told.errors()));
-    else if (told.errors().empty()) fmt::print("{} rules, nothing wrong\n", told.rules());
+    if (options.json)
+      print_json(rules_check_json(told.rules(), told.errors()));
+    else if (told.errors().empty())
+      fmt::print("{} rules, nothing wrong\n", told.rules());
     if (!options.json) print_problems(options.file, told.errors());
-    if (!told.missing().empty()) fmt::print(stderr, "xundian: names were not checked, no answer from: {}\n", fmt::join(told.missing(), ", "));
+    if (!told.missing().empty())
+      fmt::print(stderr, "xundian: names were not checked, no answer from: {}\n", fmt::join(told.missing(), ", "));
     return told.errors().empty() ? done : wrong_use;
   });
 }
@@ -162,8 +179,10 @@ int rehearse_rules(const RuleOptions& options) {
       }));
     }
     if (!told.errors().empty()) {
-      if (options.json) print_json(rules_check_json(told.rules(), told.errors()));
-      else print_problems(options.file, told.errors());
+      if (options.json)
+        print_json(rules_check_json(told.rules(), told.errors()));
+      else
+        print_problems(options.file, told.errors());
       return wrong_use;
     }
     if (options.json) {
@@ -172,10 +191,13 @@ int rehearse_rules(const RuleOptions& options) {
     }
     Table alerts({"触发 Fired", "解除 Resolved", "规则 Rule", "店铺 Store", "对象 Entity"});
     for (const query::v1::RehearsedAlert& alert : told.result().alerts())
-      alerts.add({local_time_text(alert.fired().seconds()), alert.has_resolved() ? local_time_text(alert.resolved().seconds()) : "–",
-                  alert.rule(), alert.store(), alert.entity()});
-    if (told.result().alerts().empty()) fmt::print("没有告警 No alert would have fired.\n");
-    else fmt::print("{}", alerts.text());
+      alerts.add({local_time_text(alert.fired().seconds()),
+                  alert.has_resolved() ? local_time_text(alert.resolved().seconds()) : "–", alert.rule(), alert.store(),
+                  alert.entity()});
+    if (told.result().alerts().empty())
+      fmt::print("没有告警 No alert would have fired.\n");
+    else
+      fmt::print("{}", alerts.text());
     Table rules({"规则 Rule", ">演练 Rehearsed", ">现行 In force"});
     for (const query::v1::RehearsedRule& rule : told.result().per_rule())
       rules.add({rule.rule(), std::to_string(rule.alerts()), std::to_string(rule.alerts_now())});
@@ -221,8 +243,10 @@ int list_subscribers(bool as_json) {
       table.add({subscriber.id(), terms.channel(), terms.url(), severity, fmt::format("{}", fmt::join(terms.stores(), ","))});
     }
     json.end_array().end_object();
-    if (as_json) print_json(json);
-    else fmt::print("{}", table.empty() ? "还没有订阅。No subscribers yet.\n" : table.text());
+    if (as_json)
+      print_json(json);
+    else
+      fmt::print("{}", table.empty() ? "还没有订阅。No subscribers yet.\n" : table.text());
     return done;
   });
 }
@@ -246,8 +270,10 @@ int set_subscriber(const SubscriberOptions& options) {
     TRY_VOID(wait_until_folded(client));
     Json json;
     json.begin_object().field("id", options.id).field("removed", options.remove).end_object();
-    if (options.json) print_json(json);
-    else fmt::print("{} {}\n", options.id, options.remove ? "taken away" : "set");
+    if (options.json)
+      print_json(json);
+    else
+      fmt::print("{} {}\n", options.id, options.remove ? "taken away" : "set");
     return done;
   });
 }

@@ -35,7 +35,8 @@ std::string in_quotes(std::string_view cell) {
 std::string csv(const std::vector<std::string_view>& columns, const std::vector<Cells>& rows) {
   std::string text;
   const auto line = [&](const auto& cell_of) {
-    for (size_t index = 0; index < columns.size(); ++index) text.append(index == 0 ? "" : ",").append(in_quotes(cell_of(columns[index])));
+    for (size_t index = 0; index < columns.size(); ++index)
+      text.append(index == 0 ? "" : ",").append(in_quotes(cell_of(columns[index])));
     text += "\n";
   };
   line([](std::string_view column) { return column; });
@@ -53,7 +54,8 @@ std::string excel_id(const std::string& id) { return "=\"" + id + "\""; }
 Result<std::string> to_gb18030(const std::string& text) {
   std::string out(text.size() * 2 + 16, '\0');
   UErrorCode status = U_ZERO_ERROR;
-  const int32_t length = ucnv_convert("GB18030", "UTF-8", out.data(), static_cast<int32_t>(out.size()), text.data(), static_cast<int32_t>(text.size()), &status);
+  const int32_t length = ucnv_convert("GB18030", "UTF-8", out.data(), static_cast<int32_t>(out.size()), text.data(),
+                                      static_cast<int32_t>(text.size()), &status);
   if (U_FAILURE(status)) return fail(Code::internal, "GB18030: {}", u_errorName(status));
   out.resize(static_cast<size_t>(length));
   return out;
@@ -66,7 +68,8 @@ const char* taobao_status(const Order& order, Millis now) {
   return happened(order.paid_ms, now) ? "买家已付款，等待卖家发货" : "等待买家付款";
 }
 
-const char* plain_status(const Order& order, Millis now, const char* unpaid, const char* paid, const char* shipped, const char* done, const char* closed) {
+const char* plain_status(const Order& order, Millis now, const char* unpaid, const char* paid, const char* shipped,
+                         const char* done, const char* closed) {
   if (happened(order.closed_ms, now)) return closed;
   if (happened(order.received_ms, now)) return done;
   if (happened(order.shipped_ms, now)) return shipped;
@@ -81,48 +84,98 @@ Cells taobao_order(const Store& store, const Order& order, Millis now) {
     quantity += line.quantity;
   }
   const bool refunded = happened(order.refund_settled_ms, now);
-  return {{"订单编号", excel_id(order.id)}, {"买家会员名", order.buyer}, {"买家应付货款", money(order.amount_fen)}, {"买家应付邮费", "0.00"},
-          {"总金额", money(order.amount_fen)}, {"买家实际支付金额", happened(order.paid_ms, now) && !refunded ? money(order.amount_fen) : "0.00"},
-          {"订单状态", taobao_status(order, now)}, {"收货人姓名", "王**"}, {"收货地址 ", "浙江省 杭州市 西湖区 ****"}, {"联系手机", "'13*********"},
-          {"订单创建时间", at(store, order.created_ms, now)}, {"订单付款时间 ", at(store, order.paid_ms, now)}, {"宝贝标题 ", titles},
-          {"宝贝种类 ", std::to_string(order.lines.size())}, {"物流单号 ", happened(order.shipped_ms, now) ? "No:SF" + order.id : ""},
-          {"物流公司", happened(order.shipped_ms, now) ? order.carrier : ""}, {"宝贝总数量", std::to_string(quantity)}, {"店铺Id", "0"},
-          {"店铺名称", store.id}, {"订单关闭原因", happened(order.closed_ms, now) ? (refunded ? "退款" : "买家未付款") : "订单未关闭"},
-          {"卖家服务费", "0"}, {"买家服务费", "0元"}, {"退款金额", money(refunded ? order.amount_fen : 0)},
-          {"确认收货时间", at(store, order.received_ms, now)}, {"主订单编号", excel_id(order.id)}};
+  return {{"订单编号", excel_id(order.id)},
+          {"买家会员名", order.buyer},
+          {"买家应付货款", money(order.amount_fen)},
+          {"买家应付邮费", "0.00"},
+          {"总金额", money(order.amount_fen)},
+          {"买家实际支付金额", happened(order.paid_ms, now) && !refunded ? money(order.amount_fen) : "0.00"},
+          {"订单状态", taobao_status(order, now)},
+          {"收货人姓名", "王**"},
+          {"收货地址 ", "浙江省 杭州市 西湖区 ****"},
+          {"联系手机", "'13*********"},
+          {"订单创建时间", at(store, order.created_ms, now)},
+          {"订单付款时间 ", at(store, order.paid_ms, now)},
+          {"宝贝标题 ", titles},
+          {"宝贝种类 ", std::to_string(order.lines.size())},
+          {"物流单号 ", happened(order.shipped_ms, now) ? "No:SF" + order.id : ""},
+          {"物流公司", happened(order.shipped_ms, now) ? order.carrier : ""},
+          {"宝贝总数量", std::to_string(quantity)},
+          {"店铺Id", "0"},
+          {"店铺名称", store.id},
+          {"订单关闭原因", happened(order.closed_ms, now) ? (refunded ? "退款" : "买家未付款") : "订单未关闭"},
+          {"卖家服务费", "0"},
+          {"买家服务费", "0元"},
+          {"退款金额", money(refunded ? order.amount_fen : 0)},
+          {"确认收货时间", at(store, order.received_ms, now)},
+          {"主订单编号", excel_id(order.id)}};
 }
 
 Cells taobao_line(const Store& store, const Order& order, size_t index, Millis now) {
   const Line& line = order.lines[index];
   const Sku& sku = store.skus[line.sku];
   const bool refunded = happened(order.refund_settled_ms, now);
-  return {{"子订单编号", excel_id(fmt::format("{}{}", order.id, index + 1))}, {"主订单编号", excel_id(order.id)}, {"商品标题", sku.title},
-          {"商品价格", money(sku.price_fen)}, {"购买数量", std::to_string(line.quantity)}, {"外部系统编号", sku.id}, {"商品ID", sku.product},
-          {"商家编码", sku.id}, {"订单状态", taobao_status(order, now)}, {"买家应付货款", money(line.amount_fen)},
-          {"买家实付金额", money(line.amount_fen)}, {"退款状态", refunded ? "退款成功" : "没有申请退款"}, {"退款金额", refunded ? money(line.amount_fen) : "无退款申请"},
-          {"订单创建时间", at(store, order.created_ms, now)}, {"订单付款时间", at(store, order.paid_ms, now)}, {"发货时间", at(store, order.shipped_ms, now)},
-          {"确认收货时间", at(store, order.received_ms, now)}, {"物流单号", happened(order.shipped_ms, now) ? "SF" + order.id : ""},
+  return {{"子订单编号", excel_id(fmt::format("{}{}", order.id, index + 1))},
+          {"主订单编号", excel_id(order.id)},
+          {"商品标题", sku.title},
+          {"商品价格", money(sku.price_fen)},
+          {"购买数量", std::to_string(line.quantity)},
+          {"外部系统编号", sku.id},
+          {"商品ID", sku.product},
+          {"商家编码", sku.id},
+          {"订单状态", taobao_status(order, now)},
+          {"买家应付货款", money(line.amount_fen)},
+          {"买家实付金额", money(line.amount_fen)},
+          {"退款状态", refunded ? "退款成功" : "没有申请退款"},
+          {"退款金额", refunded ? money(line.amount_fen) : "无退款申请"},
+          {"订单创建时间", at(store, order.created_ms, now)},
+          {"订单付款时间", at(store, order.paid_ms, now)},
+          {"发货时间", at(store, order.shipped_ms, now)},
+          {"确认收货时间", at(store, order.received_ms, now)},
+          {"物流单号", happened(order.shipped_ms, now) ? "SF" + order.id : ""},
           {"物流公司", happened(order.shipped_ms, now) ? order.carrier : ""}};
 }
 
 Cells taobao_refund(const Store& store, const Order& order, Millis now) {
   const bool settled = happened(order.refund_settled_ms, now);
-  return {{"订单编号", excel_id(order.id)}, {"退款编号", excel_id(order.refund_id)}, {"订单付款时间", at(store, order.paid_ms, now)},
-          {"商家编码", store.skus[order.lines.front().sku].id}, {"退款完结时间", at(store, order.refund_settled_ms, now)}, {"买家会员名称", order.buyer},
-          {"买家实际支付金额", money(order.amount_fen)}, {"宝贝标题", store.skus[order.lines.front().sku].title}, {"买家退款金额", money(order.amount_fen)},
-          {"退款的申请时间", at(store, order.refund_opened_ms, now)}, {"超时时间", store.zone.format(order.refund_opened_ms + 48 * hour_ms)},
-          {"退款状态", settled ? "退款成功" : "买家已经申请退款，等待卖家同意"}, {"买家退款原因", order.refund_reason},
-          {"完结时间", at(store, order.refund_settled_ms, now)}, {"部分退款/全部退款", "全部退款"}};
+  return {{"订单编号", excel_id(order.id)},
+          {"退款编号", excel_id(order.refund_id)},
+          {"订单付款时间", at(store, order.paid_ms, now)},
+          {"商家编码", store.skus[order.lines.front().sku].id},
+          {"退款完结时间", at(store, order.refund_settled_ms, now)},
+          {"买家会员名称", order.buyer},
+          {"买家实际支付金额", money(order.amount_fen)},
+          {"宝贝标题", store.skus[order.lines.front().sku].title},
+          {"买家退款金额", money(order.amount_fen)},
+          {"退款的申请时间", at(store, order.refund_opened_ms, now)},
+          {"超时时间", store.zone.format(order.refund_opened_ms + 48 * hour_ms)},
+          {"退款状态", settled ? "退款成功" : "买家已经申请退款，等待卖家同意"},
+          {"买家退款原因", order.refund_reason},
+          {"完结时间", at(store, order.refund_settled_ms, now)},
+          {"部分退款/全部退款", "全部退款"}};
 }
 
 Cells jd_line(const Store& store, const Order& order, size_t index, Millis now) {
   const Line& line = order.lines[index];
   const Sku& sku = store.skus[line.sku];
-  return {{"订单号", order.id}, {"商品ID", sku.product + std::to_string(line.sku)}, {"商品名称", sku.title}, {"订购数量", std::to_string(line.quantity)},
-          {"支付方式", "在线支付"}, {"下单时间", at(store, order.created_ms, now)}, {"京东价", money(sku.price_fen)}, {"订单金额", money(order.amount_fen)},
-          {"结算金额", money(order.amount_fen)}, {"应付金额", money(order.amount_fen)}, {"下单帐号", order.buyer}, {"客户姓名", "张**"}, {"运费金额", "0.00"},
+  return {{"订单号", order.id},
+          {"商品ID", sku.product + std::to_string(line.sku)},
+          {"商品名称", sku.title},
+          {"订购数量", std::to_string(line.quantity)},
+          {"支付方式", "在线支付"},
+          {"下单时间", at(store, order.created_ms, now)},
+          {"京东价", money(sku.price_fen)},
+          {"订单金额", money(order.amount_fen)},
+          {"结算金额", money(order.amount_fen)},
+          {"应付金额", money(order.amount_fen)},
+          {"下单帐号", order.buyer},
+          {"客户姓名", "张**"},
+          {"运费金额", "0.00"},
           {"订单状态", plain_status(order, now, "等待付款", "等待出库", "等待确认收货", "完成", "(删除)等待出库")},
-          {"付款确认时间", at(store, order.paid_ms, now)}, {"货号", sku.id}, {"订单完成时间", at(store, order.received_ms, now)}, {"订单渠道", order.channel}};
+          {"付款确认时间", at(store, order.paid_ms, now)},
+          {"货号", sku.id},
+          {"订单完成时间", at(store, order.received_ms, now)},
+          {"订单渠道", order.channel}};
 }
 
 Cells douyin_line(const Store& store, const Order& order, size_t index, Millis now) {
@@ -130,26 +183,39 @@ Cells douyin_line(const Store& store, const Order& order, size_t index, Millis n
   const Sku& sku = store.skus[line.sku];
   const bool refunded = happened(order.refund_settled_ms, now);
   const auto or_dash = [](std::string text) { return text.empty() ? std::string("-") : text; };
-  return {{"主订单编号", "\t" + order.id}, {"子订单编号", fmt::format("\t{}{}", order.id, index + 1)}, {"选购商品", "\t" + sku.title}, {"商品ID", "\t" + sku.product},
-          {"商家编码", "\t" + sku.id}, {"商品数量", std::to_string(line.quantity)}, {"商品金额", money(sku.price_fen)},
-          {"订单提交时间", at(store, order.created_ms, now)}, {"支付完成时间", or_dash(at(store, order.paid_ms, now))},
+  return {{"主订单编号", "\t" + order.id},
+          {"子订单编号", fmt::format("\t{}{}", order.id, index + 1)},
+          {"选购商品", "\t" + sku.title},
+          {"商品ID", "\t" + sku.product},
+          {"商家编码", "\t" + sku.id},
+          {"商品数量", std::to_string(line.quantity)},
+          {"商品金额", money(sku.price_fen)},
+          {"订单提交时间", at(store, order.created_ms, now)},
+          {"支付完成时间", or_dash(at(store, order.paid_ms, now))},
           {"订单完成时间", or_dash(at(store, order.received_ms, now))},
           {"承诺发货时间", happened(order.paid_ms, now) ? store.zone.format(order.paid_ms + 48 * hour_ms) : "-"},
-          {"订单状态", plain_status(order, now, "待支付", "待发货", "已发货", "已完成", "已关闭")}, {"售后状态", refunded ? "退款成功" : "-"},
-          {"发货时间", or_dash(at(store, order.shipped_ms, now))}, {"订单应付金额", money(line.amount_fen)}, {"运费", "0.00"}, {"收件人", "##密文"},
-          {"收件人手机号", "$$密文"}, {"流量渠道", order.channel}};
+          {"订单状态", plain_status(order, now, "待支付", "待发货", "已发货", "已完成", "已关闭")},
+          {"售后状态", refunded ? "退款成功" : "-"},
+          {"发货时间", or_dash(at(store, order.shipped_ms, now))},
+          {"订单应付金额", money(line.amount_fen)},
+          {"运费", "0.00"},
+          {"收件人", "##密文"},
+          {"收件人手机号", "$$密文"},
+          {"流量渠道", order.channel}};
 }
 
 Cells shopify_line(const Store& store, const Order& order, size_t index, Millis now) {
   const Line& line = order.lines[index];
   const Sku& sku = store.skus[line.sku];
-  Cells cells = {{"Name", order.id}, {"Lineitem quantity", std::to_string(line.quantity)}, {"Lineitem name", sku.title}, {"Lineitem price", money(sku.price_fen)},
-                 {"Lineitem sku", sku.id}, {"Vendor", "Northfold"}};
+  Cells cells = {{"Name", order.id},           {"Lineitem quantity", std::to_string(line.quantity)},
+                 {"Lineitem name", sku.title}, {"Lineitem price", money(sku.price_fen)},
+                 {"Lineitem sku", sku.id},     {"Vendor", "Northfold"}};
   if (index > 0) return cells;  // Shopify leaves the order's columns empty on further lines.
   const auto zoned = [&](Millis time) {
     if (!happened(time, now)) return std::string();
     const Millis minutes = store.zone.offset_at(time) / minute_ms;
-    return fmt::format("{} {}{:02}{:02}", store.zone.format(time), minutes < 0 ? '-' : '+', std::abs(minutes) / 60, std::abs(minutes) % 60);
+    return fmt::format("{} {}{:02}{:02}", store.zone.format(time), minutes < 0 ? '-' : '+', std::abs(minutes) / 60,
+                       std::abs(minutes) % 60);
   };
   const bool refunded = happened(order.refund_settled_ms, now);
   cells["Email"] = order.buyer + "@example.com";
@@ -169,26 +235,52 @@ Cells shopify_line(const Store& store, const Order& order, size_t index, Millis 
 }
 
 Cells chat_line(const Store& store, const Message& message) {
-  return {{"消息ID", message.id}, {"会话ID", message.conversation}, {"买家昵称", message.buyer}, {"客服", message.agent},
-          {"发送方", message.agent.empty() ? "买家" : "客服"}, {"发送时间", store.zone.format(message.sent_ms)}};
+  return {{"消息ID", message.id},
+          {"会话ID", message.conversation},
+          {"买家昵称", message.buyer},
+          {"客服", message.agent},
+          {"发送方", message.agent.empty() ? "买家" : "客服"},
+          {"发送时间", store.zone.format(message.sent_ms)}};
 }
 
 Cells ad_line(const Store& store, const AdDay& ad, Day day) {
   const Sku& sku = store.skus[ad.sku];
-  return {{"日期", format_day(day)}, {"主体ID", sku.id}, {"主体类型", "商品"}, {"主体名称", sku.title}, {"展现量", std::to_string(ad.impressions)},
-          {"点击量", std::to_string(ad.clicks)}, {"花费", money(ad.cost_fen)}, {"总成交金额", money(ad.amount_fen)}, {"总成交笔数", std::to_string(ad.orders)}};
+  return {{"日期", format_day(day)},
+          {"主体ID", sku.id},
+          {"主体类型", "商品"},
+          {"主体名称", sku.title},
+          {"展现量", std::to_string(ad.impressions)},
+          {"点击量", std::to_string(ad.clicks)},
+          {"花费", money(ad.cost_fen)},
+          {"总成交金额", money(ad.amount_fen)},
+          {"总成交笔数", std::to_string(ad.orders)}};
 }
 
 Cells generic_ad_line(const Store& store, const AdDay& ad, Day day) {
-  return {{"date", format_day(day)}, {"channel", store.platform == "jd" ? "jingzhuntong" : store.platform == "douyin" ? "qianchuan" : "facebook"},
-          {"campaign", ad.campaign}, {"item", store.skus[ad.sku].id}, {"impressions", std::to_string(ad.impressions)}, {"clicks", std::to_string(ad.clicks)},
-          {"cost", money(ad.cost_fen)}, {"orders", std::to_string(ad.orders)}, {"amount", money(ad.amount_fen)}};
+  return {{"date", format_day(day)},
+          {"channel", store.platform == "jd"       ? "jingzhuntong"
+                      : store.platform == "douyin" ? "qianchuan"
+                                                   : "facebook"},
+          {"campaign", ad.campaign},
+          {"item", store.skus[ad.sku].id},
+          {"impressions", std::to_string(ad.impressions)},
+          {"clicks", std::to_string(ad.clicks)},
+          {"cost", money(ad.cost_fen)},
+          {"orders", std::to_string(ad.orders)},
+          {"amount", money(ad.amount_fen)}};
 }
 
 Cells stock_line(const Store& store, const StockLine& line, Day day) {
   const Sku& sku = store.skus[line.sku];
-  return {{"日期", format_day(day)}, {"商品编码", sku.id}, {"类别", store.platform}, {"商品名称", sku.title}, {"总数量", std::to_string(line.on_hand)},
-          {"可销数", std::to_string(line.available)}, {"单价成本", money(sku.price_fen * 4 / 10)}, {"待入", std::to_string(line.inbound)}, {"待出", "0"},
+  return {{"日期", format_day(day)},
+          {"商品编码", sku.id},
+          {"类别", store.platform},
+          {"商品名称", sku.title},
+          {"总数量", std::to_string(line.on_hand)},
+          {"可销数", std::to_string(line.available)},
+          {"单价成本", money(sku.price_fen * 4 / 10)},
+          {"待入", std::to_string(line.inbound)},
+          {"待出", "0"},
           {"生产在途", "0"}};
 }
 
@@ -203,12 +295,16 @@ class DayWriter {
     fs::create_directories(folder_, error);
     if (error) return fail(Code::internal, "{}: {}", folder_.string(), error.message());
     TRY_VOID(write_orders());
-    TRY_VOID(write_table("chat", chat_columns(), each(day_.messages, [&](const Message& message) { return chat_line(store_, message); })));
-    TRY_VOID(write_table("stock", erp_stock_columns(), each(day_.stock, [&](const StockLine& line) { return stock_line(store_, line, day_.day); })));
+    TRY_VOID(write_table("chat", chat_columns(),
+                         each(day_.messages, [&](const Message& message) { return chat_line(store_, message); })));
+    TRY_VOID(write_table("stock", erp_stock_columns(),
+                         each(day_.stock, [&](const StockLine& line) { return stock_line(store_, line, day_.day); })));
     if (store_.platform == "tmall")
-      TRY_VOID(write_table("ads", wanxiangtai_columns(), each(day_.ads, [&](const AdDay& ad) { return ad_line(store_, ad, day_.day); })));
+      TRY_VOID(write_table("ads", wanxiangtai_columns(),
+                           each(day_.ads, [&](const AdDay& ad) { return ad_line(store_, ad, day_.day); })));
     else
-      TRY_VOID(write_table("ads", ad_report_columns(), each(day_.ads, [&](const AdDay& ad) { return generic_ad_line(store_, ad, day_.day); })));
+      TRY_VOID(write_table("ads", ad_report_columns(),
+                           each(day_.ads, [&](const AdDay& ad) { return generic_ad_line(store_, ad, day_.day); })));
     return paths_;
   }
 
@@ -224,7 +320,8 @@ class DayWriter {
   std::string name(std::string_view what) const { return fmt::format("{}_{}.csv", now_ / 1000 + 300, what); }
   std::string taobao_name(std::string_view what) const {
     const std::string time = store_.zone.format(now_ + 5 * minute_ms);
-    return fmt::format("{}{}{}{}{}{}.csv", what, time.substr(0, 4), time.substr(5, 2), time.substr(8, 2), time.substr(11, 2), time.substr(14, 2));
+    return fmt::format("{}{}{}{}{}{}.csv", what, time.substr(0, 4), time.substr(5, 2), time.substr(8, 2), time.substr(11, 2),
+                       time.substr(14, 2));
   }
 
   Result<void> write_file(const std::string& file, const std::string& bytes) {

@@ -8,7 +8,9 @@
 
 int main(int argc, char** argv) {
   using namespace xundian;
-  CLI::App app{"Writes the export files of a few made-up stores, to try Xundian with.\nexample: xundian-demo --out ./exports --days 60 --seed 1"};
+  CLI::App app{
+      "Writes the export files of a few made-up stores, to try Xundian with.\nexample: xundian-demo --out ./exports --days 60 "
+      "--seed 1"};
   std::string out, last_text = "2026-11-20";
   int days = 60;
   uint64_t seed = 1;

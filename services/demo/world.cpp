@@ -17,7 +17,9 @@ uint64_t Dice::next() {
 
 double Dice::unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 
-int64_t Dice::between(int64_t low, int64_t high) { return low + static_cast<int64_t>(next() % static_cast<uint64_t>(high - low + 1)); }
+int64_t Dice::between(int64_t low, int64_t high) {
+  return low + static_cast<int64_t>(next() % static_cast<uint64_t>(high - low + 1));
+}
 
 int64_t Dice::poisson(double mean) {
   if (mean <= 0) return 0;
@@ -38,12 +40,46 @@ struct Kind {
 
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all = {
-      {"tmall-home", "tmall", "山野家居旗舰店", "CNY", "Asia/Shanghai", 1.6,
-       {"雪平锅", "亚麻床单", "竹砧板", "保温壶", "收纳箱", "马克杯", "珐琅锅", "羊毛毯"}, {"小李", "小王", "小陈"}},
-      {"tmall-tea", "tmall", "清和茶叶专卖店", "CNY", "Asia/Shanghai", 1.0, {"龙井", "普洱", "铁观音", "白茶", "茉莉花茶", "茶具套装"}, {"阿梅", "阿竹"}},
-      {"jd-audio", "jd", "回声数码京东店", "CNY", "Asia/Shanghai", 1.2, {"降噪耳机", "蓝牙音箱", "麦克风", "声卡", "耳机套", "充电盒"}, {"客服01", "客服02"}},
-      {"douyin-snack", "douyin", "辣辣零食铺", "CNY", "Asia/Shanghai", 2.0, {"辣条", "牛肉干", "坚果礼盒", "海苔", "锅巴", "凤爪"}, {"小满", "小暑"}},
-      {"shopify-outdoor", "shopify", "Northfold Outdoor", "USD", "Asia/Shanghai", 0.6, {"Tent", "Headlamp", "Stove", "Dry bag", "Sleeping pad"}, {"Ann", "Bo"}},
+      {"tmall-home",
+       "tmall",
+       "山野家居旗舰店",
+       "CNY",
+       "Asia/Shanghai",
+       1.6,
+       {"雪平锅", "亚麻床单", "竹砧板", "保温壶", "收纳箱", "马克杯", "珐琅锅", "羊毛毯"},
+       {"小李", "小王", "小陈"}},
+      {"tmall-tea",
+       "tmall",
+       "清和茶叶专卖店",
+       "CNY",
+       "Asia/Shanghai",
+       1.0,
+       {"龙井", "普洱", "铁观音", "白茶", "茉莉花茶", "茶具套装"},
+       {"阿梅", "阿竹"}},
+      {"jd-audio",
+       "jd",
+       "回声数码京东店",
+       "CNY",
+       "Asia/Shanghai",
+       1.2,
+       {"降噪耳机", "蓝牙音箱", "麦克风", "声卡", "耳机套", "充电盒"},
+       {"客服01", "客服02"}},
+      {"douyin-snack",
+       "douyin",
+       "辣辣零食铺",
+       "CNY",
+       "Asia/Shanghai",
+       2.0,
+       {"辣条", "牛肉干", "坚果礼盒", "海苔", "锅巴", "凤爪"},
+       {"小满", "小暑"}},
+      {"shopify-outdoor",
+       "shopify",
+       "Northfold Outdoor",
+       "USD",
+       "Asia/Shanghai",
+       0.6,
+       {"Tent", "Headlamp", "Stove", "Dry bag", "Sleeping pad"},
+       {"Ann", "Bo"}},
   };
   return all;
 }
@@ -86,15 +122,16 @@ class Maker {
     store_.days.back().orders.assign(changed.begin(), changed.end());
     for (size_t sku = 0; sku < store_.skus.size(); ++sku) {
       const Sku& item = store_.skus[sku];
-      store_.days.back().stock.push_back({sku, std::max<int64_t>(item.stock, 0), item.stock, item.arrives != 0 ? item.order_quantity : 0});
+      store_.days.back().stock.push_back(
+          {sku, std::max<int64_t>(item.stock, 0), item.stock, item.arrives != 0 ? item.order_quantity : 0});
     }
   }
 
  private:
   // On which days an order will be in the export.
   void note_changes(const Order& order, size_t index) {
-    for (const Millis time : {order.created_ms, order.paid_ms, order.shipped_ms, order.received_ms, order.closed_ms, order.refund_opened_ms,
-                              order.refund_settled_ms})
+    for (const Millis time : {order.created_ms, order.paid_ms, order.shipped_ms, order.received_ms, order.closed_ms,
+                              order.refund_opened_ms, order.refund_settled_ms})
       if (time != 0) changed_on_[store_.zone.day_of(time)].insert(index);
   }
 
@@ -113,7 +150,8 @@ class Maker {
     Sku& sku = store_.skus[index];
     const double mean = sku.demand_per_day * season(day) * campaign(day) * sku.listing_quality * share_of_hour(hour);
     for (int64_t left = dice_.poisson(mean); left > 0; --left) {
-      const Millis created = store_.zone.from_local(day, hour, static_cast<int>(dice_.between(0, 59)), static_cast<int>(dice_.between(0, 59)));
+      const Millis created =
+          store_.zone.from_local(day, hour, static_cast<int>(dice_.between(0, 59)), static_cast<int>(dice_.between(0, 59)));
       if (dice_.chance(0.35)) chat(created - dice_.between(2, 30) * minute_ms);
       if (sku.stock <= 0) continue;  // The buyer finds it sold out.
       place(created, index);
@@ -155,7 +193,8 @@ class Maker {
     order.paid_ms = order.created_ms + dice_.between(5, 600) * second_ms;
     const Day paid = store_.zone.day_of(order.paid_ms);
     const int64_t behind = is_double_eleven(paid) ? dice_.between(1, 4) : dice_.chance(0.02) ? 3 : 1;
-    order.shipped_ms = store_.zone.from_local(paid + static_cast<Day>(behind), static_cast<int>(dice_.between(10, 17)), static_cast<int>(dice_.between(0, 59)), 0);
+    order.shipped_ms = store_.zone.from_local(paid + static_cast<Day>(behind), static_cast<int>(dice_.between(10, 17)),
+                                              static_cast<int>(dice_.between(0, 59)), 0);
     const Sku& sku = store_.skus[order.lines.front().sku];
     const bool faulty = paid >= sku.faulty_from && paid <= sku.faulty_to;
     if (!dice_.chance(faulty ? 0.4 : sku.refund_rate)) {
@@ -173,7 +212,10 @@ class Maker {
     const int hour = store_.zone.hour_of(start);
     const std::string conversation = fmt::format("{}-c{}", store_.id, ++conversations_);
     const std::string buyer = fmt::format("buyer-{}", dice_.between(1, 4'000));
-    const std::string agent = hour >= 18 && dice_.chance(0.5) ? store_.slow_agent : store_.agents[static_cast<size_t>(dice_.between(0, static_cast<int64_t>(store_.agents.size()) - 1))];
+    const std::string agent =
+        hour >= 18 && dice_.chance(0.5)
+            ? store_.slow_agent
+            : store_.agents[static_cast<size_t>(dice_.between(0, static_cast<int64_t>(store_.agents.size()) - 1))];
     const bool slow = agent == store_.slow_agent && hour >= 18;
     Millis time = start;
     for (int64_t round = dice_.between(1, 3); round > 0; --round) {
@@ -213,7 +255,8 @@ class Maker {
 
 Store make_store(const Kind& kind, uint64_t seed, Day first) {
   Dice dice(seed);
-  Store store{kind.id, kind.platform, kind.name, kind.currency, kind.time_zone, Zone::find(kind.time_zone).value(), {}, {}, {}, {}, {}};
+  Store store{
+      kind.id, kind.platform, kind.name, kind.currency, kind.time_zone, Zone::find(kind.time_zone).value(), {}, {}, {}, {}, {}};
   for (const char* agent : kind.agents) store.agents.emplace_back(agent);
   store.slow_agent = store.agents.back();
   static const char* variants[] = {"标准款", "升级款", "礼盒装"};

@@ -14,7 +14,7 @@ class Dice {
  public:
   explicit Dice(uint64_t seed) : state_(seed) {}
   uint64_t next();
-  double unit();                          // [0, 1)
+  double unit();                               // [0, 1)
   int64_t between(int64_t low, int64_t high);  // Both included.
   int64_t poisson(double mean);
   bool chance(double probability) { return unit() < probability; }
@@ -31,7 +31,7 @@ struct Sku {
   int64_t reorder_point = 0;
   int64_t order_quantity = 0;
   int lead_time_days = 7;
-  Day arrives = 0;        // 0 = nothing is on its way.
+  Day arrives = 0;  // 0 = nothing is on its way.
   double refund_rate = 0.04;
   // What goes wrong with it.
   Day late_from = 0, late_to = 0;      // Resupply does not arrive in these days.

@@ -19,8 +19,14 @@ const std::vector<std::string> all_departments = {"metrics", "campaigns", "inven
 }  // namespace
 
 Api::Api(const Settings& settings, const Home& home)
-    : settings_(settings), home_(home), services_(home, settings.service_timeout_ms), tail_(home), config_view_(tail_), started_ms_(wall_ms()),
-      directory_(std::make_shared<StoreDirectory>()), registry_(std::make_shared<Registry>()) {}
+    : settings_(settings),
+      home_(home),
+      services_(home, settings.service_timeout_ms),
+      tail_(home),
+      config_view_(tail_),
+      started_ms_(wall_ms()),
+      directory_(std::make_shared<StoreDirectory>()),
+      registry_(std::make_shared<Registry>()) {}
 
 Api::~Api() = default;
 
@@ -89,18 +95,21 @@ Result<Api::Figures> Api::figures(const Call& call, const query::v1::QueryMetric
   bool all_known = true;
   for (const std::string& metric : request.metrics()) {
     const auto found = known->by_id.find(metric);
-    if (found == known->by_id.end()) all_known = false;
-    else owners.insert(found->second.service());
+    if (found == known->by_id.end())
+      all_known = false;
+    else
+      owners.insert(found->second.service());
   }
   std::vector<std::string> asked;
   for (const std::string& department : departments(call))
     if (!all_known || owners.contains(department)) asked.push_back(department);
   Figures figures;
-  TRY_VOID(services_.ask_all<query::v1::QueryMetricsResponse>(
-      asked, "QueryMetrics", request, missing, [&](const std::string&, query::v1::QueryMetricsResponse& told) {
-        figures.as_of_ms = std::max(figures.as_of_ms, told.as_of_ms());
-        for (query::v1::MetricRow& row : *told.mutable_rows()) figures.rows.push_back(std::move(row));
-      }));
+  TRY_VOID(services_.ask_all<query::v1::QueryMetricsResponse>(asked, "QueryMetrics", request, missing,
+                                                              [&](const std::string&, query::v1::QueryMetricsResponse& told) {
+                                                                figures.as_of_ms = std::max(figures.as_of_ms, told.as_of_ms());
+                                                                for (query::v1::MetricRow& row : *told.mutable_rows())
+                                                                  figures.rows.push_back(std::move(row));
+                                                              }));
   std::stable_sort(figures.rows.begin(), figures.rows.end(), [](const auto& a, const auto& b) {
     return std::tie(a.store(), a.key(), a.from(), a.metric(), a.currency_code()) <
            std::tie(b.store(), b.key(), b.from(), b.metric(), b.currency_code());
@@ -112,9 +121,11 @@ Result<Millis> Api::home_time() {
   if (home_.settings().clock == Clock::wall) return wall_ms();
   // Under the facts' clock "now" is where the folds have come to: a wall time would drag it years ahead.
   const auto status = services_.ask_as<query::v1::GetStatusResponse>("alerts", "GetStatus", query::v1::GetStatusRequest());
-  const auto other = status ? status : services_.ask_as<query::v1::GetStatusResponse>("metrics", "GetStatus", query::v1::GetStatusRequest());
+  const auto other =
+      status ? status : services_.ask_as<query::v1::GetStatusResponse>("metrics", "GetStatus", query::v1::GetStatusRequest());
   if (!other)
-    return fail(Code::unavailable, "this home goes by its facts' time, and no service says what time that is: {}", other.error().message);
+    return fail(Code::unavailable, "this home goes by its facts' time, and no service says what time that is: {}",
+                other.error().message);
   Millis now = 1;
   for (const auto& partition : other->partitions()) now = std::max<Millis>(now, partition.time_ms());
   return now;
@@ -132,7 +143,8 @@ Result<facts::v1::Fact> Api::stated(const std::string& request_id, const std::st
   return fact;
 }
 
-Result<void> Api::put(const Call& call, std::vector<facts::v1::Fact> facts, const std::vector<std::string>& scopes, HeadMap* heads) {
+Result<void> Api::put(const Call& call, std::vector<facts::v1::Fact> facts, const std::vector<std::string>& scopes,
+                      HeadMap* heads) {
   // A bus that is down is said at once: the publisher would wait for it, and everybody behind this call with it.
   TRY(heads_now());
   const std::unique_lock lock(publisher_mutex_, std::chrono::milliseconds(call.left_ms(deadline_max_ms)));

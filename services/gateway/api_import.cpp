@@ -59,7 +59,8 @@ class Uploads {
 
 // A base name, and no way out of the folder.
 bool is_base_name(const std::string& name) {
-  return !name.empty() && name.size() <= 200 && name != "." && name != ".." && name.find_first_of(std::string("/\\\0\n", 4)) == std::string::npos;
+  return !name.empty() && name.size() <= 200 && name != "." && name != ".." &&
+         name.find_first_of(std::string("/\\\0\n", 4)) == std::string::npos;
 }
 
 void copy(const query::v1::ImportedFile& from, v1::ImportedFile& to) {
@@ -91,7 +92,8 @@ Result<void> check(const Call& call, const v1::ImportFileRequest& request) {
     if (!is_base_name(file.name())) return fail(Code::invalid_argument, "\"{}\" is no base name of a file", file.name());
     if (!names.insert(file.name()).second) return fail(Code::invalid_argument, "two files are named \"{}\"", file.name());
   }
-  if (bytes > inline_bytes_max) return fail(Code::resource_exhausted, "files in a request are at most 64 MB; name their paths instead");
+  if (bytes > inline_bytes_max)
+    return fail(Code::resource_exhausted, "files in a request are at most 64 MB; name their paths instead");
   if (!request.mapping().empty() && !request.mapping_path().empty())
     return fail(Code::invalid_argument, "mapping and mapping_path are both given");
   return {};
@@ -111,7 +113,8 @@ Result<void> Api::import_file(const Call& call, const v1::ImportFileRequest& req
   Uploads mappings(upload_folder(home_));
   *start.mutable_paths() = request.paths();
   for (const v1::InlineFile& file : request.files()) start.add_paths(TRY(uploads.add(file.name(), file.content())));
-  start.set_mapping_path(request.mapping().empty() ? request.mapping_path() : TRY(mappings.add("mapping.toml", request.mapping())));
+  start.set_mapping_path(request.mapping().empty() ? request.mapping_path()
+                                                   : TRY(mappings.add("mapping.toml", request.mapping())));
   start.set_format(request.format());
   start.set_store(request.store());
   start.set_request_id(request.request_id());
@@ -133,7 +136,8 @@ Result<void> Api::follow_import(const Call& call, uint64_t job, const Sink<v1::I
     } else {
       heard_ms = now;
       if (job_now->done() && !job_now->error().empty())
-        return fail(job_now->error_code() == 0 ? Code::unknown : static_cast<Code>(job_now->error_code()), "{}", job_now->error());
+        return fail(job_now->error_code() == 0 ? Code::unknown : static_cast<Code>(job_now->error_code()), "{}",
+                    job_now->error());
       v1::ImportFileResponse message;
       message.set_bytes_done(job_now->bytes_done());
       message.set_bytes_all(job_now->bytes_all());
@@ -165,7 +169,8 @@ Result<v1::UndoImportResponse> Api::undo_import(const Call& call, const v1::Undo
   query::v1::UndoImportRequest question;
   question.set_import_id(request.import_id());
   question.set_scope(call.tenant() + "/default");
-  const auto started = TRY(services_.ask_as<query::v1::UndoImportResponse>("intake", "UndoImport", question, call.left_ms(deadline_max_ms)));
+  const auto started =
+      TRY(services_.ask_as<query::v1::UndoImportResponse>("intake", "UndoImport", question, call.left_ms(deadline_max_ms)));
   query::v1::GetImportRequest ask;
   ask.set_job(started.job());
   for (query::v1::GetImportResponse state; !state.done(); std::this_thread::sleep_for(std::chrono::milliseconds(20))) {

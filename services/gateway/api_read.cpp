@@ -34,7 +34,8 @@ Result<v1::ListStoresResponse> Api::list_stores(const Call& call, const v1::List
       [&](const std::string&, query::v1::ListStoresResponse& answer) { told = std::move(answer); }));
   for (query::v1::Store& store : *told.mutable_stores())
     if (call.sees(store.id()) && call.sees_scope(store.scope())) *response.add_stores() = std::move(store);
-  TRY_VOID(page(*response.mutable_stores(), request.page_size(), 10'000, request.page_token(), response.mutable_next_page_token()));
+  TRY_VOID(
+      page(*response.mutable_stores(), request.page_size(), 10'000, request.page_token(), response.mutable_next_page_token()));
   return response;
 }
 
@@ -48,12 +49,13 @@ Result<v1::GetOverviewResponse> Api::get_overview(const Call& call, const v1::Ge
   question.set_day(request.day());
   std::vector<query::v1::MetricRow> rows;
   Millis as_of_ms = 0;
-  TRY_VOID(services_.ask_all<query::v1::GetOverviewResponse>(
-      departments(call), "GetOverview", question, response.mutable_missing(),
-      [&](const std::string&, query::v1::GetOverviewResponse& told) {
-        as_of_ms = std::max(as_of_ms, told.as_of_ms());
-        for (query::v1::MetricRow& row : *told.mutable_rows()) rows.push_back(std::move(row));
-      }));
+  TRY_VOID(services_.ask_all<query::v1::GetOverviewResponse>(departments(call), "GetOverview", question,
+                                                             response.mutable_missing(),
+                                                             [&](const std::string&, query::v1::GetOverviewResponse& told) {
+                                                               as_of_ms = std::max(as_of_ms, told.as_of_ms());
+                                                               for (query::v1::MetricRow& row : *told.mutable_rows())
+                                                                 rows.push_back(std::move(row));
+                                                             }));
   // By store; within one the departments' own order, which is that of importance.
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.store() < b.store(); });
   for (const query::v1::MetricRow& row : rows) *response.add_rows() = shown(row);
@@ -88,7 +90,8 @@ Result<v1::QueryMetricsResponse> Api::query_metrics(const Call& call, const v1::
     std::vector<std::string> names;
     for (const auto& [id, definition] : known->by_id) names.push_back(id);
     const std::string like = nearest(metric, names);
-    return fail(Code::invalid_argument, "there is no metric \"{}\"{}", metric, like.empty() ? "" : "; did you mean \"" + like + "\"?");
+    return fail(Code::invalid_argument, "there is no metric \"{}\"{}", metric,
+                like.empty() ? "" : "; did you mean \"" + like + "\"?");
   }
   v1::QueryMetricsResponse response;
   const auto stores = call.stores_asked(request.stores());
@@ -130,13 +133,14 @@ Result<v1::ListAlertsResponse> Api::list_alerts(const Call& call, const v1::List
   query::v1::ListAlertsRequest question;
   question.set_store(request.store());
   question.set_state(request.state());
-  TRY_VOID(services_.ask_all<query::v1::ListAlertsResponse>(
-      {"alerts"}, "ListAlerts", question, response.mutable_missing(),
-      [&](const std::string&, const query::v1::ListAlertsResponse& told) {
-        for (const query::v1::Alert& alert : told.alerts())
-          if (call.sees(alert.store())) *response.add_alerts() = shown(alert);
-      }));
-  TRY_VOID(page(*response.mutable_alerts(), request.page_size(), 1'000, request.page_token(), response.mutable_next_page_token()));
+  TRY_VOID(services_.ask_all<query::v1::ListAlertsResponse>({"alerts"}, "ListAlerts", question, response.mutable_missing(),
+                                                            [&](const std::string&, const query::v1::ListAlertsResponse& told) {
+                                                              for (const query::v1::Alert& alert : told.alerts())
+                                                                if (call.sees(alert.store()))
+                                                                  *response.add_alerts() = shown(alert);
+                                                            }));
+  TRY_VOID(
+      page(*response.mutable_alerts(), request.page_size(), 1'000, request.page_token(), response.mutable_next_page_token()));
   return response;
 }
 
@@ -144,7 +148,8 @@ Result<v1::ListSubscribersResponse> Api::list_subscribers(const Call& call, cons
   v1::ListSubscribersResponse response;
   TRY_VOID(config_view_.refresh(call.left_ms(deadline_max_ms)));
   for (v1::Subscriber& subscriber : config_view_.subscribers(call)) *response.add_subscribers() = std::move(subscriber);
-  TRY_VOID(page(*response.mutable_subscribers(), request.page_size(), 1'000, request.page_token(), response.mutable_next_page_token()));
+  TRY_VOID(page(*response.mutable_subscribers(), request.page_size(), 1'000, request.page_token(),
+                response.mutable_next_page_token()));
   return response;
 }
 
@@ -152,20 +157,22 @@ Result<v1::ListRulesResponse> Api::list_rules(const Call& call, const v1::ListRu
   v1::ListRulesResponse response;
   std::map<std::string, query::v1::ShippedRule> by_id;
   std::map<std::string, facts::v1::Rule> overrides;  // Every service tells all of them.
-  TRY_VOID(services_.ask_all<query::v1::ListRulesResponse>(
-      departments(call), "ListRules", query::v1::ListRulesRequest(), response.mutable_missing(),
-      [&](const std::string& service, query::v1::ListRulesResponse& told) {
-        for (query::v1::ShippedRule& rule : *told.mutable_rules()) {
-          if (rule.service().empty()) rule.set_service(service);
-          by_id[rule.rule().id()] = std::move(rule);
-        }
-        for (const facts::v1::Rule& rule : told.overrides())
-          if (rule.store().empty() || call.sees(rule.store())) overrides[rule.SerializeAsString()] = rule;
-      }));
+  TRY_VOID(services_.ask_all<query::v1::ListRulesResponse>(departments(call), "ListRules", query::v1::ListRulesRequest(),
+                                                           response.mutable_missing(),
+                                                           [&](const std::string& service, query::v1::ListRulesResponse& told) {
+                                                             for (query::v1::ShippedRule& rule : *told.mutable_rules()) {
+                                                               if (rule.service().empty()) rule.set_service(service);
+                                                               by_id[rule.rule().id()] = std::move(rule);
+                                                             }
+                                                             for (const facts::v1::Rule& rule : told.overrides())
+                                                               if (rule.store().empty() || call.sees(rule.store()))
+                                                                 overrides[rule.SerializeAsString()] = rule;
+                                                           }));
   for (auto& [id, rule] : by_id) *response.add_rules() = std::move(rule);
   if (request.page_token().empty())
     for (auto& [bytes, rule] : overrides) *response.add_overrides() = std::move(rule);
-  TRY_VOID(page(*response.mutable_rules(), request.page_size(), 10'000, request.page_token(), response.mutable_next_page_token()));
+  TRY_VOID(
+      page(*response.mutable_rules(), request.page_size(), 10'000, request.page_token(), response.mutable_next_page_token()));
   return response;
 }
 

@@ -19,7 +19,8 @@ std::string bus_name(uint32_t bus) { return fmt::format("bus.{}", bus); }
 Result<Heads> Api::heads_now() {
   Heads heads(home_.settings().partitions, 0);
   for (uint32_t bus = 0; bus < home_.settings().buses; ++bus) {
-    const auto status = TRY(services_.ask_as<query::v1::GetBusStatusResponse>(bus_name(bus), "GetBusStatus", query::v1::GetBusStatusRequest()));
+    const auto status =
+        TRY(services_.ask_as<query::v1::GetBusStatusResponse>(bus_name(bus), "GetBusStatus", query::v1::GetBusStatusRequest()));
     for (Partition partition = 0; partition < heads.size() && partition < status.heads_size(); ++partition)
       if (home_.bus_of(partition) == bus) heads[partition] = status.heads(partition);
   }
@@ -35,7 +36,8 @@ Result<v1::GetStatusResponse> Api::get_status(const Call& call, const v1::GetSta
     v1::ServiceStatus& service = *response.add_services();
     service.set_name("bus");
     service.set_instance(bus);
-    const auto status = services_.ask_as<query::v1::GetBusStatusResponse>(bus_name(bus), "GetBusStatus", query::v1::GetBusStatusRequest());
+    const auto status =
+        services_.ask_as<query::v1::GetBusStatusResponse>(bus_name(bus), "GetBusStatus", query::v1::GetBusStatusRequest());
     if (!status) {
       service.set_problem("it does not answer");
       response.add_missing(home_.settings().buses > 1 ? bus_name(bus) : "bus");
@@ -90,7 +92,8 @@ Result<v1::GetStatusResponse> Api::get_status(const Call& call, const v1::GetSta
   self.set_healthy(!stopping_);
   *self.mutable_started() = timestamp(started_ms_);
   // What the journal says beside: late rather than never.
-  if (!config_view_.refresh(std::min<Millis>(call.left_ms(deadline_max_ms), 300))) self.set_problem("feeds and imports are still being read");
+  if (!config_view_.refresh(std::min<Millis>(call.left_ms(deadline_max_ms), 300)))
+    self.set_problem("feeds and imports are still being read");
   for (v1::FeedStatus& feed : config_view_.feeds(call, feeds_shown)) *response.add_feeds() = std::move(feed);
   for (v1::ImportSummary& import : config_view_.imports(call, imports_shown)) *response.add_imports() = std::move(import);
   response.set_healthy(healthy);
@@ -109,7 +112,8 @@ Result<std::string> Api::who_lags(const Heads& heads, bool settled) {
         reached[partition.partition()] = settled ? std::min(partition.offset(), partition.settled_offset()) : partition.offset();
     for (Partition partition = 0; partition < heads.size(); ++partition)
       if (reached[partition] < heads[partition])
-        return fmt::format("{} is at offset {} of {} in partition {}", folds[index], reached[partition], heads[partition], partition);
+        return fmt::format("{} is at offset {} of {} in partition {}", folds[index], reached[partition], heads[partition],
+                           partition);
   }
   return std::string();
 }
@@ -156,7 +160,8 @@ Result<v1::GetFingerprintResponse> Api::get_fingerprint(const Call& call, const 
   for (size_t index = 0; index < folds.size(); ++index) {
     if (!answers[index]) return tl::unexpected(answers[index].error());
     query::v1::GetFingerprintResponse answer;
-    if (!answer.ParseFromString(*answers[index])) return fail(Code::internal, "the fingerprint of {} cannot be read", folds[index]);
+    if (!answer.ParseFromString(*answers[index]))
+      return fail(Code::internal, "the fingerprint of {} cannot be read", folds[index]);
     if (!answer.fingerprint().empty()) (*response.mutable_services())[folds[index]] = answer.fingerprint();
   }
   for (Partition partition = 0; partition < heads.size(); ++partition)

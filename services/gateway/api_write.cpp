@@ -101,7 +101,8 @@ Result<v1::SetStoreResponse> Api::set_store(const Call& call, const v1::SetStore
     if (known.id() != request.store()) continue;
     store = known;
     if (!request.group().empty() && known.scope() != call.tenant() + "/" + request.group())
-      return fail(Code::failed_precondition, "the store {} belongs to {}, and a store's group never changes", known.id(), known.scope());
+      return fail(Code::failed_precondition, "the store {} belongs to {}, and a store's group never changes", known.id(),
+                  known.scope());
   }
   if (!request.platform().empty()) store.set_platform(request.platform());
   if (!request.name().empty()) store.set_name(request.name());
@@ -165,7 +166,8 @@ Result<v1::PutSilenceResponse> Api::put_silence(const Call& call, const v1::PutS
   v1::PutSilenceResponse response;
   if (remembered(call, "PutSilence", request.request_id(), response)) return response;
   const Millis for_ms = TRY(duration(request.duration_ms(), silence_default_ms));
-  if (request.withdraw() && request.silence().empty()) return fail(Code::invalid_argument, "it is not said which silence is to end");
+  if (request.withdraw() && request.silence().empty())
+    return fail(Code::invalid_argument, "it is not said which silence is to end");
   if (!request.withdraw() && request.comment().empty())
     return fail(Code::invalid_argument, "a silence needs a comment: why, in words");
   const std::string id = request.silence().empty() ? name_of(call, request.request_id()) : request.silence();
@@ -200,10 +202,12 @@ Result<v1::PutSubscriberResponse> Api::put_subscriber(const Call& call, const v1
     fact.mutable_subscriber_state()->mutable_withdrawn()->set_reason("taken away by " + call.principal->name);
   } else {
     const facts::v1::SubscriberTerms& terms = request.terms();
-    if (terms.channel() != "webhook") return fail(Code::invalid_argument, "the channel \"{}\" is not known; there is \"webhook\"", terms.channel());
+    if (terms.channel() != "webhook")
+      return fail(Code::invalid_argument, "the channel \"{}\" is not known; there is \"webhook\"", terms.channel());
     if (!terms.url().starts_with("https://") && !(terms.allow_private_targets() && terms.url().starts_with("http://")))
       return fail(Code::invalid_argument, "the address must begin with https:// (or http://, with allow_private_targets)");
-    if (terms.secret_file().empty()) return fail(Code::invalid_argument, "secret_file, the file with the signing secret, is not named");
+    if (terms.secret_file().empty())
+      return fail(Code::invalid_argument, "secret_file, the file with the signing secret, is not named");
     *fact.mutable_subscriber_state()->mutable_terms() = terms;
   }
   TRY_VOID(put_everywhere(call, fact, response.mutable_heads()));

@@ -73,8 +73,10 @@ Result<Principal> read_principal(ConfigTable& table) {
   table.get("verbs", verbs);
   if (table.get("expires", expires)) {
     const auto expires_ms = parse_expiry(expires);
-    if (expires_ms) principal.expires_ms = *expires_ms;
-    else table.complain("expires", "is no date as YYYY-MM-DD");
+    if (expires_ms)
+      principal.expires_ms = *expires_ms;
+    else
+      table.complain("expires", "is no date as YYYY-MM-DD");
   }
   if (stores.empty()) table.complain("stores", "must name the token's stores, or [\"*\"] for all");
   principal.all_stores = std::find(stores.begin(), stores.end(), "*") != stores.end();
@@ -82,10 +84,14 @@ Result<Principal> read_principal(ConfigTable& table) {
   if (std::find(departments.begin(), departments.end(), "*") == departments.end())
     principal.departments.insert(departments.begin(), departments.end());
   for (const std::string& verb : verbs) {
-    if (verb == "read") principal.may_read = true;
-    else if (verb == "write") principal.may_write = true;
-    else if (verb == "admin") principal.may_admin = true;
-    else table.complain("verbs", fmt::format("\"{}\" is none of read, write, admin", verb));
+    if (verb == "read")
+      principal.may_read = true;
+    else if (verb == "write")
+      principal.may_write = true;
+    else if (verb == "admin")
+      principal.may_admin = true;
+    else
+      table.complain("verbs", fmt::format("\"{}\" is none of read, write, admin", verb));
   }
   if (verbs.empty()) table.complain("verbs", "must name at least one of read, write, admin");
   return principal;
@@ -95,17 +101,22 @@ Result<Principal> read_principal(ConfigTable& table) {
 
 std::string_view verb_name(Verb verb) {
   switch (verb) {
-    case Verb::read: return "read";
-    case Verb::write: return "write";
-    case Verb::admin: return "admin";
+    case Verb::read:
+      return "read";
+    case Verb::write:
+      return "write";
+    case Verb::admin:
+      return "admin";
   }
   return "?";
 }
 
 Result<void> allow(const Principal& principal, Verb verb, std::span<const std::string> stores, Unnamed unnamed,
                    const std::set<std::string>& foreign) {
-  const bool may = principal.may_admin || (verb == Verb::read && principal.may_read) || (verb == Verb::write && principal.may_write);
-  if (!may) return fail(Code::permission_denied, "the token \"{}\" does not have the verb \"{}\"", principal.name, verb_name(verb));
+  const bool may =
+      principal.may_admin || (verb == Verb::read && principal.may_read) || (verb == Verb::write && principal.may_write);
+  if (!may)
+    return fail(Code::permission_denied, "the token \"{}\" does not have the verb \"{}\"", principal.name, verb_name(verb));
   for (const std::string& store : stores) {
     const bool sees = principal.all_stores ? !foreign.contains(store) : principal.stores.contains(store);
     if (!sees) return fail(Code::permission_denied, "the token \"{}\" is not for a store that was named", principal.name);
@@ -174,8 +185,10 @@ void TokenBook::reread_if_changed(Millis now_ms) {
   if (now_ms - looked_ms_ < 1'000 && now_ms >= looked_ms_) return;
   looked_ms_ = now_ms;
   if (file_mark(home_ + "/tokens.toml") == seen_) return;
-  if (const auto read = read_tokens(); !read) spdlog::error("tokens_refused why=\"{}\"", read.error().message);
-  else spdlog::info("tokens_read count={}", entries_.size());
+  if (const auto read = read_tokens(); !read)
+    spdlog::error("tokens_refused why=\"{}\"", read.error().message);
+  else
+    spdlog::info("tokens_read count={}", entries_.size());
 }
 
 Result<std::shared_ptr<const Principal>> TokenBook::authenticate(std::string_view authorization, Millis now_ms) {

@@ -27,18 +27,18 @@ enum class Unnamed {
 // Who calls.
 struct Principal {
   std::string name;
-  std::string tenant;                // "*" = all tenants.
-  bool all_stores = false;           // Of the tenant.
-  std::set<std::string> stores;      // Otherwise these.
-  std::set<std::string> departments; // Services whose answers it may see; empty = all.
+  std::string tenant;                 // "*" = all tenants.
+  bool all_stores = false;            // Of the tenant.
+  std::set<std::string> stores;       // Otherwise these.
+  std::set<std::string> departments;  // Services whose answers it may see; empty = all.
   bool may_read = false, may_write = false, may_admin = false;
-  Millis expires_ms = 0;             // 0 = never.
+  Millis expires_ms = 0;  // 0 = never.
 
   bool may_see_department(const std::string& service) const { return departments.empty() || departments.contains(service); }
 };
 
-// Allows a verb on the named stores, or says PERMISSION_DENIED. `foreign` are stores known to be another tenant's. Whatever is not
-// allowed here is denied; the same words for a store that is forbidden and for one that is not there.
+// Allows a verb on the named stores, or says PERMISSION_DENIED. `foreign` are stores known to be another tenant's. Whatever is
+// not allowed here is denied; the same words for a store that is forbidden and for one that is not there.
 Result<void> allow(const Principal& principal, Verb verb, std::span<const std::string> stores, Unnamed unnamed,
                    const std::set<std::string>& foreign);
 
@@ -70,7 +70,7 @@ class TokenBook {
   std::mutex mutex_;
   Entry admin_;
   std::vector<Entry> entries_;
-  std::string seen_;        // Size and time of the tokens.toml that was read.
+  std::string seen_;  // Size and time of the tokens.toml that was read.
   Millis looked_ms_ = 0;
 };
 

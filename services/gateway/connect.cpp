@@ -10,20 +10,31 @@ namespace xundian::gateway {
 
 int http_status(Code code) {
   switch (code) {
-    case Code::cancelled: return 499;
+    case Code::cancelled:
+      return 499;
     case Code::invalid_argument:
     case Code::failed_precondition:
-    case Code::out_of_range: return 400;
-    case Code::deadline_exceeded: return 504;
-    case Code::not_found: return 404;
+    case Code::out_of_range:
+      return 400;
+    case Code::deadline_exceeded:
+      return 504;
+    case Code::not_found:
+      return 404;
     case Code::already_exists:
-    case Code::aborted: return 409;
-    case Code::permission_denied: return 403;
-    case Code::resource_exhausted: return 429;
-    case Code::unimplemented: return 501;
-    case Code::unavailable: return 503;
-    case Code::unauthenticated: return 401;
-    default: return 500;
+    case Code::aborted:
+      return 409;
+    case Code::permission_denied:
+      return 403;
+    case Code::resource_exhausted:
+      return 429;
+    case Code::unimplemented:
+      return 501;
+    case Code::unavailable:
+      return 503;
+    case Code::unauthenticated:
+      return 401;
+    default:
+      return 500;
   }
 }
 
@@ -32,7 +43,11 @@ namespace {
 // How many bytes of `text` are one character of UTF-8; 0 = its first byte begins none.
 size_t character(std::string_view text) {
   const auto lead = static_cast<uint8_t>(text[0]);
-  const size_t size = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  const size_t size = lead < 0x80                   ? 1
+                      : lead >= 0xc2 && lead < 0xe0 ? 2
+                      : lead >= 0xe0 && lead < 0xf0 ? 3
+                      : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                    : 0;
   if (size > text.size()) return 0;
   for (size_t index = 1; index < size; ++index)
     if ((static_cast<uint8_t>(text[index]) & 0xc0) != 0x80) return 0;
@@ -54,14 +69,26 @@ std::string json_quoted(std::string_view text) {
     if (size > 1) json += text.substr(0, size);
     if (size != 1) continue;
     switch (letter) {
-      case '"': json += "\\\""; break;
-      case '\\': json += "\\\\"; break;
-      case '\n': json += "\\n"; break;
-      case '\r': json += "\\r"; break;
-      case '\t': json += "\\t"; break;
+      case '"':
+        json += "\\\"";
+        break;
+      case '\\':
+        json += "\\\\";
+        break;
+      case '\n':
+        json += "\\n";
+        break;
+      case '\r':
+        json += "\\r";
+        break;
+      case '\t':
+        json += "\\t";
+        break;
       default:
-        if (static_cast<uint8_t>(letter) < 0x20) json += fmt::format("\\u{:04x}", static_cast<uint8_t>(letter));
-        else json += letter;
+        if (static_cast<uint8_t>(letter) < 0x20)
+          json += fmt::format("\\u{:04x}", static_cast<uint8_t>(letter));
+        else
+          json += letter;
     }
   }
   return json + "\"";
@@ -79,7 +106,8 @@ Result<void> parse(Codec codec, std::string_view bytes, google::protobuf::Messag
   }
   const auto parsed = google::protobuf::util::JsonStringToMessage({bytes.data(), bytes.size()}, &message);
   if (!parsed.ok())
-    return fail(Code::invalid_argument, "the body is no {} as JSON: {}", message.GetDescriptor()->full_name(), parsed.message().ToString());
+    return fail(Code::invalid_argument, "the body is no {} as JSON: {}", message.GetDescriptor()->full_name(),
+                parsed.message().ToString());
   return {};
 }
 
@@ -106,7 +134,8 @@ Result<std::string_view> open_envelope(std::string_view body) {
   for (int index = 1; index <= 4; ++index) size = size << 8 | static_cast<uint8_t>(body[static_cast<size_t>(index)]);
   if (body[0] & envelope_compressed) return fail(Code::unimplemented, "compressed messages are not taken; send identity");
   if (size != body.size() - 5)
-    return fail(Code::invalid_argument, "the envelope says {} bytes and {} follow; one message makes this call", size, body.size() - 5);
+    return fail(Code::invalid_argument, "the envelope says {} bytes and {} follow; one message makes this call", size,
+                body.size() - 5);
   return body.substr(5);
 }
 

@@ -26,24 +26,30 @@ bool is_stream(std::string_view method) {
 }  // namespace
 
 const char* code_name(Code code) {
-  constexpr const char* names[] = {"ok", "canceled", "unknown", "invalid_argument", "deadline_exceeded", "not_found", "already_exists",
-                                   "permission_denied", "resource_exhausted", "failed_precondition", "aborted", "out_of_range",
-                                   "unimplemented", "internal", "unavailable", "data_loss", "unauthenticated"};
+  constexpr const char* names[] = {
+      "ok",        "canceled",       "unknown",           "invalid_argument",   "deadline_exceeded",
+      "not_found", "already_exists", "permission_denied", "resource_exhausted", "failed_precondition",
+      "aborted",   "out_of_range",   "unimplemented",     "internal",           "unavailable",
+      "data_loss", "unauthenticated"};
   const auto number = static_cast<size_t>(code);
   return number < std::size(names) ? names[number] : "unknown";
 }
 
 Door::Door(const Settings& settings, Api& api, TokenBook& tokens) : settings_(settings), api_(api), tokens_(tokens) {
-  auto& calls = prometheus::BuildCounter().Name("gateway_calls_total").Help("Calls that have ended, by method and code.").Register(registry_);
-  auto& seconds = prometheus::BuildHistogram().Name("gateway_call_seconds").Help("How long calls took, by method.").Register(registry_);
+  auto& calls = prometheus::BuildCounter()
+                    .Name("gateway_calls_total")
+                    .Help("Calls that have ended, by method and code.")
+                    .Register(registry_);
+  auto& seconds =
+      prometheus::BuildHistogram().Name("gateway_call_seconds").Help("How long calls took, by method.").Register(registry_);
   auto& streams = prometheus::BuildGauge().Name("gateway_streams").Help("Streams that are open.").Register(registry_);
   streams_gauge_ = &streams.Add({});
   for (const char* method : methods) {
     Handles& handles = handles_[method];
     for (int code = 0; code <= static_cast<int>(Code::unauthenticated); ++code)
       handles.calls[static_cast<Code>(code)] = &calls.Add({{"method", method}, {"code", code_name(static_cast<Code>(code))}});
-    handles.seconds = &seconds.Add({{"method", method}},
-                                   prometheus::Histogram::BucketBoundaries{0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30});
+    handles.seconds = &seconds.Add({{"method", method}}, prometheus::Histogram::BucketBoundaries{
+                                                             0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30});
   }
 }
 
@@ -57,7 +63,8 @@ Result<Call> Door::admit(const MethodRule& rule, const Caller& caller, const std
     // Which stores are this tenant's must be known before anything is shown.
     call.directory = api_.directory();
     if (call.principal->all_stores && !call.directory->known)
-      return fail(Code::unavailable, "which stores the token \"{}\" is for is not known while metrics does not answer", call.principal->name);
+      return fail(Code::unavailable, "which stores the token \"{}\" is for is not known while metrics does not answer",
+                  call.principal->name);
     for (const std::string& store : stores) {
       const std::string tenant = call.directory->tenant_of(store);
       if (!tenant.empty() ? tenant != call.principal->tenant : rule.verb == Verb::read) foreign.insert(store);

@@ -51,9 +51,10 @@ class Door {
     }
     call->recheck = [&] { return Result<void>(admit(rule, caller, request).map([](const Call&) {})); };
     const Place place(*this);
-    auto ended = place.taken() ? (api_.*handle)(*call, request, sink)
-                               : Result<void>(fail(Code::resource_exhausted, "{} streams are open, which is all there may be; try later",
-                                                   settings_.streams_max));
+    auto ended = place.taken()
+                     ? (api_.*handle)(*call, request, sink)
+                     : Result<void>(fail(Code::resource_exhausted, "{} streams are open, which is all there may be; try later",
+                                         settings_.streams_max));
     measured.ended(ended ? Code{} : ended.error().code);
     return ended;
   }

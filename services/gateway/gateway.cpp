@@ -5,7 +5,11 @@
 namespace xundian::gateway {
 
 Gateway::Gateway(const Settings& settings, Home home, std::unique_ptr<TokenBook> tokens)
-    : settings_(settings), home_(std::move(home)), tokens_(std::move(tokens)), api_(settings_, home_), door_(settings_, api_, *tokens_) {}
+    : settings_(settings),
+      home_(std::move(home)),
+      tokens_(std::move(tokens)),
+      api_(settings_, home_),
+      door_(settings_, api_, *tokens_) {}
 
 Result<std::unique_ptr<Gateway>> Gateway::start(const Settings& settings) {
   TRY_VOID(check_settings(settings));

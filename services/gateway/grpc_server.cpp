@@ -115,17 +115,17 @@ class Service final : public v1::GatewayService::CallbackService {
  public:
   Service(Door& door, size_t workers) : door_(door), workers_(workers, calls_waiting_max) {}
 
-#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                                        \
-  grpc::ServerUnaryReactor* Method(grpc::CallbackServerContext* context, const v1::Method##Request* request,                  \
-                                   v1::Method##Response* response) override {                                                 \
-    return unary(MethodRule{#Method, Verb::verb, Unnamed::unnamed}, &Api::function, context, *request, *response);            \
+#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                             \
+  grpc::ServerUnaryReactor* Method(grpc::CallbackServerContext* context, const v1::Method##Request* request,       \
+                                   v1::Method##Response* response) override {                                      \
+    return unary(MethodRule{#Method, Verb::verb, Unnamed::unnamed}, &Api::function, context, *request, *response); \
   }
   XUNDIAN_UNARY_METHODS(XUNDIAN_SERVE)
 #undef XUNDIAN_SERVE
-#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                                        \
-  grpc::ServerWriteReactor<v1::Method##Response>* Method(grpc::CallbackServerContext* context,                                \
-                                                         const v1::Method##Request* request) override {                       \
-    return stream(MethodRule{#Method, Verb::verb, Unnamed::unnamed}, &Api::function, context, *request);                      \
+#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                   \
+  grpc::ServerWriteReactor<v1::Method##Response>* Method(grpc::CallbackServerContext* context,           \
+                                                         const v1::Method##Request* request) override {  \
+    return stream(MethodRule{#Method, Verb::verb, Unnamed::unnamed}, &Api::function, context, *request); \
   }
   XUNDIAN_STREAM_METHODS(XUNDIAN_SERVE)
 #undef XUNDIAN_SERVE
@@ -135,8 +135,8 @@ class Service final : public v1::GatewayService::CallbackService {
  private:
   // A reactor must not block: calls are carried out by workers.
   template <typename Request, typename Response>
-  grpc::ServerUnaryReactor* unary(const MethodRule& rule, Door::Unary<Request, Response> handle, grpc::CallbackServerContext* context,
-                                  const Request& request, Response& response) {
+  grpc::ServerUnaryReactor* unary(const MethodRule& rule, Door::Unary<Request, Response> handle,
+                                  grpc::CallbackServerContext* context, const Request& request, Response& response) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     Caller caller = caller_of(*context);
     caller.gone = [context] { return context->IsCancelled(); };
@@ -152,9 +152,10 @@ class Service final : public v1::GatewayService::CallbackService {
   template <typename Request, typename Response>
   grpc::ServerWriteReactor<Response>* stream(const MethodRule& rule, Door::Stream<Request, Response> handle,
                                              grpc::CallbackServerContext* context, const Request& request) {
-    return new StreamReactor<Request, Response>(*context, running_, [this, rule, handle, request](const Caller& caller, const Sink<Response>& sink) {
-      return door_.stream(rule, handle, caller, request, sink);
-    });
+    return new StreamReactor<Request, Response>(*context, running_,
+                                                [this, rule, handle, request](const Caller& caller, const Sink<Response>& sink) {
+                                                  return door_.stream(rule, handle, caller, request, sink);
+                                                });
   }
 
   Door& door_;
@@ -191,7 +192,8 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const Settings& settings, 
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
   if (settings.tls()) {
     grpc::SslServerCredentialsOptions options;
-    options.pem_key_cert_pairs.push_back({TRY(read_whole_file(settings.tls_key_file)), TRY(read_whole_file(settings.tls_cert_file))});
+    options.pem_key_cert_pairs.push_back(
+        {TRY(read_whole_file(settings.tls_key_file)), TRY(read_whole_file(settings.tls_cert_file))});
     credentials = grpc::SslServerCredentials(options);
   }
   grpc::ServerBuilder builder;
@@ -207,7 +209,8 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const Settings& settings, 
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   impl->server = builder.BuildAndStart();
-  if (!impl->server || impl->port == 0) return fail(Code::unavailable, "{} cannot be listened on for gRPC; is it taken?", settings.grpc);
+  if (!impl->server || impl->port == 0)
+    return fail(Code::unavailable, "{} cannot be listened on for gRPC; is it taken?", settings.grpc);
   return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(impl)));
 }
 

@@ -12,7 +12,8 @@ namespace xundian::gateway {
 namespace {
 
 constexpr const char* page_policy =
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'";
 
 void answer_error(httplib::Response& response, const Error& error) {
   response.status = http_status(error.code);
@@ -33,7 +34,8 @@ Result<Caller> caller_of(const httplib::Request& request) {
   Caller caller;
   caller.authorization = request.get_header_value("Authorization");
   const std::string version = request.get_header_value("Connect-Protocol-Version");
-  if (!version.empty() && version != "1") return fail(Code::invalid_argument, "Connect-Protocol-Version is \"{}\"; 1 is spoken here", version);
+  if (!version.empty() && version != "1")
+    return fail(Code::invalid_argument, "Connect-Protocol-Version is \"{}\"; 1 is spoken here", version);
   const std::string timeout = request.get_header_value("Connect-Timeout-Ms");
   if (!timeout.empty()) {
     if (timeout.size() > 10 || timeout.find_first_not_of("0123456789") != std::string::npos)
@@ -42,7 +44,8 @@ Result<Caller> caller_of(const httplib::Request& request) {
   }
   for (const char* name : {"Content-Encoding", "Connect-Content-Encoding"}) {
     const std::string encoding = request.get_header_value(name);
-    if (!encoding.empty() && encoding != "identity") return fail(Code::unimplemented, "the encoding {} is not taken; send identity", encoding);
+    if (!encoding.empty() && encoding != "identity")
+      return fail(Code::unimplemented, "the encoding {} is not taken; send identity", encoding);
   }
   return caller;
 }
@@ -63,9 +66,12 @@ void serve_unary(Door& door, const MethodRule& rule, Door::Unary<Request, Respon
   Request request;
   // The token comes before the body: who may not call learns nothing of what the call takes.
   Result<Response> response;
-  if (const auto parsed = parse(*codec, http.body, request); parsed) response = door.unary(rule, handle, *caller, request);
-  else if (const auto known = door.authenticate(*caller); !known) response = tl::unexpected(known.error());
-  else response = tl::unexpected(parsed.error());
+  if (const auto parsed = parse(*codec, http.body, request); parsed)
+    response = door.unary(rule, handle, *caller, request);
+  else if (const auto known = door.authenticate(*caller); !known)
+    response = tl::unexpected(known.error());
+  else
+    response = tl::unexpected(parsed.error());
   if (!response) return answer_error(answer, response.error());
   answer.set_content(serialize(*codec, *response), *codec == Codec::json ? "application/json" : "application/proto");
 }
@@ -79,44 +85,49 @@ void serve_stream(Door& door, const MethodRule& rule, Door::Stream<Request, Resp
   auto caller = caller_of(http);
   auto request = std::make_shared<Request>();
   Result<void> ready;
-  if (!caller) ready = tl::unexpected(caller.error());
-  else if (const auto known = door.authenticate(*caller); !known) ready = known;
-  else if (const auto message = open_envelope(http.body); !message) ready = tl::unexpected(message.error());
-  else ready = parse(*codec, *message, *request);
+  if (!caller)
+    ready = tl::unexpected(caller.error());
+  else if (const auto known = door.authenticate(*caller); !known)
+    ready = known;
+  else if (const auto message = open_envelope(http.body); !message)
+    ready = tl::unexpected(message.error());
+  else
+    ready = parse(*codec, *message, *request);
   if (!ready) {  // A stream's errors come in its end, with status 200.
     answer.set_content(end_of_stream(ready), type);
     return;
   }
-  answer.set_chunked_content_provider(type, [&door, rule, handle, caller = *caller, request, codec = *codec](size_t, httplib::DataSink& out) {
-    Caller asks = caller;
-    asks.timeout_ms = 0;
-    asks.gone = [&out] { return !out.is_writable(); };
-    const Sink<Response> sink = [&](const Response& message) {
-      const std::string bytes = envelope(0, serialize(codec, message));
-      return out.write(bytes.data(), bytes.size());
-    };
-    const std::string end = end_of_stream(door.stream(rule, handle, asks, *request, sink));
-    out.write(end.data(), end.size());
-    out.done();
-    return true;
-  });
+  answer.set_chunked_content_provider(
+      type, [&door, rule, handle, caller = *caller, request, codec = *codec](size_t, httplib::DataSink& out) {
+        Caller asks = caller;
+        asks.timeout_ms = 0;
+        asks.gone = [&out] { return !out.is_writable(); };
+        const Sink<Response> sink = [&](const Response& message) {
+          const std::string bytes = envelope(0, serialize(codec, message));
+          return out.write(bytes.data(), bytes.size());
+        };
+        const std::string end = end_of_stream(door.stream(rule, handle, asks, *request, sink));
+        out.write(end.data(), end.size());
+        out.done();
+        return true;
+      });
 }
 
 using Serve = std::function<void(const httplib::Request&, httplib::Response&)>;
 
 std::map<std::string, Serve, std::less<>> make_table(Door& door) {
   std::map<std::string, Serve, std::less<>> table;
-#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                                      \
-  table[#Method] = [&door](const httplib::Request& request, httplib::Response& response) {                                  \
-    serve_unary<v1::Method##Request, v1::Method##Response>(door, {#Method, Verb::verb, Unnamed::unnamed}, &Api::function,   \
-                                                           request, response);                                              \
+#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                                    \
+  table[#Method] = [&door](const httplib::Request& request, httplib::Response& response) {                                \
+    serve_unary<v1::Method##Request, v1::Method##Response>(door, {#Method, Verb::verb, Unnamed::unnamed}, &Api::function, \
+                                                           request, response);                                            \
   };
   XUNDIAN_UNARY_METHODS(XUNDIAN_SERVE)
 #undef XUNDIAN_SERVE
-#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                                      \
-  table[#Method] = [&door](const httplib::Request& request, httplib::Response& response) {                                  \
-    serve_stream<v1::Method##Request, v1::Method##Response>(door, {#Method, Verb::verb, Unnamed::unnamed}, &Api::function,  \
-                                                            request, response);                                             \
+#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                                     \
+  table[#Method] = [&door](const httplib::Request& request, httplib::Response& response) {                                 \
+    serve_stream<v1::Method##Request, v1::Method##Response>(door, {#Method, Verb::verb, Unnamed::unnamed}, &Api::function, \
+                                                            request, response);                                            \
   };
   XUNDIAN_STREAM_METHODS(XUNDIAN_SERVE)
 #undef XUNDIAN_SERVE
@@ -145,13 +156,15 @@ namespace {
 
 void add_routes(httplib::Server& server, Door& door) {
   auto table = std::make_shared<std::map<std::string, Serve, std::less<>>>(make_table(door));
-  server.Post(R"(/xundian\.gateway\.v1\.GatewayService/(\w+))", [table](const httplib::Request& request, httplib::Response& response) {
-    const auto found = table->find(request.matches[1].str());
-    if (found != table->end()) return found->second(request, response);
-    answer_error(response, {Code::unimplemented, fmt::format("there is no method {}", request.matches[1].str())});
-    response.status = 404;
-  });
-  server.Get("/healthz", [](const httplib::Request&, httplib::Response& response) { response.set_content("ok\n", "text/plain"); });
+  server.Post(R"(/xundian\.gateway\.v1\.GatewayService/(\w+))",
+              [table](const httplib::Request& request, httplib::Response& response) {
+                const auto found = table->find(request.matches[1].str());
+                if (found != table->end()) return found->second(request, response);
+                answer_error(response, {Code::unimplemented, fmt::format("there is no method {}", request.matches[1].str())});
+                response.status = 404;
+              });
+  server.Get("/healthz",
+             [](const httplib::Request&, httplib::Response& response) { response.set_content("ok\n", "text/plain"); });
   server.Get("/metrics", [&door](const httplib::Request&, httplib::Response& response) {
     response.set_content(door.metrics_text(), "text/plain; version=0.0.4");
   });
@@ -190,8 +203,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const Settings& settings, 
     answer_error(response, {Code::internal, "the call failed inside; the log says more"});
   });
   add_routes(server, door);
-  if (address.port == 0) impl->port = server.bind_to_any_port(address.host);
-  else impl->port = server.bind_to_port(address.host, address.port) ? address.port : -1;
+  if (address.port == 0)
+    impl->port = server.bind_to_any_port(address.host);
+  else
+    impl->port = server.bind_to_port(address.host, address.port) ? address.port : -1;
   if (impl->port <= 0) return fail(Code::unavailable, "{} cannot be listened on for HTTP; is it taken?", settings.http);
   impl->thread = std::thread([&server] { server.listen_after_bind(); });
   while (!server.is_running()) std::this_thread::yield();

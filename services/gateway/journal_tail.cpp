@@ -92,8 +92,10 @@ std::shared_ptr<TailStream> JournalTail::open(std::set<Kind> kinds, TailStream::
   stream->nudge_ = [this] { nudge(); };
   {
     const std::lock_guard lock(mutex_);
-    if (stop_) stream->error_ = Error{Code::unavailable, "the gateway is closing; connect again"};
-    else streams_.push_back(stream);
+    if (stop_)
+      stream->error_ = Error{Code::unavailable, "the gateway is closing; connect again"};
+    else
+      streams_.push_back(stream);
   }
   nudge();
   return stream;
@@ -260,7 +262,8 @@ void JournalTail::take_commit(uint32_t bus, const CommitView& commit, std::vecto
         stream->filled_.notify_one();
       }
     });
-    if (!visited) spdlog::error("batch_unreadable partition={} base={} why=\"{}\"", header.partition, header.base, visited.error().message);
+    if (!visited)
+      spdlog::error("batch_unreadable partition={} base={} why=\"{}\"", header.partition, header.base, visited.error().message);
     if (batch.is_control()) return;
     for (TailStream* stream : here) {
       const std::lock_guard lock(stream->mutex_);

@@ -1,5 +1,5 @@
-// Reads the journal in place for the gateway's streams: one thread, which owns the readers and moves each stream's cursor on as far
-// as its queue has room. The bell wakes it; a bell that is lost costs a moment, no fact.
+// Reads the journal in place for the gateway's streams: one thread, which owns the readers and moves each stream's cursor on as
+// far as its queue has room. The bell wakes it; a bell that is lost costs a moment, no fact.
 #pragma once
 
 #include <condition_variable>

@@ -23,27 +23,34 @@ int usage(int status) {
 }
 
 void print(const gateway::Settings& settings) {
-  fmt::print("[gateway]\nhttp = \"{}\"\ngrpc = \"{}\"\ntls_cert_file = \"{}\"\ntls_key_file = \"{}\"\nworkers = {}\nstreams_max = {}\n"
-             "service_timeout = \"{}ms\"\nhome_wait = \"{}ms\"\n",
-             settings.http, settings.grpc, settings.tls_cert_file, settings.tls_key_file, settings.workers, settings.streams_max,
-             settings.service_timeout_ms, settings.home_wait_ms);
+  fmt::print(
+      "[gateway]\nhttp = \"{}\"\ngrpc = \"{}\"\ntls_cert_file = \"{}\"\ntls_key_file = \"{}\"\nworkers = {}\nstreams_max = {}\n"
+      "service_timeout = \"{}ms\"\nhome_wait = \"{}ms\"\n",
+      settings.http, settings.grpc, settings.tls_cert_file, settings.tls_key_file, settings.workers, settings.streams_max,
+      settings.service_timeout_ms, settings.home_wait_ms);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const option options[] = {{"home", required_argument, nullptr, 'o'}, {"config", required_argument, nullptr, 'c'}, {"check", no_argument, nullptr, 'k'},
-                            {"print-config", no_argument, nullptr, 'p'}, {"help", no_argument, nullptr, 'h'}, {nullptr, 0, nullptr, 0}};
+  const option options[] = {{"home", required_argument, nullptr, 'o'}, {"config", required_argument, nullptr, 'c'},
+                            {"check", no_argument, nullptr, 'k'},      {"print-config", no_argument, nullptr, 'p'},
+                            {"help", no_argument, nullptr, 'h'},       {nullptr, 0, nullptr, 0}};
   const char* environment = std::getenv("XUNDIAN_CONFIG");
   std::string home;
   std::string config = environment == nullptr ? "" : environment;
   bool only_check = false, only_print = false;
   for (int flag; (flag = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
-    if (flag == 'c') config = optarg;
-    else if (flag == 'o') home = optarg;
-    else if (flag == 'k') only_check = true;
-    else if (flag == 'p') only_print = true;
-    else return usage(flag == 'h' ? 0 : 2);
+    if (flag == 'c')
+      config = optarg;
+    else if (flag == 'o')
+      home = optarg;
+    else if (flag == 'k')
+      only_check = true;
+    else if (flag == 'p')
+      only_print = true;
+    else
+      return usage(flag == 'h' ? 0 : 2);
   }
   start_log("gateway");
   auto settings = gateway::read_settings(config);

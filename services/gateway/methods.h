@@ -9,25 +9,25 @@
 #include "xundian/gateway/v1/gateway.pb.h"
 
 // X(Method, function of Api, verb, what it means that no store is named)
-#define XUNDIAN_UNARY_METHODS(X)                                    \
-  X(ListStores, list_stores, read, filtered)                        \
-  X(SetStore, set_store, admin, every_store)                        \
-  X(GetOverview, get_overview, read, filtered)                      \
-  X(QueryMetrics, query_metrics, read, filtered)                    \
-  X(GetMetricDefinitions, get_metric_definitions, read, filtered)   \
-  X(ListAlerts, list_alerts, read, filtered)                        \
-  X(AckAlert, ack_alert, write, filtered)                           \
-  X(PutSilence, put_silence, write, every_store)                    \
-  X(PutSubscriber, put_subscriber, admin, every_store)              \
-  X(ListSubscribers, list_subscribers, admin, every_store)          \
-  X(ListRules, list_rules, read, filtered)                          \
-  X(PutRules, put_rules, admin, every_store)                        \
-  X(CheckRules, check_rules, read, filtered)                        \
-  X(PutFacts, put_facts, write, every_store)                        \
-  X(UndoImport, undo_import, admin, every_store)                    \
-  X(GetReport, get_report, read, filtered)                          \
-  X(GetStatus, get_status, read, filtered)                          \
-  X(GetFingerprint, get_fingerprint, read, every_store)             \
+#define XUNDIAN_UNARY_METHODS(X)                                  \
+  X(ListStores, list_stores, read, filtered)                      \
+  X(SetStore, set_store, admin, every_store)                      \
+  X(GetOverview, get_overview, read, filtered)                    \
+  X(QueryMetrics, query_metrics, read, filtered)                  \
+  X(GetMetricDefinitions, get_metric_definitions, read, filtered) \
+  X(ListAlerts, list_alerts, read, filtered)                      \
+  X(AckAlert, ack_alert, write, filtered)                         \
+  X(PutSilence, put_silence, write, every_store)                  \
+  X(PutSubscriber, put_subscriber, admin, every_store)            \
+  X(ListSubscribers, list_subscribers, admin, every_store)        \
+  X(ListRules, list_rules, read, filtered)                        \
+  X(PutRules, put_rules, admin, every_store)                      \
+  X(CheckRules, check_rules, read, filtered)                      \
+  X(PutFacts, put_facts, write, every_store)                      \
+  X(UndoImport, undo_import, admin, every_store)                  \
+  X(GetReport, get_report, read, filtered)                        \
+  X(GetStatus, get_status, read, filtered)                        \
+  X(GetFingerprint, get_fingerprint, read, every_store)           \
   X(WaitFolded, wait_folded, read, filtered)
 
 #define XUNDIAN_STREAM_METHODS(X)                     \
@@ -47,7 +47,9 @@ struct MethodRule {
 // Appends the stores that a message names, in itself or in what it carries.
 template <typename Message>
 void named_stores(const Message& message, std::vector<std::string>& stores) {
-  if constexpr (requires { { message.store() } -> std::convertible_to<std::string>; }) {
+  if constexpr (requires {
+                  { message.store() } -> std::convertible_to<std::string>;
+                }) {
     if (!message.store().empty()) stores.push_back(message.store());
   }
   if constexpr (requires { message.stores(); }) {

@@ -37,16 +37,38 @@ struct SectionPlan {
 
 // What the pack holds, in its order. Metrics that no service defines are left out.
 const std::vector<SectionPlan> plans = {
-    {"sales", "昨日销售", "Sales of the day", "metrics", Period::day,
+    {"sales",
+     "昨日销售",
+     "Sales of the day",
+     "metrics",
+     Period::day,
      {{"store", {"paid_amount", "orders", "units", "buyers", "refund_amount", "net_sales", "spend_per_buyer", "order_value"}},
       {"", {"paid_amount", "orders", "units", "buyers", "refund_amount", "net_sales", "spend_per_buyer", "order_value"}}}},
-    {"traffic", "流量与转化", "Traffic and conversion", "metrics", Period::day, {{"store", {"uv", "pv", "conversion", "cart_rate"}}}},
-    {"ads", "推广", "Advertising", "campaigns", Period::day,
-     {{"channel", {"ad_cost", "clicks", "cpc", "impressions", "ad_amount", "roas"}}, {"store", {"ad_cost", "clicks", "ad_amount", "roas"}}}},
-    {"stock", "库存", "Stock", "inventory", Period::now,
+    {"traffic",
+     "流量与转化",
+     "Traffic and conversion",
+     "metrics",
+     Period::day,
+     {{"store", {"uv", "pv", "conversion", "cart_rate"}}}},
+    {"ads",
+     "推广",
+     "Advertising",
+     "campaigns",
+     Period::day,
+     {{"channel", {"ad_cost", "clicks", "cpc", "impressions", "ad_amount", "roas"}},
+      {"store", {"ad_cost", "clicks", "ad_amount", "roas"}}}},
+    {"stock",
+     "库存",
+     "Stock",
+     "inventory",
+     Period::now,
      {{"store", {"stock_available", "stock_out_skus", "below_reorder_skus", "cover_days"}}}},
     {"shipping", "发货", "Shipping", "inventory", Period::backlog, {{"store", {"unshipped", "overdue"}}}},
-    {"support", "客服", "Customer service", "support", Period::day,
+    {"support",
+     "客服",
+     "Customer service",
+     "support",
+     Period::day,
      {{"store", {"conversations", "first_response_s", "average_response_s", "reply_rate", "waiting_now", "unanswered"}}}},
 };
 
@@ -113,7 +135,8 @@ void compare(const v1::Report& frozen, const v1::Report& now, v1::Report& into) 
     if (plan.period != Period::day) continue;
     const v1::ReportSection *before = section_of(frozen, plan.id), *after = section_of(now, plan.id);
     // A department that does not answer now restates nothing.
-    if (before == nullptr || after == nullptr || std::count(now.missing().begin(), now.missing().end(), plan.service) > 0) continue;
+    if (before == nullptr || after == nullptr || std::count(now.missing().begin(), now.missing().end(), plan.service) > 0)
+      continue;
     std::map<LineKey, std::pair<const v1::ReportLine*, const v1::ReportLine*>> lines;
     for (const v1::ReportLine& line : before->lines()) lines[key_of(line)].first = &line;
     for (const v1::ReportLine& line : after->lines()) lines[key_of(line)].second = &line;
@@ -141,14 +164,16 @@ void narrow(v1::Report& report, const Call& call, const std::string& store) {
     return store.empty() ? !of.empty() && call.sees(of) : of == store;
   };
   const auto drop = [&](auto* items) {
-    items->erase(std::remove_if(items->begin(), items->end(), [&](const auto& item) { return !kept(item.store()); }), items->end());
+    items->erase(std::remove_if(items->begin(), items->end(), [&](const auto& item) { return !kept(item.store()); }),
+                 items->end());
   };
   auto& stores = *report.mutable_stores();
   stores.erase(std::remove_if(stores.begin(), stores.end(), [&](const std::string& id) { return !kept(id); }), stores.end());
   auto& sections = *report.mutable_sections();
-  sections.erase(std::remove_if(sections.begin(), sections.end(),
-                                [&](const v1::ReportSection& section) { return !call.principal->may_see_department(section.service()); }),
-                 sections.end());
+  sections.erase(
+      std::remove_if(sections.begin(), sections.end(),
+                     [&](const v1::ReportSection& section) { return !call.principal->may_see_department(section.service()); }),
+      sections.end());
   for (v1::ReportSection& section : sections) {
     // Counts over all stores stay only where all stores are seen.
     drop(section.mutable_lines());
@@ -304,7 +329,8 @@ Result<v1::GetReportResponse> Api::get_report(const Call& call, const v1::GetRep
     return response;
   }
   MetricNames names = {{"alerts_firing", {"触发中告警", "Firing alerts", "count"}}};
-  for (const auto& [id, definition] : registry()->by_id) names[id] = {definition.name_zh(), definition.name_en(), definition.unit()};
+  for (const auto& [id, definition] : registry()->by_id)
+    names[id] = {definition.name_zh(), definition.name_en(), definition.unit()};
   if (format == "md") {
     response.set_content_type("text/markdown; charset=utf-8");
     response.set_content(report_markdown(report, names));

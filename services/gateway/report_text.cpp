@@ -37,11 +37,20 @@ std::string html_escaped(std::string_view text) {
   std::string escaped;
   for (const char letter : text) {
     switch (letter) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&quot;"; break;
-      default: escaped += letter;
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        escaped += letter;
     }
   }
   return escaped;
@@ -95,16 +104,19 @@ std::string notes(const v1::Report& report) {
 
 std::string difference_text(const v1::ReportDifference& difference, const MetricNames& names) {
   const std::string what = column_title({difference.metric(), difference.currency()}, names);
-  return fmt::format("{}{} · {}: {} → {}", store_title(difference.store()), difference.key().empty() ? "" : " / " + difference.key(), what,
+  return fmt::format("{}{} · {}: {} → {}", store_title(difference.store()),
+                     difference.key().empty() ? "" : " / " + difference.key(), what,
                      difference.has_frozen() ? value_text(difference.frozen()) : dash,
                      difference.has_now() ? value_text(difference.now()) : dash);
 }
 
 constexpr const char* page_head =
     "<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><style>"
-    "body{font:15px/1.5 system-ui,\"PingFang SC\",\"Microsoft YaHei\",\"Noto Sans CJK SC\",sans-serif;margin:1rem auto;max-width:72rem;padding:0 1rem;"
+    "body{font:15px/1.5 system-ui,\"PingFang SC\",\"Microsoft YaHei\",\"Noto Sans CJK SC\",sans-serif;margin:1rem "
+    "auto;max-width:72rem;padding:0 1rem;"
     "color:#1b1f24;background:#fff}h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:1.6rem}.scroll{overflow-x:auto}"
-    "table{border-collapse:collapse;width:100%}th,td{padding:.35rem .6rem;border-bottom:1px solid #d8dee4;text-align:left;white-space:nowrap}"
+    "table{border-collapse:collapse;width:100%}th,td{padding:.35rem .6rem;border-bottom:1px solid "
+    "#d8dee4;text-align:left;white-space:nowrap}"
     ".n{text-align:right;font-variant-numeric:tabular-nums}.note{color:#57606a}.critical,.high{color:#b42318;font-weight:600}"
     "@media (prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}th,td{border-color:#30363d}.note{color:#9198a1}"
     ".critical,.high{color:#ff7b72}}</style>";
@@ -119,7 +131,8 @@ ReportTable table_of(const v1::ReportSection& section) {
   for (const v1::ReportLine& line : section.lines()) {
     if (std::find(metrics.begin(), metrics.end(), line.metric()) == metrics.end()) metrics.push_back(line.metric());
     currencies[line.metric()].insert(line.currency());
-    rows[{line.store().empty() && line.key().empty(), line.store(), line.key()}][{line.metric(), line.currency()}] = &line;  // Totals last.
+    rows[{line.store().empty() && line.key().empty(), line.store(), line.key()}][{line.metric(), line.currency()}] =
+        &line;  // Totals last.
     table.has_stores = table.has_stores || !line.store().empty();
     table.has_keys = table.has_keys || !line.key().empty();
   }
@@ -141,7 +154,8 @@ std::string value_text(const google::protobuf::Value& value) {
   if (value.kind_case() == google::protobuf::Value::kStringValue) return grouped(value.string_value());
   if (value.kind_case() != google::protobuf::Value::kNumberValue) return dash;
   const double number = value.number_value();
-  if (number == static_cast<double>(static_cast<int64_t>(number))) return grouped(fmt::format("{}", static_cast<int64_t>(number)));
+  if (number == static_cast<double>(static_cast<int64_t>(number)))
+    return grouped(fmt::format("{}", static_cast<int64_t>(number)));
   return grouped(fmt::format("{:.2f}", number));
 }
 
@@ -150,7 +164,8 @@ std::string figure_text(const v1::ReportLine& line) {
   const bool is_number = value.kind_case() == google::protobuf::Value::kNumberValue;
   std::string text = value_text(value);
   // Money is rounded here and nowhere else.
-  if (line.unit() == "money" && value.kind_case() == google::protobuf::Value::kStringValue) text = grouped(fmt::format("{:.2f}", std::strtod(value.string_value().c_str(), nullptr)));
+  if (line.unit() == "money" && value.kind_case() == google::protobuf::Value::kStringValue)
+    text = grouped(fmt::format("{:.2f}", std::strtod(value.string_value().c_str(), nullptr)));
   if (is_number && line.unit() == "seconds") text = seconds_text(value.number_value());
   if (is_number && line.unit() == "ratio" && line.metric() != "roas") text = fmt::format("{:.1f}%", value.number_value() * 100);
   if (line.status() == "estimated" && text != dash) text = "≈" + text;
@@ -187,19 +202,22 @@ std::string report_markdown(const v1::Report& report, const MetricNames& names) 
       }
     }
     for (const v1::Alert& alert : section.alerts())
-      text += fmt::format("- **{}** {} · {} / {}\n", alert.severity(), markdown_escaped(alert.store()), markdown_escaped(alert.text_zh()),
-                          markdown_escaped(alert.text_en()));
+      text += fmt::format("- **{}** {} · {} / {}\n", alert.severity(), markdown_escaped(alert.store()),
+                          markdown_escaped(alert.text_zh()), markdown_escaped(alert.text_en()));
     if (section.has_as_of()) text += fmt::format("\n截至 As of {}\n", time_text(section.as_of()));
   }
   if (!report.restated().empty()) text += "\n## 数据修订 · Restated since\n\n";
-  for (const v1::ReportDifference& difference : report.restated()) text += "- " + markdown_escaped(difference_text(difference, names)) + "\n";
+  for (const v1::ReportDifference& difference : report.restated())
+    text += "- " + markdown_escaped(difference_text(difference, names)) + "\n";
   text += "\n括号内为与上周同日相比 In brackets: against the same weekday of the week before.\n";
   return text;
 }
 
 std::string report_html(const v1::Report& report, const MetricNames& names) {
-  std::string html = fmt::format("<!doctype html><html lang=\"zh\"><head>{}<title>晨会报告 {}</title></head><body><h1>晨会报告 Morning pack · {}</h1><p class=\"note\">{}</p>",
-                                 page_head, report.date(), report.date(), html_escaped(notes(report)));
+  std::string html = fmt::format(
+      "<!doctype html><html lang=\"zh\"><head>{}<title>晨会报告 {}</title></head><body><h1>晨会报告 Morning pack · {}</h1><p "
+      "class=\"note\">{}</p>",
+      page_head, report.date(), report.date(), html_escaped(notes(report)));
   for (const v1::ReportSection& section : report.sections()) {
     html += fmt::format("<h2>{} · {}</h2>", section.title_zh(), section.title_en());
     const ReportTable table = table_of(section);
@@ -207,7 +225,8 @@ std::string report_html(const v1::Report& report, const MetricNames& names) {
     if (!table.rows.empty()) {
       html += "<div class=\"scroll\"><table><thead><tr>";
       const auto titles = headings(table, names);
-      for (const Heading& heading : titles) html += fmt::format("<th{}>{}</th>", heading.number ? " class=\"n\"" : "", html_escaped(heading.text));
+      for (const Heading& heading : titles)
+        html += fmt::format("<th{}>{}</th>", heading.number ? " class=\"n\"" : "", html_escaped(heading.text));
       html += "</tr></thead><tbody>";
       for (const ReportTable::Row& row : table.rows) {
         html += "<tr>";
@@ -220,15 +239,18 @@ std::string report_html(const v1::Report& report, const MetricNames& names) {
     }
     if (!section.alerts().empty()) html += "<ul>";
     for (const v1::Alert& alert : section.alerts())
-      html += fmt::format("<li><span class=\"{0}\">{0}</span> {1} · {2}<br><span class=\"note\">{3}</span></li>", html_escaped(alert.severity()),
-                          html_escaped(alert.store()), html_escaped(alert.text_zh()), html_escaped(alert.text_en()));
+      html += fmt::format("<li><span class=\"{0}\">{0}</span> {1} · {2}<br><span class=\"note\">{3}</span></li>",
+                          html_escaped(alert.severity()), html_escaped(alert.store()), html_escaped(alert.text_zh()),
+                          html_escaped(alert.text_en()));
     if (!section.alerts().empty()) html += "</ul>";
     if (section.has_as_of()) html += fmt::format("<p class=\"note\">截至 As of {}</p>", time_text(section.as_of()));
   }
   if (!report.restated().empty()) html += "<h2>数据修订 · Restated since</h2><ul>";
-  for (const v1::ReportDifference& difference : report.restated()) html += "<li>" + html_escaped(difference_text(difference, names)) + "</li>";
+  for (const v1::ReportDifference& difference : report.restated())
+    html += "<li>" + html_escaped(difference_text(difference, names)) + "</li>";
   if (!report.restated().empty()) html += "</ul>";
-  return html + "<p class=\"note\">括号内为与上周同日相比 In brackets: against the same weekday of the week before.</p></body></html>\n";
+  return html +
+         "<p class=\"note\">括号内为与上周同日相比 In brackets: against the same weekday of the week before.</p></body></html>\n";
 }
 
 }  // namespace xundian::gateway

@@ -19,7 +19,8 @@ void write_cell(lxw_worksheet* sheet, lxw_row_t row, lxw_col_t column, const v1:
     worksheet_write_number(sheet, row, column, std::strtod(value.string_value().c_str(), nullptr), money);
 }
 
-void write_section(lxw_worksheet* sheet, const v1::ReportSection& section, const MetricNames& names, lxw_format* bold, lxw_format* money) {
+void write_section(lxw_worksheet* sheet, const v1::ReportSection& section, const MetricNames& names, lxw_format* bold,
+                   lxw_format* money) {
   const ReportTable table = table_of(section);
   lxw_col_t column = 0;
   worksheet_write_string(sheet, 0, column++, "店铺 Store", bold);
@@ -50,8 +51,9 @@ void write_restated(lxw_worksheet* sheet, const v1::Report& report, const Metric
     worksheet_write_string(sheet, 0, column++, title, bold);
   lxw_row_t at = 1;
   for (const v1::ReportDifference& difference : report.restated()) {
-    const std::string texts[] = {difference.store(), difference.key(), column_title({difference.metric(), difference.currency()}, names),
-                                 difference.has_frozen() ? value_text(difference.frozen()) : "", difference.has_now() ? value_text(difference.now()) : ""};
+    const std::string texts[] = {
+        difference.store(), difference.key(), column_title({difference.metric(), difference.currency()}, names),
+        difference.has_frozen() ? value_text(difference.frozen()) : "", difference.has_now() ? value_text(difference.now()) : ""};
     column = 0;
     for (const std::string& text : texts) worksheet_write_string(sheet, at, column++, text.c_str(), nullptr);
     ++at;
@@ -73,7 +75,8 @@ Result<std::string> report_xlsx(const v1::Report& report, const MetricNames& nam
     write_section(workbook_add_worksheet(book, section.title_zh().c_str()), section, names, bold, money);
   write_restated(workbook_add_worksheet(book, "数据修订"), report, names, bold);
   const lxw_error closed = workbook_close(book);
-  auto bytes = closed == LXW_NO_ERROR ? read_whole_file(scratch) : Result<std::string>(fail(Code::internal, "{}: {}", scratch, lxw_strerror(closed)));
+  auto bytes = closed == LXW_NO_ERROR ? read_whole_file(scratch)
+                                      : Result<std::string>(fail(Code::internal, "{}: {}", scratch, lxw_strerror(closed)));
   std::filesystem::remove(scratch, error);
   return bytes;
 }

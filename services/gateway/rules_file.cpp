@@ -20,8 +20,10 @@ std::vector<std::string> names(const std::vector<query::v1::ShippedRule>& shippe
 bool take_micros(ConfigTable& table, std::string_view key, int64_t& micros) {
   double value = 0;
   if (!table.get(key, value)) return false;
-  if (!std::isfinite(value) || std::abs(value) > 9e12) table.complain(key, "is out of range");
-  else micros = std::llround(value * 1e6);
+  if (!std::isfinite(value) || std::abs(value) > 9e12)
+    table.complain(key, "is out of range");
+  else
+    micros = std::llround(value * 1e6);
   return true;
 }
 
@@ -37,9 +39,11 @@ const query::v1::ShippedRule* base_of(const facts::v1::Rule& rule, const std::ve
 void check_names(ConfigTable& table, facts::v1::Rule& rule, const std::vector<query::v1::ShippedRule>& shipped) {
   if (shipped.empty()) return;
   if (const auto* base = base_of(rule, shipped); base != nullptr) {
-    if (rule.detector().empty()) rule.set_detector(base->rule().detector());
+    if (rule.detector().empty())
+      rule.set_detector(base->rule().detector());
     else if (base->rule().id() == rule.id() && base->rule().detector() != rule.detector())
-      table.complain("detector", fmt::format("the rule \"{}\" ships with the detector \"{}\"", rule.id(), base->rule().detector()));
+      table.complain("detector",
+                     fmt::format("the rule \"{}\" ships with the detector \"{}\"", rule.id(), base->rule().detector()));
     if (rule.has_fire_at_micros() && rule.has_clear_at_micros()) {
       const bool above = base->side() != "below";
       if (above ? rule.clear_at_micros() > rule.fire_at_micros() : rule.clear_at_micros() < rule.fire_at_micros())
@@ -72,8 +76,10 @@ facts::v1::Rule read_rule(ConfigTable& table, const std::vector<query::v1::Shipp
   if (table.get("sample_min", number, 0, 1'000'000'000)) rule.set_sample_min(number);
   if (table.get("severity", text)) {
     const int severity = severity_number(text);
-    if (severity <= 0) table.complain("severity", fmt::format("\"{}\" is none of info, warning, high, critical", text));
-    else rule.set_severity(static_cast<facts::v1::Severity>(severity));
+    if (severity <= 0)
+      table.complain("severity", fmt::format("\"{}\" is none of info, warning, high, critical", text));
+    else
+      rule.set_severity(static_cast<facts::v1::Severity>(severity));
   }
   table.get("owner", *rule.mutable_owner());
   table.get("zh", *rule.mutable_text_zh());

@@ -52,8 +52,8 @@ class Services {
   // Asks all of them at once. `take` gets the answers in the order of the names; a service that did not answer is added to
   // `missing`, one that does not know the method is passed over.
   template <typename Response, typename Request, typename Missing, typename Take>
-  Result<void> ask_all(const std::vector<std::string>& services, std::string_view method, const Request& request, Missing* missing,
-                       Take&& take) {
+  Result<void> ask_all(const std::vector<std::string>& services, std::string_view method, const Request& request,
+                       Missing* missing, Take&& take) {
     const auto answers = ask_each(services, method, request.SerializeAsString());
     for (size_t index = 0; index < services.size(); ++index) {
       Response response;

@@ -10,19 +10,27 @@ constexpr const char* severities[] = {"", "info", "warning", "high", "critical"}
 
 const char* condition_name(facts::v1::Condition condition) {
   switch (condition) {
-    case facts::v1::CONDITION_INACTIVE: return "inactive";
-    case facts::v1::CONDITION_PENDING: return "pending";
-    case facts::v1::CONDITION_FIRING: return "firing";
-    case facts::v1::CONDITION_RESOLVED: return "resolved";
-    default: return "";
+    case facts::v1::CONDITION_INACTIVE:
+      return "inactive";
+    case facts::v1::CONDITION_PENDING:
+      return "pending";
+    case facts::v1::CONDITION_FIRING:
+      return "firing";
+    case facts::v1::CONDITION_RESOLVED:
+      return "resolved";
+    default:
+      return "";
   }
 }
 
 const char* muting_name(facts::v1::Muting muting) {
   switch (muting) {
-    case facts::v1::MUTING_SILENCED: return "silenced";
-    case facts::v1::MUTING_FLAPPING: return "flapping";
-    default: return "active";
+    case facts::v1::MUTING_SILENCED:
+      return "silenced";
+    case facts::v1::MUTING_FLAPPING:
+      return "flapping";
+    default:
+      return "active";
   }
 }
 
@@ -59,9 +67,12 @@ google::protobuf::Value figure(const query::v1::MetricRow& row) {
 
 google::protobuf::Value figure(const facts::v1::Evidence& evidence) {
   google::protobuf::Value result;
-  if (!evidence.has_value_micros()) result.set_string_value(evidence.text());
-  else if (evidence.unit() == "money") result.set_string_value(format_micros(evidence.value_micros(), 2));
-  else result = number(static_cast<double>(evidence.value_micros()) / 1e6);
+  if (!evidence.has_value_micros())
+    result.set_string_value(evidence.text());
+  else if (evidence.unit() == "money")
+    result.set_string_value(format_micros(evidence.value_micros(), 2));
+  else
+    result = number(static_cast<double>(evidence.value_micros()) / 1e6);
   return result;
 }
 

@@ -20,9 +20,11 @@ Result<std::pair<TailStream::Start, Heads>> start_of(const v1::WatchAlertsReques
 
 }  // namespace
 
-Result<void> Api::watch_alerts(const Call& call, const v1::WatchAlertsRequest& request, const Sink<v1::WatchAlertsResponse>& sink) {
+Result<void> Api::watch_alerts(const Call& call, const v1::WatchAlertsRequest& request,
+                               const Sink<v1::WatchAlertsResponse>& sink) {
   const int severity_min = severity_number(request.severity());
-  if (severity_min < 0) return fail(Code::invalid_argument, "the severity \"{}\" is none of info, warning, high, critical", request.severity());
+  if (severity_min < 0)
+    return fail(Code::invalid_argument, "the severity \"{}\" is none of info, warning, high, critical", request.severity());
   if (!call.principal->may_see_department("alerts")) return fail(Code::permission_denied, "the token is not for alerts");
   auto [start, from] = TRY(start_of(request, home_));
   const std::set<std::string> stores(request.stores().begin(), request.stores().end());

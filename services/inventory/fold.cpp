@@ -13,8 +13,8 @@ enum RefundAspect : uint32_t { refund_opened = 1, refund_status = 2 };
 enum PurchaseAspect : uint32_t { purchase_terms = 1, purchase_receipt = 2 };
 enum ListingAspect : uint32_t { listing_identity = 1, listing_shelf = 3, listing_supply = 4 };
 constexpr uint32_t move_movement = 1;
-// What one record judges at most of the orders that are due, but for those of one millisecond; the rest waits for the next, so that an
-// answer fits into a batch.
+// What one record judges at most of the orders that are due, but for those of one millisecond; the rest waits for the next, so
+// that an answer fits into a batch.
 constexpr size_t judged_at_once = 1'000;
 
 // Whether a fact says anything of an order that is newer than what is held.

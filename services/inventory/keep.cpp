@@ -248,8 +248,7 @@ bool State::holds_together() const {
   const auto named = [&](const auto& items) {
     return std::all_of(items.begin(), items.end(), [&](const auto& item) { return names_.has(item.sku); });
   };
-  if (!placed(refunds_) || !placed(purchases_) || !placed(moves_) || !placed(offers_))
-    return false;
+  if (!placed(refunds_) || !placed(purchases_) || !placed(moves_) || !placed(offers_)) return false;
   for (const auto& [hash, place] : places_)
     if (!stores_.find(hash)) return false;
   bool whole = true;

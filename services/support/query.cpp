@@ -313,8 +313,7 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> fold
 
 Result<query::v1::ListRulesResponse> list_rules(std::span<State* const> folds) {
   query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("support");
-  for (const State* fold : folds)
-    response.mutable_overrides()->MergeFrom(fold->rules().list("support").overrides());
+  for (const State* fold : folds) response.mutable_overrides()->MergeFrom(fold->rules().list("support").overrides());
   return response;
 }
 

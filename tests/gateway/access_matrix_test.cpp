@@ -75,7 +75,8 @@ TEST_F(AccessMatrix, WithoutAKnownTokenThereIsNothing) {
 
 TEST_F(AccessMatrix, AReaderReadsAndAWriterWrites) {
   for (const Method& method : methods) {
-    if (std::string(method.name) == "WaitFolded" || std::string(method.name) == "GetFingerprint") continue;  // They wait for services.
+    if (std::string(method.name) == "WaitFolded" || std::string(method.name) == "GetFingerprint")
+      continue;  // They wait for services.
     EXPECT_EQ(code(method, body(method, ""), reader_token) == "permission_denied", method.verb != Verb::read) << method.name;
     EXPECT_EQ(code(method, body(method, ""), writer_token) == "permission_denied", method.verb == Verb::admin) << method.name;
   }
@@ -88,7 +89,8 @@ TEST_F(AccessMatrix, ATokenOfOneStoreSeesNoOther) {
       EXPECT_EQ(code(method, body(method, "other"), mall_token), "permission_denied") << method.name;
       EXPECT_FALSE(is_denied(code(method, body(method, "mall"), mall_token))) << method.name;
     }
-    EXPECT_EQ(code(method, body(method, ""), mall_token) == "permission_denied", method.unnamed == Unnamed::every_store) << method.name;
+    EXPECT_EQ(code(method, body(method, ""), mall_token) == "permission_denied", method.unnamed == Unnamed::every_store)
+        << method.name;
   }
 }
 
@@ -100,10 +102,12 @@ TEST_F(AccessMatrix, AFactWithoutAStoreConcernsAll) {
 
 TEST_F(AccessMatrix, WhatServicesConcludeIsNotStatedFromOutside) {
   for (const char* state : {R"("finding":{"terms":{}})", R"("alertState":{"terms":{}})", R"("delivery":{"attempt":{}})"}) {
-    const Answer answer = post("PutFacts", fmt::format(R"({{"facts":[{{"store":"mall","key":"k","asOfMs":1,{}}}]}})", state), admin_token());
+    const Answer answer =
+        post("PutFacts", fmt::format(R"({{"facts":[{{"store":"mall","key":"k","asOfMs":1,{}}}]}})", state), admin_token());
     EXPECT_EQ(answer.status, 403) << answer.body;
   }
-  const Answer answer = post("PutFacts", R"({"facts":[{"store":"mall","key":"k","asOfMs":1,"storeState":{"identity":{}}}]})", writer_token);
+  const Answer answer =
+      post("PutFacts", R"({"facts":[{"store":"mall","key":"k","asOfMs":1,"storeState":{"identity":{}}}]})", writer_token);
   EXPECT_EQ(answer.status, 403) << answer.body;
 }
 
@@ -114,28 +118,28 @@ TEST_F(AccessMatrix, TheSameHoldsOverGrpc) {
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
     if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
   };
-#define XUNDIAN_TRY(Name, function, verb_, unnamed_)                                               \
-  for (const char* token : {"", "not-a-token", reader_token, mall_token}) {                        \
-    if (std::string(#Name) == "WaitFolded" || std::string(#Name) == "GetFingerprint") continue;    \
-    grpc::ClientContext context;                                                                   \
-    prepare(context, token);                                                                       \
-    v1::Name##Response response;                                                                   \
-    const auto status = stub->Name(&context, v1::Name##Request(), &response);                      \
-    const bool known = token == reader_token || token == mall_token;                               \
-    EXPECT_EQ(status.error_code() == grpc::StatusCode::UNAUTHENTICATED, !known) << #Name << token; \
-    if (token == reader_token) {                                                                   \
+#define XUNDIAN_TRY(Name, function, verb_, unnamed_)                                                             \
+  for (const char* token : {"", "not-a-token", reader_token, mall_token}) {                                      \
+    if (std::string(#Name) == "WaitFolded" || std::string(#Name) == "GetFingerprint") continue;                  \
+    grpc::ClientContext context;                                                                                 \
+    prepare(context, token);                                                                                     \
+    v1::Name##Response response;                                                                                 \
+    const auto status = stub->Name(&context, v1::Name##Request(), &response);                                    \
+    const bool known = token == reader_token || token == mall_token;                                             \
+    EXPECT_EQ(status.error_code() == grpc::StatusCode::UNAUTHENTICATED, !known) << #Name << token;               \
+    if (token == reader_token) {                                                                                 \
       EXPECT_EQ(status.error_code() == grpc::StatusCode::PERMISSION_DENIED, Verb::verb_ != Verb::read) << #Name; \
-    }                                                                                              \
+    }                                                                                                            \
   }
   XUNDIAN_UNARY_METHODS(XUNDIAN_TRY)
 #undef XUNDIAN_TRY
-#define XUNDIAN_TRY(Name, function, verb_, unnamed_)                                    \
-  for (const char* token : {"", "not-a-token"}) {                                       \
-    grpc::ClientContext context;                                                        \
-    prepare(context, token);                                                            \
-    const auto reader = stub->Name(&context, v1::Name##Request());                      \
-    v1::Name##Response response;                                                        \
-    EXPECT_FALSE(reader->Read(&response)) << #Name;                                     \
+#define XUNDIAN_TRY(Name, function, verb_, unnamed_)                                      \
+  for (const char* token : {"", "not-a-token"}) {                                         \
+    grpc::ClientContext context;                                                          \
+    prepare(context, token);                                                              \
+    const auto reader = stub->Name(&context, v1::Name##Request());                        \
+    v1::Name##Response response;                                                          \
+    EXPECT_FALSE(reader->Read(&response)) << #Name;                                       \
     EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED) << #Name; \
   }
   XUNDIAN_STREAM_METHODS(XUNDIAN_TRY)

@@ -24,7 +24,8 @@ Principal principal(bool all, std::set<std::string> stores, bool read, bool writ
   return made;
 }
 
-bool allowed(const Principal& who, Verb verb, std::vector<std::string> stores, Unnamed unnamed = Unnamed::filtered, std::set<std::string> foreign = {}) {
+bool allowed(const Principal& who, Verb verb, std::vector<std::string> stores, Unnamed unnamed = Unnamed::filtered,
+             std::set<std::string> foreign = {}) {
   return allow(who, verb, stores, unnamed, foreign).has_value();
 }
 
@@ -64,7 +65,8 @@ TEST(Allow, AnotherTenantsStoreIsForbiddenEvenToAll) {
 TEST(Allow, SaysTheSameOfForbiddenAndAbsent) {
   const Principal one = principal(false, {"a"}, true, false, false);
   const std::vector<std::string> forbidden = {"b"}, absent = {"no such store"};
-  EXPECT_EQ(allow(one, Verb::read, forbidden, Unnamed::filtered, {}).error().message, allow(one, Verb::read, absent, Unnamed::filtered, {}).error().message);
+  EXPECT_EQ(allow(one, Verb::read, forbidden, Unnamed::filtered, {}).error().message,
+            allow(one, Verb::read, absent, Unnamed::filtered, {}).error().message);
 }
 
 class Tokens : public testing::Test {
@@ -121,7 +123,8 @@ TEST_F(Tokens, AWrongFileIsRefusedWithItsLine) {
 }
 
 TEST(Base64, GoesThereAndBack) {
-  for (const std::string& bytes : {std::string(), std::string("a"), std::string("ab"), std::string("abc"), std::string("\0\xff\x80", 3)})
+  for (const std::string& bytes :
+       {std::string(), std::string("a"), std::string("ab"), std::string("abc"), std::string("\0\xff\x80", 3)})
     EXPECT_EQ(from_base64(to_base64(bytes)), bytes);
   EXPECT_FALSE(from_base64("a+b").has_value());
 }

@@ -1,7 +1,8 @@
 // The Connect protocol, against a gateway that no service stands behind.
+#include "services/gateway/connect.h"
+
 #include <httplib.h>
 
-#include "services/gateway/connect.h"
 #include "tests/gateway/fixture.h"
 
 namespace xundian::gateway {
@@ -27,7 +28,8 @@ TEST_F(Connect, StatusTellsOfEachService) {
   EXPECT_FALSE(status.has_journal());
   std::vector<std::string> names;
   for (const v1::ServiceStatus& service : status.services()) names.push_back(service.name());
-  EXPECT_EQ(names, (std::vector<std::string>{"bus", "metrics", "campaigns", "inventory", "support", "alerts", "intake", "gateway"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"bus", "metrics", "campaigns", "inventory", "support", "alerts", "intake", "gateway"}));
   EXPECT_EQ(status.missing_size(), 7);
 }
 
@@ -87,7 +89,8 @@ TEST_F(Connect, HealthMetricsAndPageNeedNoToken) {
   post("ListStores", "{}", admin_token());
   const auto metrics = client.Get("/metrics");
   ASSERT_EQ(metrics->status, 200);
-  EXPECT_NE(metrics->body.find(R"(gateway_calls_total{code="ok",method="ListStores"} 1)"), std::string::npos) << metrics->body.substr(0, 2000);
+  EXPECT_NE(metrics->body.find(R"(gateway_calls_total{code="ok",method="ListStores"} 1)"), std::string::npos)
+      << metrics->body.substr(0, 2000);
   const auto page = client.Get("/");
   ASSERT_EQ(page->status, 200);
   EXPECT_NE(page->body.find("巡店"), std::string::npos);

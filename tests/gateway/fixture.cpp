@@ -12,9 +12,13 @@ namespace {
 
 void write_tokens(const std::string& path) {
   std::ofstream file(path);
-  file << fmt::format("[[token]]\nname = \"reader\"\nsha256 = \"{}\"\ntenant = \"*\"\nstores = [\"*\"]\nverbs = [\"read\"]\n", sha256_hex(reader_token));
-  file << fmt::format("[[token]]\nname = \"writer\"\nsha256 = \"{}\"\ntenant = \"*\"\nstores = [\"*\"]\nverbs = [\"read\", \"write\"]\n", sha256_hex(writer_token));
-  file << fmt::format("[[token]]\nname = \"mall\"\nsha256 = \"{}\"\nstores = [\"mall\"]\nverbs = [\"admin\"]\n", sha256_hex(mall_token));
+  file << fmt::format("[[token]]\nname = \"reader\"\nsha256 = \"{}\"\ntenant = \"*\"\nstores = [\"*\"]\nverbs = [\"read\"]\n",
+                      sha256_hex(reader_token));
+  file << fmt::format(
+      "[[token]]\nname = \"writer\"\nsha256 = \"{}\"\ntenant = \"*\"\nstores = [\"*\"]\nverbs = [\"read\", \"write\"]\n",
+      sha256_hex(writer_token));
+  file << fmt::format("[[token]]\nname = \"mall\"\nsha256 = \"{}\"\nstores = [\"mall\"]\nverbs = [\"admin\"]\n",
+                      sha256_hex(mall_token));
 }
 
 }  // namespace
@@ -47,7 +51,8 @@ std::string GatewayTest::admin_token() const {
   return token;
 }
 
-GatewayTest::Answer GatewayTest::post(const std::string& method, const std::string& body, const std::string& token, const std::string& type) const {
+GatewayTest::Answer GatewayTest::post(const std::string& method, const std::string& body, const std::string& token,
+                                      const std::string& type) const {
   httplib::Client client("127.0.0.1", gateway_->http_port());
   client.set_read_timeout(20, 0);
   httplib::Headers headers = {{"Connect-Timeout-Ms", "300"}};  // No bus is there that could make anything durable.
@@ -109,8 +114,10 @@ std::vector<std::string> open_stream(std::string_view body, std::string& end) {
     uint32_t size = 0;
     for (size_t index = 1; index <= 4; ++index) size = size << 8 | static_cast<uint8_t>(body[index]);
     const std::string message(body.substr(5, size));
-    if (body[0] & 2) end = message;
-    else messages.push_back(message);
+    if (body[0] & 2)
+      end = message;
+    else
+      messages.push_back(message);
     body.remove_prefix(std::min<size_t>(5 + size, body.size()));
   }
   return messages;

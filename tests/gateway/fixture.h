@@ -9,9 +9,9 @@
 
 namespace xundian::gateway {
 
-inline constexpr const char* reader_token = "the-reader";    // read, all stores.
-inline constexpr const char* writer_token = "the-writer";    // read and write, all stores.
-inline constexpr const char* mall_token = "the-mall";        // All verbs, the store "mall" alone.
+inline constexpr const char* reader_token = "the-reader";  // read, all stores.
+inline constexpr const char* writer_token = "the-writer";  // read and write, all stores.
+inline constexpr const char* mall_token = "the-mall";      // All verbs, the store "mall" alone.
 
 class GatewayTest : public testing::Test {
  protected:
@@ -24,7 +24,8 @@ class GatewayTest : public testing::Test {
     int status = 0;
     std::string body, type;
   };
-  Answer post(const std::string& method, const std::string& body, const std::string& token, const std::string& type = "application/json") const;
+  Answer post(const std::string& method, const std::string& body, const std::string& token,
+              const std::string& type = "application/json") const;
   // Appends alerts to the home's journal, as if a bus had; in partition 0, one commit.
   void append_alerts(const std::vector<facts::v1::Fact>& facts);
 

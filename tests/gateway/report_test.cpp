@@ -8,8 +8,8 @@
 namespace xundian::gateway {
 namespace {
 
-v1::ReportLine line(const std::string& store, const std::string& metric, int64_t numerator, const std::string& unit, const std::string& currency = {},
-                    std::optional<int64_t> denominator = {}) {
+v1::ReportLine line(const std::string& store, const std::string& metric, int64_t numerator, const std::string& unit,
+                    const std::string& currency = {}, std::optional<int64_t> denominator = {}) {
   query::v1::MetricRow row;
   row.set_store(store);
   row.set_metric(metric);
@@ -73,8 +73,10 @@ const MetricNames names = {{"paid_amount", {"支付金额", "Paid amount", "mone
 
 TEST(Pack, IsATableInEachForm) {
   const std::string markdown = report_markdown(pack(), names);
-  EXPECT_NE(markdown.find("| 店铺 Store | 支付金额 Paid amount CNY | 订单数 Orders |\n|---|---:|---:|\n| <b> | – | 5 |\n| mall | 100.00 (+25.0%) | – |\n"),
-            std::string::npos) << markdown;
+  EXPECT_NE(markdown.find("| 店铺 Store | 支付金额 Paid amount CNY | 订单数 Orders |\n|---|---:|---:|\n| <b> | – | 5 |\n| mall | "
+                          "100.00 (+25.0%) | – |\n"),
+            std::string::npos)
+      << markdown;
   EXPECT_NE(markdown.find("mall · 订单数 Orders: 4 → 5"), std::string::npos) << markdown;
   const std::string html = report_html(pack(), names);
   EXPECT_EQ(html.find("<b>"), std::string::npos);

@@ -1,7 +1,7 @@
 // A team's file of rules: what is right becomes rules, what is wrong is told with its line.
-#include <gtest/gtest.h>
-
 #include "services/gateway/rules_file.h"
+
+#include <gtest/gtest.h>
 
 namespace xundian::gateway {
 namespace {
@@ -23,7 +23,8 @@ fire_at = 2.5
 clear_at = 5
 for = "10m"
 severity = "critical"
-)", shipped());
+)",
+                                    shipped());
   for (const auto& complaint : read.complaints) ADD_FAILURE() << complaint.line << " " << complaint.key << " " << complaint.why;
   ASSERT_EQ(read.rules.rules_size(), 1);
   const facts::v1::Rule& rule = read.rules.rules(0);

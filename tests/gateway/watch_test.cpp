@@ -85,7 +85,8 @@ TEST_F(Watch, ShowsWhatTheTokenMaySeeAndTheCallAsks) {
 
 TEST_F(Watch, RefusesWhatIsNoPosition) {
   const Home home = *Home::open(folder_, 0);
-  for (const std::string& position : {std::string("yesterday"), encode_position("another home", Heads(home.settings().partitions, 0))}) {
+  for (const std::string& position :
+       {std::string("yesterday"), encode_position("another home", Heads(home.settings().partitions, 0))}) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
     context.AddMetadata("authorization", "Bearer " + admin_token());

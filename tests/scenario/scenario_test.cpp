@@ -8,9 +8,8 @@
 //
 // A block ends with an empty line; the state goes on through the file. $now is the time at the line's start, in milliseconds.
 
-#include <gtest/gtest.h>
-
 #include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -123,7 +122,8 @@ class Stage {
     EXPECT_FALSE(terms.text_zh().empty() || terms.text_en().empty()) << terms.rule() << " has no words";
     EXPECT_EQ(terms.text_en().find('{'), std::string::npos) << "not filled in: " << terms.text_en();
     EXPECT_EQ(terms.text_zh().find('{'), std::string::npos) << "not filled in: " << terms.text_zh();
-    said.push_back(fmt::format("{} {} {} {}", terms.rule(), terms.entity(), terms.holds() ? "holds" : "clears", format_micros(terms.value_micros())));
+    said.push_back(fmt::format("{} {} {} {}", terms.rule(), terms.entity(), terms.holds() ? "holds" : "clears",
+                               format_micros(terms.value_micros())));
   }
 
   ServiceDefinition definition_;
@@ -182,7 +182,8 @@ std::vector<std::string> scenario_files() {
 
 INSTANTIATE_TEST_SUITE_P(All, Scenario, testing::ValuesIn(scenario_files()), [](const auto& parameter) {
   std::string name = parameter.param.substr(0, parameter.param.size() - 4);
-  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
   return name;
 });
 

@@ -163,8 +163,8 @@ TEST(Batch, NoiseIsRefused) {
   }
 }
 
-// A liar who knows how to make a crc: what opens is walked over without harm, to its last fact. A fold cannot get past one that it
-// cannot walk over.
+// A liar who knows how to make a crc: what opens is walked over without harm, to its last fact. A fold cannot get past one that
+// it cannot walk over.
 TEST(Batch, GarbageUnderAGoodCrcDoesNoHarm) {
   Random random(7);
   size_t opened = 0, refused = 0, walked = 0;

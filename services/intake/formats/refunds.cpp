@@ -119,7 +119,8 @@ class RefundBook : public Book {
       opened.set_opened_ms(refund.opened_ms);
       opened.set_deadline_ms(refund.deadline_ms);
       opened.set_reason(refund.reason);
-      std::sort(refund.lines.begin(), refund.lines.end(), [](const RefundLine& a, const RefundLine& b) { return a.tie() < b.tie(); });
+      std::sort(refund.lines.begin(), refund.lines.end(),
+                [](const RefundLine& a, const RefundLine& b) { return a.tie() < b.tie(); });
       int64_t sum = 0;
       for (RefundLine& line : refund.lines) {
         sum += line.amount_micros;

@@ -8,7 +8,6 @@ namespace xundian::intake {
 
 namespace {
 
-
 // Takes the number at the front; -1 if there is none.
 int take_number(std::string_view& text, size_t digits_max) {
   int value = 0;
