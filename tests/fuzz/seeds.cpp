@@ -256,6 +256,8 @@ void add_words(Seeds& seeds) {
   for (int cells = 0; cells < 3'000; ++cells) shared += "<c t=\"s\"><v>0</v></c>";
   seeds.add("xlsx_bombs", book + '\0' + relations + '\0' + "<sst><si><t>" + std::string(100'000, 'x') + "</t></si></sst>" + '\0' +
                               "<worksheet><sheetData><row>" + shared + "</row></sheetData></worksheet>");
+  seeds.add("xlsx_bombs", std::string("<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">]>") +
+                              book + '\0' + relations + '\0' + strings + '\0' + sheet);
   seeds.add("container", zip({{"xl/workbook.xml", book},
                               {"xl/_rels/workbook.xml.rels", relations},
                               {"xl/sharedStrings.xml", strings},

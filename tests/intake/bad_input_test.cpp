@@ -89,6 +89,10 @@ TEST(BadInput, ABombIsRefusedAtOnce) {
   // The same as a workbook, and as a gzip.
   write_zip(folder.path() + "/bomb.xlsx", {{"xl/workbook.xml", "<workbook/>"}, {"xl/sharedStrings.xml", megabyte}}, 300);
   EXPECT_NE(import_path(folder.path() + "/bomb.xlsx").error.find("decompression bomb"), std::string::npos);
+  // Entities that multiply: no workbook declares any.
+  write_zip(folder.path() + "/entities.xlsx",
+            {{"xl/workbook.xml", "<!DOCTYPE w [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;\">]><workbook>&b;</workbook>"}});
+  EXPECT_NE(import_path(folder.path() + "/entities.xlsx").error.find("declares a document type"), std::string::npos);
   std::string row = retail_header;
   while (row.size() < 16u << 20) row += "500000,SKU,MUG,2,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\n";
   EXPECT_NE(import_text("bomb.csv.gz", gzip(row)).error.find("decompression bomb"), std::string::npos);

@@ -1,10 +1,10 @@
 #include "services/intake/readers/xlsx.h"
 
+#include <expat.h>
+
 #include <algorithm>
 #include <charconv>
-#include <exception>
 #include <map>
-#include <orcus/sax_parser.hpp>
 
 namespace xundian::intake {
 
@@ -28,38 +28,49 @@ struct SheetText {
   std::vector<Line> lines;
 };
 
-// Collects the attributes of an element until it opens.
-class Handler : public orcus::sax_handler {
- public:
-  void attribute(const orcus::sax::parser_attribute& attribute) {
-    attributes_.insert_or_assign(std::string(attribute.name), std::string(attribute.value));
-  }
+// A name without its namespace's prefix.
+std::string_view local(const char* name) {
+  const std::string_view whole(name);
+  const size_t colon = whole.rfind(':');
+  return colon == whole.npos ? whole : whole.substr(colon + 1);
+}
 
- protected:
-  std::string take(std::string_view name) {
-    const auto found = attributes_.find(name);
-    return found == attributes_.end() ? std::string() : std::move(found->second);
+// The attributes of an element, names and values in turn.
+class Attributes {
+ public:
+  explicit Attributes(const char** pairs) : pairs_(pairs) {}
+  // Its value, or empty.
+  std::string_view operator[](std::string_view name) const {
+    for (const char** pair = pairs_; *pair != nullptr; pair += 2)
+      if (local(pair[0]) == name) return pair[1];
+    return {};
   }
-  void forget() { attributes_.clear(); }
 
  private:
-  std::map<std::string, std::string, std::less<>> attributes_;
+  const char** pairs_;
+};
+
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  virtual void start(std::string_view element, const Attributes& attributes) = 0;
+  virtual void end(std::string_view) {}
+  virtual void characters(std::string_view) {}
 };
 
 class StringsHandler : public Handler {
  public:
   explicit StringsHandler(std::vector<std::string>& strings) : strings_(strings) {}
-  void start_element(const orcus::sax::parser_element& element) {
-    forget();
-    if (element.name == "si") strings_.emplace_back();
-    if (element.name == "rPh") phonetic_ = true;  // How it is read aloud is no part of it.
-    in_text_ = element.name == "t" && !phonetic_;
+  void start(std::string_view element, const Attributes&) override {
+    if (element == "si") strings_.emplace_back();
+    if (element == "rPh") phonetic_ = true;  // How it is read aloud is no part of it.
+    in_text_ = element == "t" && !phonetic_;
   }
-  void end_element(const orcus::sax::parser_element& element) {
-    if (element.name == "rPh") phonetic_ = false;
+  void end(std::string_view element) override {
+    if (element == "rPh") phonetic_ = false;
     in_text_ = false;
   }
-  void characters(std::string_view text, bool) {
+  void characters(std::string_view text) override {
     if (in_text_ && !strings_.empty()) strings_.back() += text;
   }
 
@@ -76,22 +87,17 @@ class BookHandler : public Handler {
  public:
   std::vector<SheetEntry> sheets;
   bool since_1904 = false;
-  void start_element(const orcus::sax::parser_element& element) {
-    if (element.name == "sheet") sheets.push_back({take("name"), take("id")});
-    if (element.name == "workbookPr") {
-      const std::string flag = take("date1904");
-      since_1904 = flag == "1" || flag == "true";
-    }
-    forget();
+  void start(std::string_view element, const Attributes& attributes) override {
+    if (element == "sheet") sheets.push_back({std::string(attributes["name"]), std::string(attributes["id"])});
+    if (element == "workbookPr") since_1904 = attributes["date1904"] == "1" || attributes["date1904"] == "true";
   }
 };
 
 class RelationsHandler : public Handler {
  public:
   std::map<std::string, std::string> targets;
-  void start_element(const orcus::sax::parser_element& element) {
-    if (element.name == "Relationship") targets[take("Id")] = take("Target");
-    forget();
+  void start(std::string_view element, const Attributes& attributes) override {
+    if (element == "Relationship") targets[std::string(attributes["Id"])] = attributes["Target"];
   }
 };
 
@@ -108,28 +114,27 @@ uint32_t column_of(std::string_view reference) {
 class SheetHandler : public Handler {
  public:
   SheetHandler(SheetText& sheet, const std::vector<std::string>& strings) : sheet_(sheet), strings_(strings) {}
-  void start_element(const orcus::sax::parser_element& element) {
-    if (element.name == "row") {
-      const std::string number = take("r");
+  void start(std::string_view element, const Attributes& attributes) override {
+    if (element == "row") {
+      const std::string_view number = attributes["r"];
       uint64_t given = 0;
       std::from_chars(number.data(), number.data() + number.size(), given);
       row_ = given != 0 ? given : row_ + 1;
       next_column_ = 0;
       sheet_.lines.push_back({row_, sheet_.cells.size()});
-    } else if (element.name == "c") {
-      const std::string reference = take("r");
+    } else if (element == "c") {
+      const std::string_view reference = attributes["r"];
       column_ = reference.empty() ? next_column_ : column_of(reference);
       next_column_ = column_ + 1;
-      type_ = take("t");
+      type_ = attributes["t"];
       value_.clear();
     } else {
-      in_value_ = element.name == "v" || element.name == "t";
+      in_value_ = element == "v" || element == "t";
     }
-    forget();
   }
-  void end_element(const orcus::sax::parser_element& element) {
+  void end(std::string_view element) override {
     in_value_ = false;
-    if (element.name != "c" || value_.empty() || column_ >= sheet_columns_max || sheet_.lines.empty()) return;
+    if (element != "c" || value_.empty() || column_ >= sheet_columns_max || sheet_.lines.empty()) return;
     std::string_view text = value_;
     if (type_ == "s") {
       size_t index = strings_.size();
@@ -142,7 +147,7 @@ class SheetHandler : public Handler {
     sheet_.cells.push_back({sheet_.text.size(), static_cast<uint32_t>(text.size()), column_});
     sheet_.text += text;
   }
-  void characters(std::string_view text, bool) {
+  void characters(std::string_view text) override {
     if (in_value_) value_ += text;
   }
   bool overflows() const { return overflows_; }
@@ -156,16 +161,37 @@ class SheetHandler : public Handler {
   bool in_value_ = false, overflows_ = false;
 };
 
-template <typename H>
-Result<void> parse_xml(const std::string& xml, H& handler, std::string_view what) {
+Handler& handler(void* parser) { return *static_cast<Handler*>(XML_GetUserData(static_cast<XML_Parser>(parser))); }
+
+const char* why(XML_Error error) { return error == XML_ERROR_ABORTED ? "it declares a document type" : XML_ErrorString(error); }
+
+constexpr size_t xml_piece_bytes = 1 << 20;  // Expat takes an int.
+
+Result<void> parse_xml(std::string_view xml, Handler& to, std::string_view what) {
   if (xml.empty()) return fail(Code::invalid_argument, "{} is missing in the workbook; save it again in Excel", what);
-  try {
-    orcus::sax_parser<H> parser(xml.data(), xml.size(), handler);
-    parser.parse();
-  } catch (const std::exception& error) {  // The library throws on what is no XML; it ends here.
-    return fail(Code::invalid_argument, "{} in the workbook is damaged ({}); save it again in Excel", what, error.what());
+  const std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)> parser(XML_ParserCreate(nullptr), XML_ParserFree);
+  CHECK(parser != nullptr, "no memory for an XML parser");
+  XML_SetUserData(parser.get(), &to);
+  XML_UseParserAsHandlerArg(parser.get());
+  XML_SetElementHandler(
+      parser.get(), [](void* of, const char* name, const char** pairs) { handler(of).start(local(name), Attributes(pairs)); },
+      [](void* of, const char* name) { handler(of).end(local(name)); });
+  XML_SetCharacterDataHandler(parser.get(), [](void* of, const char* text, int size) {
+    handler(of).characters({text, static_cast<size_t>(size)});
+  });
+  // Excel writes none; only who means to blow entities up needs one.
+  XML_SetStartDoctypeDeclHandler(parser.get(), [](void* of, const char*, const char*, const char*, int) {
+    XML_StopParser(static_cast<XML_Parser>(of), XML_FALSE);
+  });
+  while (true) {
+    const std::string_view piece = xml.substr(0, xml_piece_bytes);
+    xml.remove_prefix(piece.size());
+    const bool last = xml.empty();
+    if (XML_Parse(parser.get(), piece.data(), static_cast<int>(piece.size()), last) != XML_STATUS_OK)
+      return fail(Code::invalid_argument, "{} in the workbook is damaged (line {}: {}); save it again in Excel", what,
+                  XML_GetCurrentLineNumber(parser.get()), why(XML_GetErrorCode(parser.get())));
+    if (last) return {};
   }
-  return {};
 }
 
 class SheetReader : public RowReader {
