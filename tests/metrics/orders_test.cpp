@@ -86,6 +86,11 @@ TEST(Orders, CountTheStatedAmountBeforeTheLines) {
   d.put(nov1 + 1, fmt::format(R"(store: "s" key: "a" order_state {{ paid {{ paid_ms: {} amount_micros: 9500000 }} }})", nov1));
   EXPECT_EQ(ask(d, {.metrics = {"paid_amount", "units"}}), "* * 2026-11-01 paid_amount 9500000 CNY\n* * 2026-11-01 units 1\n");
   EXPECT_EQ(ask(d, {.metrics = {"paid_amount"}, .by = "sku"}), "* mug 2026-11-01 paid_amount 10000000 CNY\n");
+  // What was stated earlier and heard later does not count.
+  d.put(
+      nov1 + 2,
+      fmt::format(R"(store: "s" key: "a" as_of_ms: 2000 order_state {{ paid {{ paid_ms: {} amount_micros: 1000000 }} }})", nov1));
+  EXPECT_EQ(ask(d, {.metrics = {"paid_amount"}}), "* * 2026-11-01 paid_amount 9500000 CNY\n");
 }
 
 TEST(Orders, TakeOldWordsOutAndNewOnesIn) {
