@@ -13,7 +13,7 @@ namespace xundian::bench {
 
 namespace {
 
-constexpr Millis start_ms = 20'000, folded_ms = 300'000, query_ms = 120'000, quiet_ms = 150;
+constexpr Millis query_ms = 120'000, quiet_ms = 150;
 
 }  // namespace
 

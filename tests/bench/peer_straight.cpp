@@ -16,7 +16,7 @@ namespace xundian::bench {
 namespace {
 
 constexpr size_t window_batches = 64;  // Of a producer, as ours.
-constexpr Millis start_ms = 20'000, silence_ms = 60'000, folded_ms = 300'000;
+constexpr Millis silence_ms = 60'000;
 
 struct Put {
   size_t batches = 0;

@@ -12,6 +12,9 @@
 
 namespace xundian::bench {
 
+// Longer, and what was started does not answer, or a leg does not come to its end.
+inline constexpr Millis start_ms = 20'000, folded_ms = 300'000;
+
 class Process {
  public:
   // What the program writes to standard error goes to `log`; what it writes to standard output can be read by line.

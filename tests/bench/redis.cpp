@@ -11,7 +11,6 @@ namespace xundian::bench {
 namespace {
 
 constexpr const char* program = "/usr/bin/redis-server";
-constexpr Millis start_ms = 10'000;
 
 }  // namespace
 

@@ -12,6 +12,10 @@
 
 namespace xundian::bus {
 
+// Two producers, and when they speak.
+inline constexpr uint64_t alice = 11, bob = 22;
+inline constexpr Millis noon = 1'700'000'000'000;
+
 // A fact that says which one it is.
 v1::Fact numbered_fact(uint64_t number);
 // The number of such a fact.

@@ -4,9 +4,6 @@
 namespace xundian::bus {
 namespace {
 
-constexpr uint64_t alice = 11, bob = 22;
-constexpr Millis noon = 1'700'000'000'000;
-
 void commit(Harness& harness) {
   const auto committed = harness.bus().commit(noon);
   ASSERT_TRUE(committed.has_value()) << committed.error().message;

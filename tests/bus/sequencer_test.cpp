@@ -7,9 +7,6 @@
 namespace xundian::bus {
 namespace {
 
-constexpr uint64_t alice = 11, bob = 22;
-constexpr Millis noon = 1'700'000'000'000;
-
 class SequencerTest : public ::testing::Test {
  protected:
   void commit(Millis now = noon) {
