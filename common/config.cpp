@@ -161,10 +161,10 @@ bool ConfigTable::get_duration(std::string_view key, int64_t& milliseconds) {
   std::string text;
   const toml::node* node = impl_->table->get(key);
   if (!get(key, text)) return false;
-  const size_t digits = text.find_first_not_of("0123456789");
+  const size_t unit_at = text.find_first_not_of("0123456789");
   for (const auto& [unit, factor] : units) {
-    if (digits == 0 || digits == std::string::npos || digits > 12 || text.substr(digits) != unit) continue;
-    milliseconds = std::stoll(text.substr(0, digits)) * factor;
+    if (unit_at == 0 || unit_at == std::string::npos || unit_at > 12 || text.substr(unit_at) != unit) continue;
+    milliseconds = std::stoll(text.substr(0, unit_at)) * factor;
     return true;
   }
   impl_->complain(*node, key, fmt::format("\"{}\" is no duration; write one like \"30s\", \"5m\", \"2h\"", text));

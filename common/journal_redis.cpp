@@ -47,7 +47,7 @@ class RedisWriter final : public JournalWriter {
     TRY_VOID(lock_.take(options_.folder));
     archive_ = TRY(Archive::open(options_.folder, options_.volume_bytes));
     for (const Millis until = steady_ms() + options_.patience_ms;;) {
-      const auto begun = begin();
+      auto begun = begin();
       if (begun) return begun;
       if (owner_.wrong_settings()) return fail(Code::invalid_argument, "{}", begun.error().message);
       if (begun.error().code != Code::unavailable || steady_ms() >= until) return begun;

@@ -23,6 +23,7 @@ struct Publisher::Impl {
   // Lets the buses speak, waiting for up to `timeout_ms` if they have nothing to say.
   Result<void> turn(Millis timeout_ms) {
     std::vector<zmq::pollitem_t> items;
+    items.reserve(links.size());
     for (const auto& link : links) items.push_back({link->socket().handle(), 0, ZMQ_POLLIN, 0});
     if (timeout_ms > 0) poll_sockets(items, timeout_ms);
     for (const auto& link : links) TRY_VOID(link->turn(steady_ms()));

@@ -64,6 +64,7 @@ std::optional<StreamId> StreamId::parse(std::string_view text) {
 Result<std::vector<StreamEntry>> parse_entries(const redisReply& reply) {
   std::vector<StreamEntry> entries;
   if (reply.type != REDIS_REPLY_ARRAY) return fail(Code::data_loss, "the stream's range is no list");
+  entries.reserve(reply.elements);
   for (size_t index = 0; index < reply.elements; ++index) entries.push_back(TRY(parse_entry(*reply.element[index])));
   return entries;
 }

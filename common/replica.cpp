@@ -103,7 +103,7 @@ Replica::Group* Replica::taker_of(PartitionState& state, const BatchView& batch)
 Result<void> Replica::take(const CommitView& commit, OwnAnswers* own) {
   Result<void> outcome;
   // Checked although the bus did: a bit that a disk lost since must stop a replay, not change a number.
-  const auto walked = commit.for_each_batch(false, [&](const BatchView& batch) {
+  auto walked = commit.for_each_batch(false, [&](const BatchView& batch) {
     if (outcome && !batch.is_control() && states_.contains(batch.header().partition)) outcome = take_batch(batch, own);
   });
   if (!walked) return walked;
@@ -126,15 +126,14 @@ Result<void> Replica::take_batch(const BatchView& batch, OwnAnswers* own) {
     // Under the wall clock any record brings time, even if the fold wants none of its facts.
     bool bring_time = wall && group.fold->next_wake() <= group.time_ms;
     Result<void> outcome;
-    const auto walked = batch.for_each([&](Kind kind) { return bring_time || wants(kind); },
-                                       [&](std::string_view frame, Offset offset) {
-                                         if (!outcome) return;
-                                         bring_time = false;
-                                         if (!wall && !batch.is_answer())
-                                           group.time_ms =
-                                               std::max(group.time_ms, ::xundian::load<FactHead>(frame.data()).occurred_ms);
-                                         outcome = take_input(partition, state, group, frame, offset, own);
-                                       });
+    auto walked = batch.for_each([&](Kind kind) { return bring_time || wants(kind); },
+                                 [&](std::string_view frame, Offset offset) {
+                                   if (!outcome) return;
+                                   bring_time = false;
+                                   if (!wall && !batch.is_answer())
+                                     group.time_ms = std::max(group.time_ms, ::xundian::load<FactHead>(frame.data()).occurred_ms);
+                                   outcome = take_input(partition, state, group, frame, offset, own);
+                                 });
     if (!walked) return walked;
     if (!outcome) return outcome;
   }

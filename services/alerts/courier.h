@@ -23,7 +23,7 @@ class Courier {
     Millis remember_ms = 10 * 60'000;  // How long a settled notice is not sent again, while what became of it is on its way.
     std::function<Millis()> wall = wall_ms, steady = steady_ms;
   };
-  explicit Courier(Options options) : Courier(options, std::make_unique<Sender>(options.sender)) {}
+  explicit Courier(const Options& options) : Courier(options, std::make_unique<Sender>(options.sender)) {}
   Courier(Options options, std::unique_ptr<Carrier> carrier) : options_(std::move(options)), carrier_(std::move(carrier)) {}
 
   // Begins what is due and not under way.

@@ -12,7 +12,8 @@ void Notices::add(const std::string& subscriber, std::shared_ptr<const Notice> n
   const std::string& alert = notice->terms.alert();
   Queue& queue = lane.queues[alert];
   if (queue.empty()) lane.heads.emplace(0, alert);
-  queue.try_emplace(notice->terms.change(), Waiting{notice, 0, 0});
+  const uint32_t change = notice->terms.change();
+  queue.try_emplace(change, Waiting{std::move(notice), 0, 0});
 }
 
 void Notices::settle(const v1::DeliveryAttempt& attempt) {

@@ -38,8 +38,9 @@ uint64_t folder_bytes(const std::string& folder) {
   while (const dirent* entry = readdir(listing.get())) {
     const std::string name = entry->d_name;
     struct stat file;
-    if (name == "." || name == ".." || lstat((folder + "/" + name).c_str(), &file) != 0) continue;
-    bytes += S_ISDIR(file.st_mode) ? folder_bytes(folder + "/" + name) : static_cast<uint64_t>(file.st_blocks) * 512;
+    const std::string path = fmt::format("{}/{}", folder, name);
+    if (name == "." || name == ".." || lstat(path.c_str(), &file) != 0) continue;
+    bytes += S_ISDIR(file.st_mode) ? folder_bytes(path) : static_cast<uint64_t>(file.st_blocks) * 512;
   }
   return bytes;
 }
@@ -180,7 +181,7 @@ void Shell::take_fetch() {
 void Shell::take_listeners() {
   std::vector<zmq::message_t> frames;
   bool came = false;
-  while (take_frames(bell_, frames)) came = came || (frames[0].size() > 0 && view_of(frames[0])[0] == 1);
+  while (take_frames(bell_, frames)) came = came || (!frames[0].empty() && view_of(frames[0])[0] == 1);
   if (came) sequencer_->ring();
 }
 
@@ -200,7 +201,7 @@ Result<void> Shell::commit() {
 
 // The journal's own housekeeping; and what it says of itself is what producers are told.
 Result<void> Shell::tidy() {
-  const auto tidied = writer_->tidy();
+  auto tidied = writer_->tidy();
   if (!tidied && tidied.error().code != Code::unavailable) return tidied;
   if (!sequencer_->holds()) sequencer_->set_trouble(tidied ? std::string() : tidied.error().message);
   if (sequencer_->trouble() == trouble_told_) return {};

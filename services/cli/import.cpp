@@ -119,7 +119,7 @@ Result<std::string> output_of(const std::vector<std::string>& command) {
 Result<std::string> program_beside(const std::string& name) {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::string path = (self.parent_path() / name).string();
+  std::string path = (self.parent_path() / name).string();
   if (error || !std::filesystem::exists(path)) return fail(Code::not_found, "{} is not there; build it (deploy/up does)", path);
   return path;
 }

@@ -182,7 +182,7 @@ Cells douyin_line(const Store& store, const Order& order, size_t index, Millis n
   const Line& line = order.lines[index];
   const Sku& sku = store.skus[line.sku];
   const bool refunded = happened(order.refund_settled_ms, now);
-  const auto or_dash = [](std::string text) { return text.empty() ? std::string("-") : text; };
+  const auto or_dash = [](const std::string& text) { return text.empty() ? std::string("-") : text; };
   return {{"主订单编号", "\t" + order.id},
           {"子订单编号", fmt::format("\t{}{}", order.id, index + 1)},
           {"选购商品", "\t" + sku.title},

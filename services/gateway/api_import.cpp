@@ -38,7 +38,7 @@ class Uploads {
     if (!error) std::filesystem::permissions(folder_, std::filesystem::perms::owner_all, error);
     if (error) return fail(Code::internal, "{} cannot be made: {}", folder_, error.message());
     made_ = true;
-    const std::string path = folder_ + "/" + name;
+    std::string path = folder_ + "/" + name;
     const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0) return fail(Code::internal, "{} cannot be made: {}", path, std::strerror(errno));
     size_t done = 0;

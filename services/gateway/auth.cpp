@@ -40,7 +40,7 @@ Result<void> check_private(const std::string& path) {
 Result<std::string> make_admin_token(const std::string& path) {
   unsigned char bytes[32];
   if (RAND_bytes(bytes, sizeof bytes) != 1) return fail(Code::internal, "there is no randomness to make a token of");
-  const std::string token = to_base64({reinterpret_cast<const char*>(bytes), sizeof bytes});
+  std::string token = to_base64({reinterpret_cast<const char*>(bytes), sizeof bytes});
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) return fail(Code::internal, "{} cannot be made: {}", path, std::strerror(errno));
   const std::string line = token + "\n";

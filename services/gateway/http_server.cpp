@@ -199,7 +199,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const Settings& settings, 
   server.set_write_timeout(30, 0);
   server.set_keep_alive_max_count(10'000);
   server.set_tcp_nodelay(true);
-  server.set_exception_handler([](const auto&, auto& response, std::exception_ptr) {
+  server.set_exception_handler([](const auto&, auto& response, const std::exception_ptr&) {
     answer_error(response, {Code::internal, "the call failed inside; the log says more"});
   });
   add_routes(server, door);

@@ -59,7 +59,7 @@ class ImportJob {
         }) {}
 
   Result<void> run() {
-    const auto outcome = import();
+    auto outcome = import();
     if (outcome) return {};
     outside_.forget(task_.scope, task_.id);
     if (speaker_.facts_put() == 0) return outcome;

@@ -73,7 +73,7 @@ class FileImport {
     };
     const auto each = [&](const ArchiveMember& member, std::unique_ptr<ByteSource> source) -> Result<void> {
       const std::string name = members.size() == 1 ? input.name : input.name + "/" + member.base;
-      const auto imported = import_member(member, std::move(source), name);
+      auto imported = import_member(member, std::move(source), name);
       if (imported) return {};
       if (imported.error().code == Code::resource_exhausted) return imported;  // A bomb is no slip.
       leave_out(name, imported.error());

@@ -40,6 +40,7 @@ std::vector<const Metric*> metrics_of(const google::protobuf::RepeatedPtrField<s
   for (const std::string& id : ids)
     if (const Metric* metric = find_metric(id)) found.emplace(id, metric);
   std::vector<const Metric*> metrics;
+  metrics.reserve(found.size());
   for (const auto& [id, metric] : found) metrics.push_back(metric);
   return metrics;
 }

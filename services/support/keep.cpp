@@ -18,6 +18,7 @@ void append_line(std::string& bytes, const Message& message) {
 template <typename Map>
 auto sorted(const Map& map) {
   std::vector<const typename Map::value_type*> entries;
+  entries.reserve(map.size());
   for (const auto& entry : map) entries.push_back(&entry);
   std::sort(entries.begin(), entries.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
   return entries;

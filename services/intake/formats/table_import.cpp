@@ -317,7 +317,7 @@ Result<const std::string*> TableImport::store_of() {
   return &store_;
 }
 
-void TableImport::reject_row(const Row& row, std::string column, std::string reason, bool aligned) {
+void TableImport::reject_row(const Row& row, std::string column, const std::string& reason, bool aligned) {
   report_.rejected += 1;
   sinks_.reject({name_, row.line, std::move(column), mask_text(reason), mask_row(row.cells, header_.personal, aligned)});
 }

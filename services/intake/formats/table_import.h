@@ -54,7 +54,7 @@ class TableImport {
   std::string misfit(const Row& row) const;
   void import_row(const Row& row);
   Result<const std::string*> store_of();
-  void reject_row(const Row& row, std::string column, std::string reason, bool aligned);
+  void reject_row(const Row& row, std::string column, const std::string& reason, bool aligned);
   Result<void> finish();
 
   RowReader& reader_;
