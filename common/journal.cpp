@@ -259,6 +259,8 @@ Result<VerifyReport> verify(JournalReader& reader, const std::function<void(Posi
     } else if (!next && next.error().code == Code::out_of_range) {
       position = TRY(reader.range()).low;  // Trimmed in the meantime.
       verifier.forget();
+    } else if (!next && next.error().code == Code::unavailable) {
+      return tl::unexpected(next.error());  // Nobody to ask; that says nothing of what is there.
     } else {
       // `expected` could not be read; all before it was visited.
       verifier.lost(expected, next ? "nothing is there" : next.error().message);

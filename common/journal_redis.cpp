@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/folder_lock.h"
 #include "common/journal_archive.h"
+#include "common/log.h"
 
 namespace xundian {
 
@@ -60,9 +61,10 @@ class RedisWriter final : public JournalWriter {
     if (!pending_) prepare(before, batches);
     if (!append_backoff_.due()) return unavailable();
     for (int attempt = 0; attempt < append_attempts; ++attempt) {
-      const auto appended = append_pending();
+      auto appended = append_pending();
       if (appended) {
         append_backoff_.done();
+        TRY_VOID(note_begun());
         return finish();
       }
       // Broken off in the middle: what became of it shows at once, or after a while.
@@ -130,10 +132,11 @@ class RedisWriter final : public JournalWriter {
 
   // ---- Opening
 
+  // Says that there is a stream with something in it: if it is gone, that was lost. A home that was restored has its volumes alone.
+  std::string begun_path() const { return options_.folder + "/stream"; }
+
   Result<void> begin() {
-    // Says that there is a stream: if it is gone, something was lost. A home that was restored has its volumes alone.
-    const std::string begun = options_.folder + "/stream";
-    const bool may_make = access(begun.c_str(), F_OK) != 0;
+    const bool may_make = access(begun_path().c_str(), F_OK) != 0;
     const auto taken = owner_.take(may_make);
     if (!taken && owner_.takes_no_writes() && owner_.link().connect()) {
       // Out of memory: what lies in the archive too can go.
@@ -142,11 +145,9 @@ class RedisWriter final : public JournalWriter {
       TRY_VOID(trim_to_window());
     }
     TRY_VOID(taken);
+    TRY_VOID(cut_torn_end());
     TRY_VOID(load(may_make));
-    if (may_make) {
-      if (!(std::ofstream(begun) << options_.key << '\n').flush()) return fail(Code::internal, "{} cannot be written", begun);
-      TRY_VOID(sync_folder(options_.folder));
-    }
+    begun_ = !may_make;
     index_->set_committed(index_->next());
     check_at_ = steady_ms() + options_.check_ms;
     return {};
@@ -177,6 +178,17 @@ class RedisWriter final : public JournalWriter {
     return {};
   }
 
+  // A last commit that is there in part was never acknowledged; it makes room for the next one.
+  Result<void> cut_torn_end() {
+    const auto last = read_last(owner_.link(), options_.key);
+    if (!last) return owner_.passing(last.error());
+    if (!last->commit || last->commit_whole || last->commit->position < archive_->next()) return {};
+    const std::string id = last->commit->text();
+    if (const auto cut = owner_.link().ask({"XDEL", options_.key, id}); !cut) return owner_.passing(cut.error());
+    spdlog::warn("torn_commit_cut stream={} position={} id={}", options_.key, last->commit->position, id);
+    return owner_.wait_for_replicas();
+  }
+
   // ---- Appending
 
   void prepare(const Heads& before, std::span<const std::string_view> batches) {
@@ -197,7 +209,8 @@ class RedisWriter final : public JournalWriter {
     if (owner_.owns() && knows_end_) return {};
     if (!connect_backoff_.due()) return unavailable();
     knows_end_ = false;
-    auto ready = owner_.take(false);
+    auto ready = owner_.take(!begun_);
+    if (ready) ready = cut_torn_end();
     if (ready) ready = look_at_end();
     if (ready)
       connect_backoff_.done();
@@ -242,6 +255,15 @@ class RedisWriter final : public JournalWriter {
       return fail(Code::data_loss, "the stream {} is gone from the Redis at {}", options_.key, options_.address.text());
     pending_->written = true;
     return options_.replicas > 0 ? owner_.judge_wait(replies[1]) : Result<void>();
+  }
+
+  Result<void> note_begun() {
+    if (begun_) return {};
+    if (!(std::ofstream(begun_path()) << options_.key << '\n').flush())
+      return note(Error{Code::internal, fmt::format("{} cannot be written", begun_path())});
+    TRY_VOID(note(sync_folder(options_.folder)));
+    begun_ = true;
+    return {};
   }
 
   Position finish() {
@@ -316,6 +338,7 @@ class RedisWriter final : public JournalWriter {
   uint64_t unit_bytes_ = 0;
   size_t unarchived_bytes_ = 0;
   bool knows_end_ = true;
+  bool begun_ = false;  // The file that says so is there.
   bool tight_ = false;  // Redis has no memory left: the window gives way.
   Backoff connect_backoff_{connect_backoff_max_ms}, append_backoff_{append_backoff_max_ms};
   Millis check_at_ = 0;

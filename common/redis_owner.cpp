@@ -90,11 +90,11 @@ Result<void> StreamOwner::begin_epoch(bool may_make) {
   for (int attempt = 0; attempt < epoch_attempts; ++attempt) {
     const auto last = read_last(link_, options_.key);
     if (!last) return passing(last.error());
-    if (last->epoch > epoch_ && epoch_ != 0 && last->mark != name_)
+    if (last->owned_epoch > epoch_ && epoch_ != 0 && last->mark != name_)
       return fail(
           Code::failed_precondition,
           "another bus has taken over the stream {} at {} in epoch {}, ours was {}; this one must stop: one bus writes it",
-          options_.key, options_.address.text(), last->epoch, epoch_);
+          options_.key, options_.address.text(), last->owned_epoch, epoch_);
     if (last->epoch < epoch_ && epoch_was_owned_)
       return fail(Code::data_loss,
                   "the Redis at {} has lost epoch {} of the stream {}, it ends with {}; point the bus at the one that has it",

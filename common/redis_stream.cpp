@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/journal.h"
+
 namespace xundian {
 
 namespace {
@@ -23,6 +25,11 @@ bool parse_unit(std::string_view text, StreamEntry& entry) {
          parse_number(text.substr(space + 1), entry.unit_bytes);
 }
 
+// As the one who begins an epoch calls himself in its mark.
+bool is_name(std::string_view text) {
+  return text.size() == mark_chars && text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
 Result<StreamEntry> parse_entry(const redisReply& reply) {
   const auto foreign = [&] {
     const std::string_view id = reply.elements > 0 ? text_of(*reply.element[0]) : std::string_view();
@@ -34,19 +41,25 @@ Result<StreamEntry> parse_entry(const redisReply& reply) {
   StreamEntry entry;
   entry.id = *id;
   const redisReply& fields = *reply.element[1];
-  bool whole = false;
+  bool has_bytes = false, has_unit = id->is_mark;
   for (size_t index = 0; index + 1 < fields.elements; index += 2) {
     const std::string_view name = text_of(*fields.element[index]);
     const std::string_view value = text_of(*fields.element[index + 1]);
     if (name == (id->is_mark ? "e" : "c")) {
       entry.bytes = value;
-      whole = true;
-    } else if (name == "u" && !parse_unit(value, entry)) {
-      return foreign();
+      has_bytes = !id->is_mark || is_name(value);
+    } else if (name == "u") {
+      has_unit = parse_unit(value, entry);
     }
   }
-  if (!whole) return foreign();
+  entry.whole = has_bytes && has_unit;
   return entry;
+}
+
+bool holds_together(const StreamEntry& entry) {
+  if (!entry.whole) return false;
+  const auto commit = CommitView::open(entry.id.position, entry.bytes);
+  return commit && commit->for_each_batch(false, [](const BatchView&) {});
 }
 
 }  // namespace
@@ -77,10 +90,12 @@ Result<LastEntries> read_last(RedisLink& link, const std::string& key) {
     if (entries.empty()) return last;
     const StreamEntry& entry = entries.front();
     last.epoch = std::max(last.epoch, entry.id.epoch);
+    if (entry.whole) last.owned_epoch = std::max(last.owned_epoch, entry.id.epoch);
     if (entry.id.is_mark) {
-      if (last.mark.empty()) last.mark = entry.bytes;
+      if (last.mark.empty() && entry.whole) last.mark = entry.bytes;
     } else {
       last.commit = entry.id;
+      last.commit_whole = holds_together(entry);
       last.unit_start = entry.unit_start;
       last.unit_bytes = entry.unit_bytes;
     }
@@ -105,6 +120,9 @@ Result<void> StreamIndex::load(RedisLink& link, const std::string& key) {
     for (const StreamEntry& entry : entries) {
       bytes += entry.bytes.size();
       if (entry.id.is_mark) continue;
+      if (!entry.whole)
+        return fail(Code::data_loss, "the stream {} holds position {} in part only; restore the journal from a backup", key,
+                    entry.id.position);
       if (bytes_ == 0) start_at(entry.id.position);
       if (entry.id.position != next())
         return fail(Code::data_loss, "the stream {} holds position {} where {} was due; restore the journal from a backup", key,

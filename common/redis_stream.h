@@ -19,6 +19,7 @@
 namespace xundian {
 
 inline constexpr unsigned stream_position_bits = 44;
+inline constexpr size_t mark_chars = 16;  // Hexadecimal digits.
 inline constexpr uint64_t stream_epoch_max = (uint64_t{1} << (64 - stream_position_bits)) - 1;
 
 struct StreamId {
@@ -36,15 +37,20 @@ struct StreamEntry {
   std::string_view bytes;   // Of a commit; lives as long as the reply. Of a mark, its text.
   Position unit_start = 0;  // The first position of the unit that the commit belongs to.
   uint64_t unit_bytes = 0;  // What the unit's commits take, up to this one.
+  // It has all that was written. What was not synced when the power went may come back in part, for Redis keeps no checksums;
+  // only a last entry is ever in that state, because each is waited for before the next.
+  bool whole = false;
 };
 
 // The entries of a reply to XRANGE or XREVRANGE. Code::data_loss: they are not ours.
 Result<std::vector<StreamEntry>> parse_entries(const redisReply& reply);
 
 struct LastEntries {
-  uint64_t epoch = 0;  // Of the last entry of any kind; 0 = there is none.
-  std::string mark;    // The text of the last mark.
+  uint64_t epoch = 0;        // Of the last entry of any kind; 0 = there is none.
+  uint64_t owned_epoch = 0;  // Of the last one that is whole: a torn mark makes nobody an owner.
+  std::string mark;          // The text of the last whole mark.
   std::optional<StreamId> commit;
+  bool commit_whole = false;  // Its bytes have the right crc too.
   Position unit_start = 0;
   uint64_t unit_bytes = 0;
 };

@@ -1,4 +1,6 @@
-"""What the chaos tests share: processes that are started, killed, stopped and waited for; homes of them; ledgers of acknowledgements."""
+"""What the chaos tests share: processes that are started, killed, stopped and waited for; homes of them; ledgers of acknowledgements.
+
+CHAOS_ENGINE says where the journals lie: lmdb, redis (one), or replica (one that has a replica)."""
 
 import ctypes
 import http.client
@@ -9,6 +11,7 @@ import pathlib
 import resource
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -26,6 +29,7 @@ SERVICES = end_to_end.SERVICES
 BIN = pathlib.Path(os.environ.get("XUNDIAN_BIN", ROOT / "build" / "release" / "bin"))
 os.environ.setdefault("CHAOS_SHIM", str(BIN.parent / "tests" / "chaos" / "libchaos_power_shim.so"))
 TOOL = BIN / "chaos_tool"
+ENGINE = os.environ.get("CHAOS_ENGINE", "lmdb")
 LIBC = ctypes.CDLL(None)
 
 import power  # It needs the path of the shim.
@@ -149,6 +153,60 @@ class Folder:
         return process
 
 
+class Redis:
+    """The Redis in which a home's journal lies, as deploy/redis sets it up, and its replica; `run` starts a process with a log."""
+
+    def __init__(self, home, run):
+        self.home, self.run, self.servers, self.mended = home, run, {}, 0
+        self.log, self.before = home / "redis" / "redis.log", 0
+        flags = ["--replica"] if ENGINE == "replica" else []
+        subprocess.run([ROOT / "deploy" / "redis", "configure", *flags], env=dict(os.environ, XUNDIAN_HOME=str(home)), check=True, capture_output=True)
+
+    primary = property(lambda self: self.servers.get("redis"))
+
+    def start(self, env=None):
+        """Starts who is not there; `env` is for the one that is written to. Returns when that answers, or has ended."""
+        self.before = self.log.stat().st_size if self.log.exists() else 0
+        for name in ["redis"] + ["redis-replica"] * (ENGINE == "replica"):
+            if name not in self.servers or not self.servers[name].alive():
+                self.servers[name] = self.run(["redis-server", self.home / name / "redis.conf"], self.home.parent / f"{name}.log",
+                                              env=env if name == "redis" else None)
+        wait_until("Redis answers", lambda: self.answers() or not self.primary.alive(), said=self.said)
+        if not self.primary.alive() and "Bad file format reading the append only file" in self.said():
+            self.mend()
+            self.start(env)
+
+    def mend(self):
+        """What an operator does whose Redis does not start because its file ends in the middle of something."""
+        files = sorted((self.home / "redis" / "appendonlydir").glob("*.incr.aof"))
+        subprocess.run(["redis-check-aof", "--fix", files[-1]], input="y\n", text=True, check=True, capture_output=True)
+        self.mended += 1
+
+    def answers(self):
+        password = self.home / "redis" / "password"
+        login = f"AUTH {password.read_text().strip()}\r\n" if password.exists() else ""
+        try:
+            with socket.socket(socket.AF_UNIX) as link:
+                link.settimeout(2)
+                link.connect(str(self.home / "redis" / "redis.sock"))
+                link.sendall(f"{login}PING\r\nQUIT\r\n".encode())
+                return b"PONG" in b"".join(iter(lambda: link.recv(1000), b""))
+        except OSError:
+            return False
+
+    def said(self):
+        """What it wrote since it was started last."""
+        return self.log.read_bytes()[self.before:].decode(errors="replace") if self.log.exists() else ""
+
+    def end(self, number=signal.SIGTERM):
+        for server in self.servers.values():
+            server.end(number)
+
+
+def engine_config():
+    return "" if ENGINE == "lmdb" else 'engine = "redis"\nredis_window_bytes = 2_097_152\n'
+
+
 class Journal(Folder):
     """A bus alone, and producers: the event path without its readers."""
 
@@ -157,12 +215,42 @@ class Journal(Folder):
         self.facts, self.fact_bytes = facts, fact_bytes  # Of a batch; of a fact.
         self.home = self.folder / "home"
         self.config = self.folder / "xundian.toml"
-        self.config.write_text("[bus]\n" + config)
+        self.config.write_text("[bus]\n" + engine_config() + config)
+        self.bus, self.redis = None, None
+        # The disk under what is acknowledged; with Redis the bus has one more, for what it archives.
         self.disk = power.Disk(self.folder, self.folder / "disk")
-        self.bus = None
+        self.disks = [self.disk]
+        if ENGINE != "lmdb":
+            self.redis = Redis(self.home, self.run)
+            self.disk = power.Disk(self.home / "redis", self.folder / "redis.disk")
+            self.disks.append(self.disk)
+
+    # Whose disk that is.
+    keeper = property(lambda self: self.redis.primary if self.redis else self.bus)
+
+    def start_redis(self, bad_disk=True):
+        if self.redis:
+            self.redis.start(self.disk.env() if bad_disk else None)
+
+    def whole(self):
+        """Everything lives on which an acknowledgement hangs."""
+        return self.bus.alive() and self.keeper.alive()
+
+    def power_off(self):
+        """Kills whatever has a disk; how the bus ended."""
+        if self.redis:
+            self.redis.primary.end(signal.SIGKILL)
+        return self.bus.end(signal.SIGKILL)
+
+    def cut(self, dice):
+        return sum(disk.cut(dice) for disk in self.disks)
+
+    def said(self):
+        return self.bus.said() + (self.redis.said() if self.redis else "")
 
     def start_bus(self, bad_disk=True, limits=None, env=None, wait=True):
-        env = dict(env or {}, **(self.disk.env() if bad_disk else {}))
+        self.start_redis(bad_disk)
+        env = dict(env or {}, **(self.disks[0].env() if bad_disk else {}))
         self.bus = self.run([BIN / "xundian-bus", "--home", self.home, "--config", self.config], self.folder / "bus.log", env=env, limits=limits)
         if wait:
             wait_until("the bus is up", lambda: "bus_started" in self.bus.said() or not self.bus.alive(), said=self.bus.said)
@@ -185,7 +273,9 @@ class Journal(Folder):
 
     def check(self):
         """What the journal holds of each partition, read by a process of its own."""
-        done = subprocess.run([TOOL, "check", "--home", self.home, "--bytes", str(self.fact_bytes)], capture_output=True, text=True, timeout=60)
+        asks = ["--bus", "1"] if self.redis and self.bus.alive() else []
+        done = subprocess.run([TOOL, "check", "--home", self.home, "--bytes", str(self.fact_bytes), *asks], capture_output=True, text=True,
+                              timeout=60)
         if done.returncode not in (0, 1):
             return {"whole": False, "partitions": {}, "why": f"reading it ended with {done.returncode}"}
         return dict(json.loads(done.stdout), why=done.stderr.strip())
@@ -209,25 +299,29 @@ class Journal(Folder):
                 wrong.append(f"partition {partition}: {there['wrong']} facts are not those that were put")
             if there["facts"] < batches * self.facts:
                 wrong.append(f"partition {partition}: {batches * self.facts} facts were acknowledged, {there['facts']} are there")
-        return wrong + [f"verify: {bad}" for bad in self.verify()]
+        if not self.redis or self.bus.alive():  # What lies in Redis is verified through the bus.
+            wrong += [f"verify: {bad}" for bad in self.verify()]
+        return wrong
 
 
 class Services(end_to_end.Home):
     """A whole home whose processes are this test's own children: each may have an environment, a limit and a death of its own."""
 
     def __init__(self, clock="wall", config="", under=None):
-        super().__init__(clock, config)
-        self.clock_config = (clock, config)
+        super().__init__(clock, engine_config() + config)
         if under is not None:
             self.home = pathlib.Path(under) / "home"
             self.env["XUNDIAN_HOME"] = str(self.home)
         self.running = {}
         self.service_env = {}
+        self.redis = None if ENGINE == "lmdb" else Redis(self.home, Process)
 
     def __enter__(self):
         return self
 
     def up(self, *flags):
+        if self.redis:
+            self.redis.start()
         for service in SERVICES:
             self.start(service)
         self.wait_healthy()
@@ -259,6 +353,8 @@ class Services(end_to_end.Home):
                         process.wait(20)
                     except Failed:
                         pass
+        if self.redis:
+            self.redis.end()
 
     def __exit__(self, kind, error, trace):
         self.down()

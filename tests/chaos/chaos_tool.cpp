@@ -18,7 +18,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/producer.h"
+#include "common/pull_reader.h"
 #include "common/wire.h"
+#include "services/bus/config.h"
 
 namespace xundian::chaos {
 
@@ -213,12 +215,19 @@ Result<void> read_all(JournalReader& reader, std::map<Partition, Found>& found, 
   }
 }
 
+// As it stands on the disk or in Redis; a journal in Redis that is being written is read through its bus.
+Result<std::unique_ptr<JournalReader>> open_journal(const Home& home, bool ask_bus) {
+  if (ask_bus) return open_home_reader(home, 0);
+  if (home.settings().engine == Engine::lmdb) return open_lmdb_reader(home.journal_folder(0));
+  return open_redis_reader(bus::Config{}.redis_options(home, 0));
+}
+
 int check(const Options& options) {
   const auto home = Home::open(text_of(options, "home"), 0);
   std::map<Partition, Found> found;
   Result<void> done = home ? Result<void>() : tl::unexpected(home.error());
   if (done) {
-    auto reader = open_lmdb_reader(home->journal_folder(0));
+    auto reader = open_journal(*home, options.contains("bus"));
     done = reader ? read_all(**reader, found, number_of(options, "bytes", 100)) : tl::unexpected(reader.error());
   }
   std::string partitions;

@@ -11,7 +11,7 @@ SHIM = os.environ["CHAOS_SHIM"]
 CAPACITY = 96 << 20
 RECORDS_AT = 4096
 PAGE, SECTOR = 4096, 512
-WRITE, CREATE, RENAME = 1, 2, 3
+FORGOTTEN, WRITE, CREATE, RENAME = 0, 1, 2, 3
 FIELDS = {name: 8 * index for index, name in enumerate(
     ["magic", "capacity", "used", "operations", "kill_at", "kill_after", "swallow_sync", "sync_delay_us", "syncs", "fail_sync_at",
      "writes", "short_write_at", "bytes", "space", "injected", "overflow"])}
@@ -46,7 +46,8 @@ class Disk:
         at, end = RECORDS_AT, RECORDS_AT + self.get("used")
         while at < end:
             size, kind, file, offset, length, before = struct.unpack_from("<IIQQQQ", self.map, at)
-            yield kind, file, offset, length, before, self.map[at + 40:at + size]
+            if kind != FORGOTTEN:
+                yield kind, file, offset, length, before, self.map[at + 40:at + size]
             at += size
 
     def cut(self, dice):

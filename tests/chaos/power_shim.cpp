@@ -2,7 +2,7 @@
 // before, until an fdatasync or fsync of that file, or until a write through O_DSYNC returns; and every name made or changed
 // until its folder is synced. After the process was killed, power.py lets a part of what is noted survive and takes the rest
 // back. It also fails, cuts short, slows down and kills where its driver says. Deleting a name is taken as durable at once; a
-// link counts as a name made.
+// link counts as a name made. What stdio writes is not seen.
 #include "tests/chaos/power_shim.h"
 
 #include <dlfcn.h>
@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdarg>
 #include <cstdlib>
 #include <cstring>
@@ -57,9 +59,8 @@ struct Shim {
     control = static_cast<Control*>(map);
   }
 
-  bool watches(const char* path) const {
-    if (control == nullptr || path == nullptr || std::strncmp(path, folder.c_str(), folder.size()) != 0) return false;
-    return path[folder.size()] == '/' || path[folder.size()] == '\0';
+  bool watches(const std::string& path) const {
+    return control != nullptr && path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
   }
   Watched* find(int fd) {
     if (control == nullptr || fd < 0 || fd >= descriptors_max || descriptors[fd].file == 0) return nullptr;
@@ -79,6 +80,7 @@ struct Shim {
   }
 
   char* records() { return reinterpret_cast<char*>(control) + records_at; }
+  // Room for a record behind the last one. A kill may come between any two steps: it counts once it is whole (`keep`).
   Record* add(RecordType type, uint64_t file, size_t content_bytes) {
     const uint64_t size = (sizeof(Record) + content_bytes + 7) / 8 * 8;
     if (records_at + control->used + size > control->capacity) {
@@ -87,21 +89,22 @@ struct Shim {
     }
     auto* record = reinterpret_cast<Record*>(records() + control->used);
     *record = {static_cast<uint32_t>(size), type, file, 0, 0, 0};
-    control->used += size;
     return record;
   }
-  // What is durable is forgotten.
+  void keep(const Record* record) {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    control->used += record->size;
+  }
+  // What is durable is forgotten; the room is free again once all is.
   void forget(uint64_t file, bool names) {
-    uint64_t kept = 0;
+    bool any = false;
     for (uint64_t at = 0; at < control->used;) {
       auto* record = reinterpret_cast<Record*>(records() + at);
-      const uint64_t size = record->size;
-      at += size;
-      if (record->file == file && (record->type != RecordType::write) == names) continue;
-      std::memmove(records() + kept, record, size);
-      kept += size;
+      at += record->size;
+      if (record->file == file && (record->type != RecordType::write) == names) record->type = RecordType::forgotten;
+      any = any || record->type != RecordType::forgotten;
     }
-    control->used = kept;
+    if (!any) control->used = 0;
   }
 
   void note_write(int fd, uint64_t file, uint64_t offset, uint64_t length) {
@@ -119,17 +122,20 @@ struct Shim {
     if (reading < 0) die();
     [[maybe_unused]] const ssize_t got = pread(reading, content, length, static_cast<off_t>(offset));
     real<int(int)>("close")(reading);
+    keep(record);
   }
-  void note_name(RecordType type, const char* path, const char* to) {
-    const std::string whole = to != nullptr ? to : path;
-    const std::string parent = whole.substr(0, whole.rfind('/'));
+  // `to` is empty where a name is made.
+  void note_name(RecordType type, const std::string& path, const std::string& to) {
+    const std::string& name = to.empty() ? path : to;
+    const std::string parent = name.substr(0, name.rfind('/'));
     struct stat folder_file {};
     if (stat(parent.c_str(), &folder_file) != 0) return;
-    const size_t bytes = std::strlen(path) + 1, to_bytes = to != nullptr ? std::strlen(to) + 1 : 0;
+    const size_t bytes = path.size() + 1, to_bytes = to.empty() ? 0 : to.size() + 1;
     Record* record = add(type, folder_file.st_ino, bytes + to_bytes);
     char* content = reinterpret_cast<char*>(record + 1);
-    std::memcpy(content, path, bytes);
-    if (to != nullptr) std::memcpy(content + bytes, to, to_bytes);
+    std::memcpy(content, path.c_str(), bytes);
+    std::memcpy(content + bytes, to.c_str(), to_bytes);
+    keep(record);
   }
 
   // How much of a write may be done; -1: nothing, errno says why.
@@ -193,10 +199,18 @@ int sync_watched(int fd, const char* name) {
   return code;
 }
 
+// As seen from the root.
+std::string whole_path(const char* path) {
+  char here[PATH_MAX];
+  if (path == nullptr) return "";
+  return path[0] == '/' || getcwd(here, sizeof here) == nullptr ? path : std::string(here) + "/" + path;
+}
+
 int open_watched(const char* name, const char* path, int flags, mode_t mode) {
   Shim& s = shim();
   const auto open_real = real<int(const char*, int, ...)>(name);
-  if (!s.watches(path)) return open_real(path, flags, mode);
+  const std::string whole = whole_path(path);
+  if (!s.watches(whole)) return open_real(path, flags, mode);
   const std::lock_guard lock(s.mutex);
   const bool makes = (flags & O_CREAT) != 0 && access(path, F_OK) != 0;
   const bool dies = makes && s.begin();
@@ -205,7 +219,7 @@ int open_watched(const char* name, const char* path, int flags, mode_t mode) {
   if (fd < 0 || fd >= descriptors_max || fstat(fd, &file) != 0) return fd;
   if (S_ISREG(file.st_mode) || S_ISDIR(file.st_mode))
     s.descriptors[fd] = {file.st_ino, S_ISDIR(file.st_mode), (flags & O_DSYNC) != 0};
-  if (makes) s.note_name(RecordType::create, path, nullptr);
+  if (makes) s.note_name(RecordType::create, whole, "");
   if (dies) Shim::die();
   return fd;
 }
@@ -213,11 +227,12 @@ int open_watched(const char* name, const char* path, int flags, mode_t mode) {
 template <typename Change>
 int change_name(RecordType type, const char* path, const char* to, Change&& change) {
   Shim& s = shim();
-  if (!s.watches(path)) return change();
+  const std::string whole = whole_path(path);
+  if (!s.watches(whole)) return change();
   const std::lock_guard lock(s.mutex);
   const bool dies = s.begin();
   const int code = change();
-  if (code == 0) s.note_name(type, path, to);
+  if (code == 0) s.note_name(type, whole, whole_path(to));
   if (dies) Shim::die();
   return code;
 }
@@ -259,7 +274,9 @@ ssize_t pwrite64(int fd, const void* bytes, size_t length, off_t offset) { retur
 ssize_t write(int fd, const void* bytes, size_t length) {
   const auto write_real = real<ssize_t(int, const void*, size_t)>("write");
   if (shim().find(fd) == nullptr) return write_real(fd, bytes, length);
-  return write_watched(fd, lseek(fd, 0, SEEK_CUR), length, [&](size_t may) { return write_real(fd, bytes, may); });
+  struct stat now {};
+  const bool appends = (fcntl(fd, F_GETFL) & O_APPEND) != 0 && fstat(fd, &now) == 0;
+  return write_watched(fd, appends ? now.st_size : lseek(fd, 0, SEEK_CUR), length, [&](size_t may) { return write_real(fd, bytes, may); });
 }
 
 ssize_t writev(int fd, const iovec* parts, int count) {

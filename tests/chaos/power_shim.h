@@ -31,7 +31,7 @@ struct Control {
 
 inline constexpr uint64_t swallow_syncs = 1, swallow_durable_writes = 2;  // fdatasync and fsync; O_DSYNC.
 
-enum class RecordType : uint32_t { write = 1, create = 2, rename = 3 };
+enum class RecordType : uint32_t { forgotten = 0, write = 1, create = 2, rename = 3 };
 
 // What a power cut may undo. Behind it: of a write the bytes that stood there before, of the others paths, each ended by a 0.
 struct Record {
