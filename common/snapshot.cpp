@@ -51,7 +51,8 @@ std::string encode(const Snapshot& snapshot) {
 Result<Snapshot> decode(std::string_view bytes) {
   if (bytes.size() < sizeof(Key)) return fail(Code::data_loss, "it is empty");
   const std::string_view content = bytes.substr(0, bytes.size() - sizeof(Key));
-  if (hash128(content) != load<Key>(bytes.data() + content.size())) return fail(Code::data_loss, "its hash is wrong");
+  if (hash128(content) != load<Key>(bytes.data() + content.size()) && !mutant("trust_snapshots"))
+    return fail(Code::data_loss, "its hash is wrong");
   ByteReader reader(content);
   Snapshot snapshot;
   if (reader.take<uint64_t>() != magic) return fail(Code::data_loss, "it is no snapshot");

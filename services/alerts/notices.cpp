@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/mutant.h"
+
 namespace xundian::alerts {
 
 std::string notice_id(std::string_view alert, uint32_t change) { return fmt::format("{}.{}", alert, change); }
@@ -29,7 +31,7 @@ void Notices::settle(const v1::DeliveryAttempt& attempt) {
   const auto waiting = queue->second.find(change);
   if (waiting == queue->second.end()) return;
   lane->second.heads.erase({queue->second.begin()->second.due_ms, alert});
-  if (attempt.outcome() != "retry") {
+  if (attempt.outcome() != "retry" || mutant("give_up")) {
     queue->second.erase(waiting);
   } else if (attempt.attempt() > waiting->second.attempts) {
     waiting->second.attempts = attempt.attempt();

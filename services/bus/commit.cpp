@@ -89,7 +89,8 @@ BatchHeader Sequencer::place(Group& group, std::span<char> batch, Millis now) co
   header.base = group.heads[header.partition];
   header.epoch = epoch_;
   // The clock may step back; a partition's time does not.
-  if (options_.clock == Clock::wall) header.time_ms = std::max(now, ledger_.times[header.partition]);
+  if (options_.clock == Clock::wall)
+    header.time_ms = mutant("time_steps_back") ? now : std::max(now, ledger_.times[header.partition]);
   write_header(batch, header);
   group.heads[header.partition] += header.count;
   return header;

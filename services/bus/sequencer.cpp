@@ -41,10 +41,14 @@ Result<void> Sequencer::open_epoch(Position next_position) {
   next_session_ = ledger_.session + 1;
   const std::string record = control_batch();
   const std::string_view batches[] = {record};
-  const Position position = TRY(writer_.append(ledger_.heads, batches));
-  if (position != next_position)
-    return fail(Code::data_loss, "the journal wrote position {} where {} was due; run `xundian verify`", position, next_position);
-  next_position_ = position + 1;
+  auto position = writer_.append(ledger_.heads, batches);
+  while (!position && position.error().code == Code::unavailable && options_.wait())
+    position = writer_.append(ledger_.heads, batches);
+  if (!position) return tl::unexpected(position.error());
+  if (*position != next_position)
+    return fail(Code::data_loss, "the journal wrote position {} where {} was due; run `xundian verify`", *position,
+                next_position);
+  next_position_ = *position + 1;
   return {};
 }
 
@@ -200,12 +204,12 @@ std::optional<Sequencer::Why> Sequencer::check_room(const BatchHeader& header) c
     return Why{wire::v1::REFUSAL_BUSY, fmt::format("the journal takes nothing now: {}", trouble_), retry_trouble_ms};
   Disk disk = disk_;  // As it will be when what waits is written.
   disk.free_bytes -= std::min<uint64_t>(disk.free_bytes, queue_bytes_);
-  if (disk.used() >= disk_refuse_above && !(header.flags & fold_answer))
+  if (disk.used() >= disk_refuse_above && !(header.flags & fold_answer) && !mutant("no_disk_limit"))
     return Why{wire::v1::REFUSAL_DISK,
                fmt::format("the journal's disk is {:.0f} % full; make room, it goes on by itself below {:.0f} %",
                            100 * disk.used(), 100 * disk_refuse_above),
                retry_disk_ms};
-  if (queue_bytes_ + header.bytes <= options_.queue_bytes_max || queue_.empty()) return {};
+  if (queue_bytes_ + header.bytes <= options_.queue_bytes_max || queue_.empty() || mutant("take_all")) return {};
   const double drained_ms = static_cast<double>(queue_bytes_) / bytes_per_ms_;
   return Why{wire::v1::REFUSAL_BUSY, fmt::format("{} bytes wait for the disk", queue_bytes_),
              static_cast<uint32_t>(std::clamp<double>(drained_ms, retry_busy_ms_min, retry_busy_ms_max))};

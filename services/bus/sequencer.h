@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +26,8 @@ struct SequencerOptions {
   uint32_t buses = 1;
   size_t queue_bytes_max = 64u << 20;  // More than this waiting for the disk is refused.
   size_t group_bytes = 1u << 20;       // About so much goes into one group commit.
+  // Called where the journal does not take the first record yet: waits a moment; false = it has waited enough.
+  std::function<bool()> wait = [] { return false; };
 };
 
 // The bytes of a message, with whatever keeps them. Headers are written into them.

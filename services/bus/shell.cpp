@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <thread>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -24,6 +25,7 @@ constexpr int turn_messages = 2000;
 constexpr Millis look_at_least_ms = 100;
 constexpr Millis disk_ms = 1000;
 constexpr Millis held_ms = 20;  // Between two looks whether a journal that took nothing takes it now.
+constexpr Millis start_patience_ms = 10'000;
 constexpr size_t commits_kept = 1000;
 
 int64_t steady_us() {
@@ -82,6 +84,10 @@ Result<std::unique_ptr<Shell>> Shell::open(const Home& home, const Config& confi
   options.bus = bus;
   options.buses = home.settings().buses;
   options.queue_bytes_max = config.credit_bytes;
+  options.wait = [until = steady_ms() + start_patience_ms] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return steady_ms() < until;
+  };
   shell->sequencer_ = TRY(Sequencer::start(options, *shell->writer_, *shell->reader_));
   shell->look_at_disk();
   TRY_VOID(shell->bind());

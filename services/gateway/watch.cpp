@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/clock.h"
+#include "common/mutant.h"
 #include "services/gateway/api.h"
 #include "services/gateway/position.h"
 
@@ -12,7 +13,8 @@ namespace {
 constexpr Millis look_ms = 1'000;  // How often it is looked whether anybody still listens, and may.
 
 Result<std::pair<TailStream::Start, Heads>> start_of(const v1::WatchAlertsRequest& request, const Home& home) {
-  if (request.position().empty() || request.position() == "now") return std::pair(TailStream::Start::now, Heads());
+  if (request.position().empty() || request.position() == "now" || mutant("watch_from_now"))
+    return std::pair(TailStream::Start::now, Heads());
   if (request.position() == "beginning") return std::pair(TailStream::Start::beginning, Heads());
   Heads heads = TRY(decode_position(request.position(), home.settings().id, home.settings().partitions));
   return std::pair(TailStream::Start::heads, std::move(heads));

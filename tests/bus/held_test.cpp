@@ -37,6 +37,19 @@ TEST_F(Held, NobodyHearsOfItBeforeItIsSafe) {
   EXPECT_EQ(harness_.records()[0].numbers, (std::vector<uint64_t>{7, 8, 9}));
 }
 
+TEST_F(Held, ABusThatStartsWaitsForItsFirstRecord) {
+  int waits = 0;
+  harness_.stop();
+  harness_.options().wait = [&] { return ++waits < 5; };
+  refuse_appends(3);
+  EXPECT_TRUE(harness_.try_start()) << harness_.problem();
+  EXPECT_EQ(waits, 3);
+  harness_.stop();
+  refuse_appends(9);
+  EXPECT_FALSE(harness_.try_start());  // It does not wait for ever.
+  EXPECT_EQ(waits, 5);
+}
+
 TEST_F(Held, NewPutsAreRefusedWithTheReasonAndATime) {
   const auto welcome = harness_.hello("a", {alice, bob});
   harness_.put("a", welcome, alice, 1);

@@ -16,7 +16,7 @@ class Row19_ATypoIsRefused(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(prefix="xd.", dir="/tmp")
         self.file = pathlib.Path(self.folder.name) / "xundian.toml"
-        self.env = {key: value for key, value in os.environ.items() if not key.startswith("XUNDIAN")}
+        self.env = {key: value for key, value in os.environ.items() if key == "XUNDIAN_MUTANT" or not key.startswith("XUNDIAN")}
 
     def tearDown(self):
         self.folder.cleanup()
