@@ -95,16 +95,16 @@ struct Shim {
     std::atomic_signal_fence(std::memory_order_seq_cst);
     control->used += record->size;
   }
-  // What is durable is forgotten; the room is free again once all is.
+  // What is durable is forgotten; behind the last record that is not, the room is free again.
   void forget(uint64_t file, bool names) {
-    bool any = false;
+    uint64_t kept = 0;
     for (uint64_t at = 0; at < control->used;) {
       auto* record = reinterpret_cast<Record*>(records() + at);
       at += record->size;
       if (record->file == file && (record->type != RecordType::write) == names) record->type = RecordType::forgotten;
-      any = any || record->type != RecordType::forgotten;
+      if (record->type != RecordType::forgotten) kept = at;
     }
-    if (!any) control->used = 0;
+    control->used = kept;
   }
 
   void note_write(int fd, uint64_t file, uint64_t offset, uint64_t length) {
