@@ -182,7 +182,8 @@ class RedisWriter final : public JournalWriter {
   Result<void> cut_torn_end() {
     const auto last = read_last(owner_.link(), options_.key);
     if (!last) return owner_.passing(last.error());
-    if (!last->commit || last->commit_whole || last->commit->position < archive_->next()) return {};
+    const Position acknowledged = std::max(archive_->next(), index_->committed());  // As far as this life of the bus can know.
+    if (!last->commit || last->commit_whole || last->commit->position < acknowledged) return {};
     const std::string id = last->commit->text();
     if (const auto cut = owner_.link().ask({"XDEL", options_.key, id}); !cut) return owner_.passing(cut.error());
     spdlog::warn("torn_commit_cut stream={} position={} id={}", options_.key, last->commit->position, id);

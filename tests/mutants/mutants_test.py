@@ -50,7 +50,7 @@ MUTANTS = {
     "give_up": [SIMULATION],
 }
 
-# The same for tests with real processes, each "folder/file:class", with "@redis" or "@replica" if it is for a journal there.
+# The same for tests with real processes, each "folder/file:class".
 REAL = {
     "no_sync": ["chaos/disk:Row04_PowerCutLosesNothingAcknowledged"],
     "ignore_write_errors": ["chaos/disk:Row05_AWriteThatFailsEndsTheBusAndLosesNothing"],
@@ -75,7 +75,7 @@ def run(folder, mutant, test):
     """Whether the test passed, and what it said."""
     program, pattern = test.split(":", 1)
     if "/" in program:
-        return run_real(folder, mutant, program, *pattern.partition("@")[::2])
+        return run_real(folder, mutant, program, pattern)
     environment = {name: value for name, value in os.environ.items() if name not in ("SEED", "SEEDS", "XUNDIAN_MUTANT")}
     environment["SEEDS"] = SEEDS
     if mutant:
@@ -92,8 +92,8 @@ def run(folder, mutant, test):
     return code == 0, output, time.monotonic() - began
 
 
-def run_real(folder, mutant, program, name, engine):
-    environment = dict(os.environ, XUNDIAN_BIN=str(folder), CHAOS_ENGINE=engine or "lmdb",
+def run_real(folder, mutant, program, name):
+    environment = dict(os.environ, XUNDIAN_BIN=str(folder),
                        CHAOS_SHIM=str(folder.parent / "tests" / "chaos" / "libchaos_power_shim.so"))
     if mutant:
         environment["XUNDIAN_MUTANT"] = mutant
