@@ -34,13 +34,24 @@ Spread spread_of(const std::vector<Figures>& rounds, std::string_view name) {
   return spread_of(std::move(values));
 }
 
-// Ours of a peer's, round by round: what ran one after the other meets the same machine.
-Spread ratio_to(const Report& report, const PeerKind& kind, const std::vector<Figures>& peer) {
+// How many times better ours is, round by round: what ran one after the other meets the same machine.
+Spread ratio_to(const Report& report, const Comparison& compared, const std::vector<Figures>& peer) {
   std::vector<double> ratios;
-  for (size_t round = 0; round < std::min(report.ours.size(), peer.size()); ++round)
-    if (const double theirs = value_of(peer[round], "facts_per_s"); theirs > 0)
-      ratios.push_back(value_of(report.ours[round], kind.ours) / theirs);
+  for (size_t round = 0; round < std::min(report.ours.size(), peer.size()); ++round) {
+    const double ours = value_of(report.ours[round], compared.ours), theirs = value_of(peer[round], compared.theirs);
+    if (ours > 0 && theirs > 0) ratios.push_back(compared.less_is_better ? theirs / ours : ours / theirs);
+  }
   return spread_of(std::move(ratios));
+}
+
+// Calls `each(name, ratio)` for all that is compared.
+template <typename Each>
+void for_each_ratio(const Report& report, Each&& each) {
+  for (const auto& [kind, rounds] : report.peers)
+    for (const Comparison& compared : kind->compared) {
+      const bool first = &compared == &kind->compared.front();
+      each(first ? kind->name : fmt::format("{}.{}", kind->name, compared.theirs), ratio_to(report, compared, rounds));
+    }
 }
 
 // Three digits are more than a noisy machine gives.
@@ -118,11 +129,28 @@ std::string table_of_legs(const Report& report) {
   add("ours, 100 a batch", report.ours, "ack", "", our_durability);
   add("ours, 50 × 1 fact", report.ours, "single", "", "the same");
   for (const auto& [kind, rounds] : report.peers) {
-    const Spread ratio = ratio_to(report, *kind, rounds);
+    if (spread_of(rounds, "facts_per_s").median == 0) continue;  // It is compared by something else.
+    const Spread ratio = ratio_to(report, kind->compared.front(), rounds);
     add(kind->name, rounds, "ack", fmt::format("{:.2f} [{:.2f} .. {:.2f}]", ratio.median, ratio.low, ratio.high),
         kind->durability);
   }
   return table.text();
+}
+
+// What is compared by anything but facts a second.
+std::string table_of_others(const Report& report) {
+  cli::Table table({"谁 Who", "什么 What", ">它 It", ">我们 Ours", ">我们的倍数 Times better", "承诺 What it is"});
+  bool any = false;
+  for (const auto& [kind, rounds] : report.peers)
+    for (const Comparison& compared : kind->compared) {
+      if (compared.theirs == "facts_per_s") continue;
+      const Spread ratio = ratio_to(report, compared, rounds);
+      table.add({kind->name, compared.theirs, with_range(spread_of(rounds, compared.theirs)),
+                 with_range(spread_of(report.ours, compared.ours)),
+                 fmt::format("{:.2f} [{:.2f} .. {:.2f}]", ratio.median, ratio.low, ratio.high), kind->durability});
+      any = true;
+    }
+  return any ? table.text() + "\n" : "";
 }
 
 std::string table_of_work(const Report& report) {
@@ -153,12 +181,12 @@ std::string report_json(const Report& report) {
     json.end_object();
   }
   json.end_object().key("ratio").begin_object();
-  for (const auto& [kind, rounds] : report.peers) json.field(kind->name, rounded(ratio_to(report, *kind, rounds).median));
+  for_each_ratio(report, [&](const std::string& name, const Spread& ratio) { json.field(name, rounded(ratio.median)); });
   json.end_object().key("ratio_range").begin_object();
-  for (const auto& [kind, rounds] : report.peers) {
-    json.key(kind->name);
-    write_range(json, ratio_to(report, *kind, rounds));
-  }
+  for_each_ratio(report, [&](const std::string& name, const Spread& ratio) {
+    json.key(name);
+    write_range(json, ratio);
+  });
   json.end_object().end_object();
   return json.text();
 }
@@ -175,7 +203,7 @@ std::string report_text(const Report& report) {
                   with_range(spread_of(report.ours, "ack_one_batch_p99_us")));
   text += fmt::format("idle, put to the subscriber's receiver: p50 {} µs, p99 {} µs\n\n",
                       with_range(spread_of(report.ours, "alert_p50_us")), with_range(spread_of(report.ours, "alert_p99_us")));
-  return text + table_of_work(report);
+  return text + table_of_others(report) + table_of_work(report);
 }
 
 }  // namespace xundian::bench

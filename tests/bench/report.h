@@ -10,10 +10,17 @@
 
 namespace xundian::bench {
 
+// One of our figures against one of a peer's.
+struct Comparison {
+  std::string ours, theirs;
+  bool less_is_better = false;  // A time, or bytes: the ratio is theirs to ours.
+};
+
 struct PeerKind {
-  std::string name;        // As --peers takes it.
-  std::string durability;  // What an acknowledgement of it means, and what it does not do.
-  std::string ours;        // Which of our figures its facts_per_s is compared with.
+  std::string name;                  // As --peers takes it.
+  std::string durability;            // What an acknowledgement of it means, and what it does not do.
+  std::vector<Comparison> compared;  // The first gives the ratio under the peer's name, the others under "NAME.THEIRS".
+  bool always = true;                // False: measured with --peers all or by its name alone.
   Result<Figures> (*run)(const Plan&);
 };
 const std::vector<PeerKind>& peer_kinds();
