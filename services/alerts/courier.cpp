@@ -45,7 +45,7 @@ Result<void> Courier::start(const query::v1::DueNotice& due, uint64_t number) {
   request.url = terms.url();
   request.allow_private = terms.allow_private_targets();
   request.body = webhook_body(due.alert());
-  const std::string id = webhook_id(due.alert().terms());
+  const std::string id = webhook_id(due.alert().terms()) + (mutant("id_of_attempt") ? std::to_string(number) : "");
   const int64_t timestamp_s = options_.wall() / 1000;
   request.headers = {"Content-Type: application/json", "Expect:", "webhook-id: " + id,
                      fmt::format("webhook-timestamp: {}", timestamp_s),

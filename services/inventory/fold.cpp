@@ -2,6 +2,7 @@
 // stated twice, it counts once.
 #include <algorithm>
 
+#include "common/mutant.h"
 #include "services/inventory/state.h"
 
 namespace xundian::inventory {
@@ -99,7 +100,7 @@ void State::fold(const FactView& fact, Outbox& outbox) {
     case v1::Fact::kStockMove:
       return fold_move(fact, outbox);
     case v1::Fact::kRuleSet:
-      if (!rules_.fold(fact)) return;
+      if (!rules_.fold(fact) || mutant("rules_not_applied")) return;
       refresh_places();
       return judge_all(outbox);
     default:

@@ -215,6 +215,34 @@ TEST(JournalRedis, Row04_ATornEndIsCutOff) {
   }
 }
 
+// What this life of the bus acknowledged was whole once: a Redis that has it in part is not the one to go on with, nor to mend.
+TEST(JournalRedis, Row04_WhatItAcknowledgedItselfIsNeverCutOff) {
+  RedisAloneEngine engine;
+  const auto writer = engine.writer();
+  ASSERT_TRUE(writer);
+  Appender appender(**writer, 2);
+  for (int index = 0; index < 3; ++index) ASSERT_TRUE(appender.append({1, 1}, 1000));
+  RedisLink link(engine.options.address);
+  const std::string& key = engine.options.key;
+  const RedisReply kept = say(link, {"XRANGE", key, "-", "+"});
+  const auto entries = parse_entries(*kept);
+  ASSERT_TRUE(entries && entries->size() == 4);  // A mark and three commits.
+  say(link, {"XDEL", key, entries->back().id.text()});
+  say(link, {"XSETID", key, (*entries)[2].id.text(), "ENTRIESADDED", "4", "MAXDELETEDID", "0-0"});
+  const std::string_view whole = entries->back().bytes;
+  say(link, {"XADD", key, entries->back().id.text(), "c", whole.substr(0, whole.size() - 100), "u", "0 5000"});
+  say(link, {"CLIENT", "KILL", "SKIPME", "yes"});
+  std::optional<Error> why;
+  for (const Millis until = steady_ms() + 10'000; (!why || why->code == Code::unavailable) && steady_ms() < until;)
+    if (const auto position = appender.append({1, 1}, 1000); !position) why = position.error();
+  ASSERT_TRUE(why);
+  EXPECT_EQ(why->code, Code::data_loss) << why->message;
+  EXPECT_NE(why->message.find("position 2 in part"), std::string::npos) << why->message;
+  const auto end = read_last(link, key);
+  ASSERT_TRUE(end && end->commit);
+  EXPECT_EQ(end->commit->position, 2u);
+}
+
 TEST(JournalRedis, ABackupBeginsANewStream) {
   RedisReplicaEngine engine;
   std::vector<std::string> commits;

@@ -48,6 +48,8 @@ MUTANTS = {
     "time_steps_back": ["sequencer_test:SequencerTest.TimeInAPartitionNeverStepsBack"],
     "trust_snapshots": ["snapshot_test:SnapshotTest.OneThatIsCutOffOrFlippedIsPassedOver"],
     "give_up": [SIMULATION],
+    "append_again": ["bus_process_test:Replicas/BusOnRedis.Row06_AStoppedRedisRepeatsNothing/0"],
+    "cut_what_was_acknowledged": ["conformance_test:JournalRedis.Row04_WhatItAcknowledgedItselfIsNeverCutOff"],
 }
 
 # The same for tests with real processes, each "folder/file:class".
@@ -58,12 +60,17 @@ REAL = {
     "ack_before_write": ["chaos/bus:Row03_ABusKilledComesBackWithAllItAcknowledged"],
     "no_lock": ["chaos/bus:Row15_TwoBusesNeverShareAJournal"],
     "no_disk_limit": ["chaos/services:Row07_AFullDiskRefusesAndRecoversAlone"],
+    "no_lag": ["chaos/services:Row09_ASlowServiceSlowsNobodyElse"],
     "poison_never_skipped": ["chaos/services:Row11_AFactThatKillsIsPutAside"],
     "time_steps_back": ["chaos/services:Row12_ClocksThatLieChangeNothing"],
     "trust_snapshots": ["chaos/services:Row24_ADamagedSnapshotIsPassedOver"],
     "give_up": ["chaos/delivery:Row16_ReceiversThatAreDownOrLie"],
+    "id_of_attempt": ["chaos/delivery:Row17_KilledBetweenTheAnswerAndItsRecord"],
     "watch_from_now": ["chaos/delivery:Row18_StreamsGoOnWhereTheGatewayDied"],
     "take_all": ["chaos/limits:Limit_Row20_ABurstIsRefusedAndLosesNothing"],
+    "boundless_credit": ["chaos/limits:Limit_Row21_AHotStoreSlowsItself"],
+    "forget_deliveries": ["chaos/delivery:Row22_AReplayTellsNobodyAgain"],
+    "rules_not_applied": ["end_to_end/config:Row23_ARuleHoldsFromItsOffsetOn"],
     "accept_the_last": ["chaos/limits:Limit_Row26_FewDescriptors"],
     "no_retraction": ["convergence_test:Golden*"],
     "no_wait": ["failover/redis_failover:Row14_CutsAndPromotionsLoseNothing"],
