@@ -7,8 +7,6 @@ namespace xundian {
 
 namespace {
 
-enum WireType : uint32_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
-
 constexpr uint32_t store_field = 4, key_field = 5, source_field = 8, import_field = 10;
 constexpr uint32_t payload_field_first = 100;  // Fields below it are the envelope's.
 
@@ -17,14 +15,6 @@ std::string_view find_text(std::string_view body, uint32_t field) {
   while (scan.next())
     if (scan.field() == field) return scan.bytes();
   return {};
-}
-
-// A varint of one byte, as nearly all tags and lengths are; false: it is longer.
-inline bool take_one_byte(std::string_view& bytes, uint64_t& value) {
-  if (bytes.empty() || static_cast<uint8_t>(bytes.front()) >= 128) return false;
-  value = static_cast<uint8_t>(bytes.front());
-  bytes.remove_prefix(1);
-  return true;
 }
 
 // A line's id is the first field of OrderLine.
@@ -158,50 +148,14 @@ Result<std::string_view> split_frame(std::string_view& frames) {
   return frame;
 }
 
-bool FieldScan::take_varint(uint64_t& value) {
+bool FieldScan::take_long_varint(uint64_t& value) {
   value = 0;
-  for (uint32_t shift = 0; shift < 64 && !bytes_.empty(); shift += 7) {
-    const auto byte = static_cast<uint8_t>(bytes_.front());
-    bytes_.remove_prefix(1);
+  for (uint32_t shift = 0; shift < 64 && at_ != end_; shift += 7) {
+    const auto byte = static_cast<uint8_t>(*at_++);
     value |= uint64_t{byte & 127u} << shift;
     if (byte < 128) return true;
   }
   return ok_ = false;
-}
-
-bool FieldScan::next() {
-  if (bytes_.empty()) return false;
-  uint64_t tag = 0;
-  if (!take_one_byte(bytes_, tag) && !take_varint(tag)) return false;
-  if (tag < 8 || tag > UINT32_MAX) return ok_ = false;  // There is no field 0, and none beyond 2^29.
-  field_ = static_cast<uint32_t>(tag >> 3);
-  value_ = {};
-  number_ = 0;
-  size_t length = 0;
-  switch (tag & 7) {
-    case WireType::varint:
-      return take_varint(number_);
-    case WireType::fixed64:
-      length = 8;
-      break;
-    case WireType::fixed32:
-      length = 4;
-      break;
-    case WireType::bytes: {
-      uint64_t stated = 0;
-      if (!take_one_byte(bytes_, stated) && !take_varint(stated)) return false;
-      length = stated > bytes_.size() ? SIZE_MAX : static_cast<size_t>(stated);
-      break;
-    }
-    default:
-      return ok_ = false;
-  }
-  if (length > bytes_.size()) return ok_ = false;
-  value_ = bytes_.substr(0, length);
-  bytes_.remove_prefix(length);
-  if ((tag & 7) == WireType::fixed64) number_ = load<uint64_t>(value_.data());
-  if ((tag & 7) == WireType::fixed32) number_ = load<uint32_t>(value_.data());
-  return true;
 }
 
 }  // namespace xundian

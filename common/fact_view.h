@@ -113,9 +113,35 @@ inline constexpr size_t frame_bytes_max = 4u << 20;
 // Walks over the fields of a serialized message, without building it.
 class FieldScan {
  public:
-  explicit FieldScan(std::string_view bytes) : bytes_(bytes) {}
+  explicit FieldScan(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
   // Goes to the next field; false at the end or where the bytes are broken (then `ok()` is false).
-  bool next();
+  [[gnu::always_inline]] bool next() {
+    if (at_ == end_) return false;
+    uint64_t tag = 0;
+    if (!take_varint(tag)) return false;
+    if (tag < 8 || tag > UINT32_MAX) return ok_ = false;  // There is no field 0, and none beyond 2^29.
+    field_ = static_cast<uint32_t>(tag >> 3);
+    value_ = {};
+    switch (tag & 7) {
+      case 0:  // A varint.
+        return take_varint(number_);
+      case 1:
+        return take_fixed<uint64_t>();
+      case 2: {  // A length, and as many bytes.
+        number_ = 0;
+        uint64_t length = 0;
+        if (!take_varint(length)) return false;
+        if (length > static_cast<uint64_t>(end_ - at_)) return ok_ = false;
+        value_ = {at_, static_cast<size_t>(length)};
+        at_ += length;
+        return true;
+      }
+      case 5:
+        return take_fixed<uint32_t>();
+      default:
+        return ok_ = false;
+    }
+  }
   uint32_t field() const { return field_; }
   // A varint's, fixed64's or fixed32's value.
   uint64_t number() const { return number_; }
@@ -126,9 +152,26 @@ class FieldScan {
   bool ok() const { return ok_; }
 
  private:
-  bool take_varint(uint64_t& value);
+  // Nearly all tags and lengths are of one byte.
+  bool take_varint(uint64_t& value) {
+    if (at_ != end_ && static_cast<uint8_t>(*at_) < 128) {
+      value = static_cast<uint8_t>(*at_++);
+      return true;
+    }
+    return take_long_varint(value);
+  }
+  bool take_long_varint(uint64_t& value);
+  template <typename Number>
+  bool take_fixed() {
+    if (static_cast<size_t>(end_ - at_) < sizeof(Number)) return ok_ = false;
+    value_ = {at_, sizeof(Number)};
+    number_ = load<Number>(at_);
+    at_ += sizeof(Number);
+    return true;
+  }
 
-  std::string_view bytes_;
+  const char* at_;
+  const char* end_;
   uint32_t field_ = 0;
   uint64_t number_ = 0;
   std::string_view value_;

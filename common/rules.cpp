@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/money.h"
+#include "common/mutant.h"
 
 namespace xundian {
 
@@ -90,7 +91,7 @@ bool RuleBook::fold(const FactView& fact) {
   v1::RuleSet state;
   if (!fact.parse(state)) return false;
   const uint32_t aspect = fact.withdrawn() ? withdrawn_aspect : list_aspect;
-  if (!fact.states(aspect) || fact.version(aspect) <= set.version) return false;
+  if (!fact.states(aspect) || fact.version(aspect) <= set.version || mutant("rules_not_applied")) return false;
   set.version = fact.version(aspect);
   set.rules = fact.withdrawn() ? v1::RuleList() : state.list();
   return true;

@@ -21,7 +21,7 @@ struct RunnerOptions {
   uint32_t instance = 0;  // Serves the partitions p with p mod instances = instance.
   uint32_t instances = 1;
   bool pull = false;                 // Fetch records through the bus instead of reading the journal in place.
-  int64_t snapshot_facts = 500'000;  // Snapshot when so many were folded since the last.
+  int64_t snapshot_facts = 500'000;  // Snapshot when so many were folded since the last, and writing it is worth its time.
 };
 
 class Runner {
@@ -78,6 +78,7 @@ class Runner {
   uint64_t folded_ = 0, folded_at_snapshot_ = 0;
   SnapshotChild snapshot_child_;
   Millis snapshot_began_ms_ = 0;
+  Millis snapshot_due_ms_;  // Not before.
 };
 
 }  // namespace xundian

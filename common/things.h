@@ -1,8 +1,7 @@
 // Things by their keys, millions of them: a table of merged states that grows without ever stopping.
 #pragma once
 
-#include <tsl/robin_set.h>
-
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <utility>
@@ -13,35 +12,34 @@
 namespace xundian {
 
 // A thing keeps its index and its address for life; indices follow the order of arrival. Things lie in chunks beside their keys.
-// The directory holds their indices (12 bytes an entry) and lies in shards, so that no fact waits until a directory of millions
-// has grown.
+// The directory holds their indices and half of a hash (8 bytes a slot, open addressing, at most three quarters full; nothing is
+// ever taken out). It lies in shards, so that no fact waits until a directory of millions has grown.
 // Where a service has many tables, each takes fewer shards and smaller chunks.
 template <typename Thing, uint32_t shards_max = 64, uint32_t chunk_things = 256>
 class Things {
  public:
-  Things() {
-    shards_.reserve(shards_max);
-    for (uint32_t number = 0; number < shards_max; ++number)
-      shards_.emplace_back(0, IndexHash{this}, SameKey{this}).max_load_factor(0.8f);
-  }
-  Things(const Things&) = delete;  // The directory reads the keys of this table.
+  Things() = default;
+  Things(const Things&) = delete;
   Things& operator=(const Things&) = delete;
 
   // The index of the thing, made if it is new.
   std::pair<uint32_t, bool> of(const Key& key) {
     Shard& shard = shards_[key.high % shards_max];
-    if (const auto found = shard.find(key); found != shard.end()) return {*found, false};
+    if (shard.used >= shard.slots.size() / 4 * 3) grow(shard);
+    Slot& slot = shard.slots[place_of(shard, key)];
+    if (slot.number != 0) return {slot.number - 1, false};
     const uint32_t index = size_;
     if (index % chunk_things == 0) chunks_.push_back(std::make_unique_for_overwrite<Chunk>());
-    ++size_;
+    slot = {++size_, tag_of(key)};
+    shard.used += 1;
     entry(index).key = key;
-    shard.insert(index);
     return {index, true};
   }
   const Thing* find(const Key& key) const {
     const Shard& shard = shards_[key.high % shards_max];
-    const auto found = shard.find(key);
-    return found == shard.end() ? nullptr : &entry(*found).thing;
+    if (shard.used == 0) return nullptr;
+    const Slot& slot = shard.slots[place_of(shard, key)];
+    return slot.number == 0 ? nullptr : &entry(slot.number - 1).thing;
   }
   Thing* find(const Key& key) { return const_cast<Thing*>(std::as_const(*this).find(key)); }
   Thing& operator[](uint32_t index) { return entry(index).thing; }
@@ -56,7 +54,7 @@ class Things {
     for (uint32_t index = 0; index < size_; ++index) each(key(index), (*this)[index]);
   }
   void clear() {
-    for (Shard& shard : shards_) shard.clear();
+    shards_ = {};
     chunks_.clear();
     size_ = 0;
   }
@@ -67,24 +65,41 @@ class Things {
     Thing thing{};
   };
   using Chunk = std::array<Entry, chunk_things>;
-  struct IndexHash {
-    const Things* things;
-    size_t operator()(const Key& key) const { return KeyHash()(key); }
-    size_t operator()(uint32_t index) const { return KeyHash()(things->key(index)); }
+  struct Slot {
+    uint32_t number = 0;  // One more than the thing's index; 0 = free.
+    uint32_t tag = 0;
   };
-  struct SameKey {
-    using is_transparent = void;
-    const Things* things;
-    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
-    bool operator()(uint32_t index, const Key& key) const { return things->key(index) == key; }
-    bool operator()(const Key& key, uint32_t index) const { return things->key(index) == key; }
+  struct Shard {
+    std::vector<Slot> slots;  // As many as a power of two, or none.
+    size_t used = 0;
   };
-  using Shard = tsl::robin_set<uint32_t, IndexHash, SameKey, std::allocator<uint32_t>, true>;  // It keeps 32 bits of the hash.
+  static constexpr size_t slots_min = 8;
+
+  static uint32_t tag_of(const Key& key) { return static_cast<uint32_t>(KeyHash()(key)); }
+  // Where the key's slot is, or would be: there is a free one.
+  size_t place_of(const Shard& shard, const Key& key) const {
+    const size_t mask = shard.slots.size() - 1;
+    for (size_t place = tag_of(key) & mask;; place = (place + 1) & mask) {
+      const Slot& slot = shard.slots[place];
+      if (slot.number == 0 || (slot.tag == tag_of(key) && entry(slot.number - 1).key == key)) return place;
+    }
+  }
+  static void grow(Shard& shard) {
+    std::vector<Slot> slots(std::max(2 * shard.slots.size(), slots_min));
+    const size_t mask = slots.size() - 1;
+    for (const Slot& slot : shard.slots) {
+      if (slot.number == 0) continue;
+      size_t place = slot.tag & mask;
+      while (slots[place].number != 0) place = (place + 1) & mask;
+      slots[place] = slot;
+    }
+    shard.slots = std::move(slots);
+  }
 
   Entry& entry(uint32_t index) { return (*chunks_[index / chunk_things])[index % chunk_things]; }
   const Entry& entry(uint32_t index) const { return (*chunks_[index / chunk_things])[index % chunk_things]; }
 
-  std::vector<Shard> shards_;
+  std::array<Shard, shards_max> shards_;
   std::vector<std::unique_ptr<Chunk>> chunks_;
   uint32_t size_ = 0;
 };

@@ -18,6 +18,15 @@ bool take_newer(const FactView& fact, uint32_t aspect, Version& held) {
   return true;
 }
 
+// Whether a cell stands where it stood: of what cut_of and slot_of look at, nothing is other.
+bool is_same_place(const v1::AdCell& a, const v1::AdCell& b) {
+  const v1::Period &in = a.period(), &is = b.period();
+  return a.channel() == b.channel() && a.campaign() == b.campaign() && a.item().empty() == b.item().empty() &&
+         a.cut().dimensions() == b.cut().dimensions() && a.cut().grain() == b.cut().grain() &&
+         a.cut().attribution_days() == b.cut().attribution_days() && in.from() == is.from() && in.to() == is.to() &&
+         in.has_hour() == is.has_hour() && in.hour() == is.hour();
+}
+
 }  // namespace
 
 void State::fold(const FactView& fact, Outbox& outbox) {
@@ -80,8 +89,7 @@ void State::fold_store(const FactView& fact, Outbox& outbox) {
 }
 
 void State::fold_report(const FactView& fact, Outbox& outbox) {
-  v1::AdReport state;
-  if (!fact.parse(state)) return outbox.reject("the ad report cannot be read");
+  if (!fact.parse(ad_report_)) return outbox.reject("the ad report cannot be read");
   const Book& book = book_of(fact);
   Report& report = reports_[fact.key()];
   report.store = fact.store();
@@ -93,14 +101,21 @@ void State::fold_report(const FactView& fact, Outbox& outbox) {
     if (report.live()) touched.emplace(report.cell.content.channel(), report.cell.content.campaign());
   };
   touch();
-  leave(fact.key(), report);
+  // A cell that grows in its place need not leave it.
+  const bool stays = report.live() && !fact.withdrawn() && is_same_place(report.cell.content, ad_report_.cell());
+  if (!stays) leave(fact.key(), report);
   if (take_newer(fact, first_aspect, report.cell.version)) {
-    report.cell.content = state.cell();
-    report.cut = cut_of(state.cell());
-    report.slot = slot_of(state.cell().period());
+    report.cell.content = ad_report_.cell();
+    if (!stays) {
+      report.cut = cut_of(report.cell.content);
+      report.slot = slot_of(report.cell.content.period());
+    }
   }
   take_newer(fact, withdrawn_aspect, report.withdrawn);
-  enter(fact.key(), report);
+  if (stays)
+    settle_wrong(campaign_of(report), fact.key(), report);
+  else
+    enter(fact.key(), report);
   touch();
   watch_midnight(book);
   for (const auto& [channel, campaign] : touched) judge_campaign(book, channel, campaign, outbox);
@@ -156,7 +171,18 @@ void State::enter(const Key& key, const Report& report) {
   Campaign& campaign = channel.campaigns[report.cell.content.campaign()];
   channel.cells[report.cut][*report.slot][key] = &report;
   campaign.cells[report.cut][*report.slot][key] = &report;
-  if (report.is_wrong()) campaign.wrong[key] = &report;
+  settle_wrong(campaign, key, report);
+}
+
+Campaign& State::campaign_of(const Report& report) {
+  return books_.at(report.store).channels[report.cell.content.channel()].campaigns[report.cell.content.campaign()];
+}
+
+void State::settle_wrong(Campaign& campaign, const Key& key, const Report& report) {
+  if (report.is_wrong())
+    campaign.wrong[key] = &report;
+  else if (!campaign.wrong.empty())
+    campaign.wrong.erase(key);
 }
 
 // An empty campaign stays, so that what held of it can be cleared.

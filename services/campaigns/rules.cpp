@@ -91,23 +91,33 @@ constexpr ShippedRule rules[] = {
      .next = "check_import"},
 };
 
-std::optional<Measurement> roas_of(const std::map<Day, DaySum>& days, int64_t sample_min) {
-  // The newest day that cost enough to tell.
+using DaySums = std::map<Day, DaySum>;
+
+// The newest day that cost enough to tell; null if none did.
+const DaySums::value_type* told_day(const DaySums& days, int64_t sample_min) {
   for (auto day = days.rbegin(); day != days.rend(); ++day) {
     const DaySum& sum = day->second;
-    if (!sum.knows_amount || sum.cost_micros <= 0 || sum.cost_micros / micros < sample_min) continue;
-    return Measurement{.value_micros = divide_micros(sum.amount_micros, sum.cost_micros),
-                       .sample = sum.cost_micros / micros,
-                       .evidence = {evidence("day", format_day(day->first)), evidence("cost", sum.cost_micros, "money"),
-                                    evidence("amount", sum.amount_micros, "money")}};
+    if (sum.knows_amount && sum.cost_micros > 0 && sum.cost_micros / micros >= sample_min) return &*day;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
-std::optional<Measurement> orderless_of(const std::map<Day, DaySum>& days) {
+std::optional<Measurement> roas_of(const DaySums::value_type* day) {
+  if (day == nullptr) return std::nullopt;
+  const DaySum& sum = day->second;
+  return Measurement{
+      .value_micros = divide_micros(sum.amount_micros, sum.cost_micros), .sample = sum.cost_micros / micros, .evidence = {}};
+}
+
+std::vector<v1::Evidence> roas_evidence(const DaySums::value_type& day) {
+  return {evidence("day", format_day(day.first)), evidence("cost", day.second.cost_micros, "money"),
+          evidence("amount", day.second.amount_micros, "money")};
+}
+
+std::optional<Measurement> orderless_of(const DaySums& days) {
   if (days.empty()) return std::nullopt;
   const Day last = days.rbegin()->first;
-  Measurement measured{.value_micros = 0, .sample = 0, .evidence = {evidence("day", format_day(last))}};
+  Measurement measured{.value_micros = 0, .sample = 0, .evidence = {}};
   for (auto day = days.lower_bound(last - orderless_days + 1); day != days.end(); ++day) {
     if (!day->second.knows_orders || day->second.orders > 0) return std::nullopt;
     measured.value_micros += day->second.cost_micros;
@@ -134,15 +144,17 @@ void State::judge_campaign(const Book& book, const std::string& channel, const s
   const Judge::Subject subject{book.info->id, book.info->platform, entity};
   const Day today = book.info->zone.day_of(now_);
 
-  std::optional<Measurement> roas, orderless;
+  DaySums days;
   if (!campaign.empty()) {
-    std::map<Day, DaySum> days = days_of(book, found->second, today - week_days, today);
+    days = days_of(book, found->second, today - week_days, today);
     std::erase_if(days, [&](const auto& day) { return !book.info->is_news(day.second.reached_ms); });
-    roas = roas_of(days, rules_.find("roas_below", book.info->id, book.info->platform, entity).sample_min);
-    orderless = orderless_of(days);
   }
-  judge_.judge(rules_, "roas_below", subject, roas, now_, outbox);
-  judge_.judge(rules_, "spend_without_orders", subject, orderless, now_, outbox);
+  const auto* day = told_day(days, rules_.find("roas_below", book.info->id, book.info->platform, entity).sample_min);
+  judge_.judge(
+      rules_, "roas_below", subject, roas_of(day), [&] { return roas_evidence(*day); }, now_, outbox);
+  judge_.judge(
+      rules_, "spend_without_orders", subject, orderless_of(days),
+      [&] { return std::vector<v1::Evidence>{evidence("day", format_day(days.rbegin()->first))}; }, now_, outbox);
 
   std::optional<Measurement> wrong;
   for (const auto& [key, report] : found->second.wrong) {

@@ -164,6 +164,9 @@ class State final : public Fold {
   void fold_budget(const FactView& fact, Outbox& outbox);
   void fold_plan(const FactView& fact, Outbox& outbox);
   Book& book_of(const FactView& fact);
+  Campaign& campaign_of(const Report& report);
+  // Keeps the campaign's list of impossible cells true.
+  static void settle_wrong(Campaign& campaign, const Key& key, const Report& report);
   void enter(const Key& key, const Report& report);
   void leave(const Key& key, const Report& report);
   void rebuild();
@@ -189,6 +192,8 @@ class State final : public Fold {
   std::map<uint64_t, Book> books_;
   std::set<std::pair<Millis, Key>> timers_;  // Of budgets.
   Millis midnight_ms_ = never;               // The next at which a store's day begins.
+
+  v1::AdReport ad_report_;  // Kept between facts to save allocations.
 };
 
 std::span<const ShippedRule> shipped_rules();

@@ -29,25 +29,26 @@ bool is_outside_kind(Kind kind) {
 
 // Of each part the newest version is kept, so the state does not depend on the order of arrival.
 void IntakeFold::fold(const FactView& fact, Outbox&) {
-  std::vector<Said>& known = things_[fact.key()];
-  const auto sorted = static_cast<std::ptrdiff_t>(known.size());
+  Row<Said>& known = things_[fact.key()];
+  const size_t sorted = known.size();
+  if (sorted == 0) known.reserve(said_memory_, parts_of(fact));
   for_each_part(fact, [&](Part part, Version version) {
     const auto end = known.begin() + sorted;
     const auto at = std::lower_bound(known.begin(), end, part, [](const Said& said, Part wanted) { return said.part < wanted; });
     if (at == end || at->part != part) {
-      known.push_back({part, version});
+      known.push_back(said_memory_, {part, version});
       note_content(fact, part, false);
     } else if (at->version <= version) {
       note_content(fact, part, at->version == version);
       at->version = version;
     }
   });
-  if (static_cast<std::ptrdiff_t>(known.size()) > sorted) {
+  if (known.size() > sorted &&
+      !std::is_sorted(known.begin(), known.end(), [](const Said& a, const Said& b) { return a.part <= b.part; })) {
     // A fact may name a line twice: the newest counts.
     std::sort(known.begin(), known.end(),
               [](const Said& a, const Said& b) { return a.part != b.part ? a.part < b.part : a.version > b.version; });
-    known.erase(std::unique(known.begin(), known.end(), [](const Said& a, const Said& b) { return a.part == b.part; }),
-                known.end());
+    known.cut(std::unique(known.begin(), known.end(), [](const Said& a, const Said& b) { return a.part == b.part; }));
   }
   if (fact.kind() == v1::Fact::kStoreState) stores_.fold(fact);
   if (fact.kind() == v1::Fact::kImportState) fold_import(fact);
@@ -77,19 +78,17 @@ void IntakeFold::fold_import(const FactView& fact) {
 }
 
 Version IntakeFold::held(const Key& thing, Part part) const {
-  const auto found = things_.find(thing);
-  if (found == things_.end()) return {};
-  const std::vector<Said>& known = found->second;
+  const Row<Said>* known = things_.find(thing);
+  if (known == nullptr) return {};
   const auto at =
-      std::lower_bound(known.begin(), known.end(), part, [](const Said& said, Part wanted) { return said.part < wanted; });
-  return at == known.end() || at->part != part ? Version{} : at->version;
+      std::lower_bound(known->begin(), known->end(), part, [](const Said& said, Part wanted) { return said.part < wanted; });
+  return at == known->end() || at->part != part ? Version{} : at->version;
 }
 
 bool IntakeFold::stands_after(const Key& thing, Version withdrawn) const {
-  const auto found = things_.find(thing);
-  if (found == things_.end()) return false;
-  return std::any_of(found->second.begin(), found->second.end(),
-                     [withdrawn](const Said& said) { return said.version > withdrawn; });
+  const Row<Said>* known = things_.find(thing);
+  return known != nullptr &&
+         std::any_of(known->begin(), known->end(), [withdrawn](const Said& said) { return said.version > withdrawn; });
 }
 
 std::optional<uint64_t> IntakeFold::content_rank(const Key& thing, Part part) const {
@@ -99,12 +98,12 @@ std::optional<uint64_t> IntakeFold::content_rank(const Key& thing, Part part) co
 }
 
 void IntakeFold::save(std::string& bytes) const {
-  append(bytes, static_cast<uint64_t>(things_.size()));
-  for (const auto& [key, known] : things_) {
+  append(bytes, uint64_t{things_.size()});
+  things_.for_each([&](const Key& key, const Row<Said>& known) {
     append(bytes, key);
     append(bytes, static_cast<uint32_t>(known.size()));
     for (const Said& said : known) append(bytes, said);
-  }
+  });
   append(bytes, static_cast<uint64_t>(content_ranks_.size()));
   for (const auto& [part, rank] : content_ranks_) {
     append(bytes, part.first);
@@ -124,14 +123,17 @@ void IntakeFold::save(std::string& bytes) const {
 bool IntakeFold::load(std::string_view bytes) {
   ByteReader reader(bytes);
   things_.clear();
+  said_memory_.clear();
   content_ranks_.clear();
   imports_.clear();
   for (uint64_t left = reader.take<uint64_t>(); left > 0 && reader.ok(); --left) {
-    std::vector<Said>& known = things_[reader.take<Key>()];
+    const auto [index, is_new] = things_.of(reader.take<Key>());
+    if (!is_new) return false;
     const uint32_t count = reader.take<uint32_t>();
     const std::string_view all = reader.take_bytes(size_t{count} * sizeof(Said));
-    known.reserve(all.size() / sizeof(Said));
-    for (size_t at = 0; at < all.size(); at += sizeof(Said)) known.push_back(xundian::load<Said>(all.data() + at));
+    things_[index].reserve(said_memory_, all.size() / sizeof(Said));
+    for (size_t at = 0; at < all.size(); at += sizeof(Said))
+      things_[index].push_back(said_memory_, xundian::load<Said>(all.data() + at));
   }
   for (uint64_t left = reader.take<uint64_t>(); left > 0 && reader.ok(); --left) {
     const Key key = reader.take<Key>();
@@ -149,7 +151,7 @@ bool IntakeFold::load(std::string_view bytes) {
 }
 
 void IntakeFold::fingerprint(Fingerprint& sum) const {
-  for (const auto& [key, known] : things_) {
+  things_.for_each([&](const Key& key, const Row<Said>& known) {
     for (const Said& said : known) {
       std::string cell, value;
       append(cell, key);
@@ -158,7 +160,7 @@ void IntakeFold::fingerprint(Fingerprint& sum) const {
       append(value, content_rank(key, said.part).value_or(UINT64_MAX));
       sum.add(cell, value);
     }
-  }
+  });
 }
 
 }  // namespace xundian::intake

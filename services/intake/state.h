@@ -1,16 +1,16 @@
 // What intake knows: the version last said of every part of every thing, the stores, and the imports.
 #pragma once
 
-#include <tsl/robin_map.h>
-
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/row.h"
 #include "common/service.h"
 #include "common/stores.h"
+#include "common/things.h"
 
 namespace xundian::intake {
 
@@ -27,6 +27,10 @@ void for_each_part(const FactView& fact, Visit&& visit) {
   for (uint32_t aspect = 0; aspect <= withdrawn_aspect; ++aspect)
     if (aspect != lines_aspect && fact.states(aspect)) visit(Part{aspect}, fact.version(aspect));
   for (uint32_t line = 0; line < fact.line_count(); ++line) visit(part_of_line(fact.line_id(line)), fact.line_version(line));
+}
+
+inline size_t parts_of(const FactView& fact) {
+  return static_cast<size_t>(std::popcount(fact.head().aspects & ~(1u << lines_aspect))) + fact.line_count();
 }
 
 // The aspects of an ImportState.
@@ -61,7 +65,7 @@ class IntakeFold final : public Fold {
   // Of every version; intake has no fingerprint to show, but tests compare states with it.
   void fingerprint(Fingerprint& sum) const override;
 
-  bool knows(const Key& thing) const { return things_.contains(thing); }
+  bool knows(const Key& thing) const { return things_.find(thing) != nullptr; }
   // Something of it is newer than this.
   bool stands_after(const Key& thing, Version withdrawn) const;
   // The newest that was said; zero if nothing was.
@@ -69,8 +73,8 @@ class IntakeFold final : public Fold {
   // Calls `visit(part)` for all that was ever said of a thing.
   template <typename Visit>
   void for_each_held(const Key& thing, Visit&& visit) const {
-    if (const auto found = things_.find(thing); found != things_.end())
-      for (const Said& said : found->second) visit(said.part);
+    if (const Row<Said>* known = things_.find(thing))
+      for (const Said& said : *known) visit(said.part);
   }
   // If an undo said what is held, or it was lifted: the rank at which its content was first said.
   std::optional<uint64_t> content_rank(const Key& thing, Part part) const;
@@ -86,7 +90,8 @@ class IntakeFold final : public Fold {
   void note_content(const FactView& fact, Part part, bool same);
   void fold_import(const FactView& fact);
 
-  tsl::robin_map<Key, std::vector<Said>, KeyHash> things_;  // Each in the order of the parts.
+  RowMemory said_memory_;
+  Things<Row<Said>> things_;                                // Each in the order of the parts.
   std::map<std::pair<Key, Part>, uint64_t> content_ranks_;  // Where what is held has another rank than its content.
   Stores stores_;
   std::map<uint64_t, ImportInfo> imports_;

@@ -1,6 +1,8 @@
 // Tells what a fact is to those that know what was said before, and remembers what is on its way into the journal.
 #pragma once
 
+#include <tsl/robin_map.h>
+
 #include <deque>
 #include <map>
 #include <string>

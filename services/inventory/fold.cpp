@@ -2,7 +2,6 @@
 // stated twice, it counts once.
 #include <algorithm>
 
-#include "common/mutant.h"
 #include "services/inventory/state.h"
 
 namespace xundian::inventory {
@@ -34,14 +33,14 @@ bool is_newer(const Order& order, const FactView& fact) {
   return false;
 }
 
-void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Names& names) {
-  if (order.lines.empty()) order.lines.reserve(fact.line_count());
+void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Names& names, RowMemory& memory) {
+  order.lines.reserve(memory, fact.line_count());
   for (uint32_t index = 0; index < fact.line_count(); ++index) {
     const uint64_t id = fact.line_id(index);
     auto line = std::lower_bound(order.lines.begin(), order.lines.end(), id,
                                  [](const OrderLine& held, uint64_t sought) { return held.id < sought; });
     if (line == order.lines.end() || line->id != id) {
-      line = order.lines.insert(line, OrderLine());
+      line = order.lines.insert(memory, line, OrderLine());
       line->id = id;
     }
     if (fact.line_version(index) <= line->version) continue;
@@ -50,7 +49,7 @@ void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Na
   }
 }
 
-void merge(Order& order, const FactView& fact, const OrderScan& stated, Names& names) {
+void merge(Order& order, const FactView& fact, const OrderScan& stated, Names& names, RowMemory& memory) {
   if (take_newer(fact, order_paid, order.paid)) {
     order.paid_ms = stated.paid_ms;
     order.paid_micros = stated.paid_amount_micros;
@@ -64,7 +63,7 @@ void merge(Order& order, const FactView& fact, const OrderScan& stated, Names& n
   if (take_newer(fact, order_closed, order.closed)) order.closed_ms = stated.closed_ms;
   if (take_newer(fact, order_refunded, order.refunded)) order.refunded_micros = stated.refunded_micros;
   take_newer(fact, withdrawn_aspect, order.withdrawn);
-  merge_lines(order, fact, stated, names);
+  merge_lines(order, fact, stated, names, memory);
 }
 
 template <typename Value>
@@ -100,7 +99,7 @@ void State::fold(const FactView& fact, Outbox& outbox) {
     case v1::Fact::kStockMove:
       return fold_move(fact, outbox);
     case v1::Fact::kRuleSet:
-      if (!rules_.fold(fact) || mutant("rules_not_applied")) return;
+      if (!rules_.fold(fact)) return;
       refresh_places();
       return judge_all(outbox);
     default:
@@ -133,7 +132,11 @@ Millis State::next_wake() const { return std::min(midnight_ms_, timers_.first())
 void State::fold_store(const FactView& fact, Outbox& outbox) {
   v1::StoreState state;
   if (!fact.parse(state)) return outbox.reject("the store's state cannot be read");
-  place_of(fact);
+  if (!places_.contains(fact.store())) {  // Nothing is known that would have to be reckoned anew.
+    stores_.fold(fact);
+    place_of(fact);
+    return;
+  }
   const StoreInfo before = stores_.of(fact);
   stores_.fold(fact);
   const StoreInfo& after = stores_.of(fact);
@@ -154,7 +157,7 @@ void State::fold_order(const FactView& fact, Outbox& outbox) {
   const Wait before = wait_of(order);
   touched_.clear();
   add_order(order, -1, touched_);
-  merge(order, fact, scan_, names_);
+  merge(order, fact, scan_, names_, line_memory_);
   add_order(order, 1, touched_);
   settle_unshipped(index, fact.key_text(), before, &outbox);
   // What is paid today moves no mean of whole days; it matters only to a SKU that has run out.

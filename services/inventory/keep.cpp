@@ -21,10 +21,10 @@ class Writer {
     append(bytes_, static_cast<uint8_t>(value.has_value()));
     append(bytes_, value.value_or(T{}));
   }
-  template <typename T, typename Each>
-  void list(const std::vector<T>& items, Each&& each) {
+  template <typename Items, typename Each>
+  void list(const Items& items, Each&& each) {
     append(bytes_, static_cast<uint32_t>(items.size()));
-    for (const T& item : items) each(item);
+    for (const auto& item : items) each(item);
   }
 
  private:
@@ -33,7 +33,7 @@ class Writer {
 
 class Reader {
  public:
-  explicit Reader(ByteReader& bytes) : bytes_(bytes) {}
+  Reader(ByteReader& bytes, RowMemory& memory) : bytes_(bytes), memory_(memory) {}
   template <typename T>
   requires std::is_trivially_copyable_v<T>
   void operator()(T& value) { value = bytes_.take<T>(); }
@@ -49,9 +49,18 @@ class Reader {
     items.clear();
     for (uint32_t left = bytes_.take<uint32_t>(); left > 0 && bytes_.ok(); --left) each(items.emplace_back());
   }
+  template <typename T, typename Each>
+  void list(Row<T>& items, Each&& each) {
+    for (uint32_t left = bytes_.take<uint32_t>(); left > 0 && bytes_.ok(); --left) {
+      T item;
+      each(item);
+      items.push_back(memory_, item);
+    }
+  }
 
  private:
   ByteReader& bytes_;
+  RowMemory& memory_;
 };
 
 template <typename Io>
@@ -213,7 +222,9 @@ bool State::load(std::string_view saved) {
   if (!stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes) || !names_.load(bytes)) return false;
   now_ = bytes.take<Millis>();
   as_of_ = bytes.take<Millis>();
-  Reader io(bytes);
+  Reader io(bytes, line_memory_);
+  orders_.clear();
+  line_memory_.clear();
   places_.clear();
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) places_[bytes.take<uint64_t>()];
   bool whole = true;
@@ -237,6 +248,8 @@ bool State::load(std::string_view saved) {
   }
   if (!whole || !bytes.ok() || !bytes.empty() || !holds_together()) return false;
   rebuild();
+  for (Sku& sku : skus_)
+    if (!sku.levels.empty()) settle_standing(sku, plan(sku, last_whole_day(sku)).standing());
   return true;
 }
 

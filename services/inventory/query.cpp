@@ -1,5 +1,6 @@
 // What inventory answers: stock, demand and cover by store or SKU, orders that wait to be shipped.
 #include <algorithm>
+#include <set>
 
 #include "services/inventory/state.h"
 
@@ -58,7 +59,8 @@ constexpr Metric metrics[] = {
 enum class By { nothing, store, sku, other };
 
 struct Asked {
-  std::vector<std::string> metrics, stores;
+  std::vector<std::string> metrics;
+  std::set<std::string, std::less<>> stores;  // Empty: all.
   Day from = 0, to = 0;
   std::string grain;
   By by = By::nothing;
@@ -66,9 +68,17 @@ struct Asked {
   bool wants(std::string_view metric) const { return std::find(metrics.begin(), metrics.end(), metric) != metrics.end(); }
   bool wants_store(const Place& place) const {
     if (place.info->withdrawn || place.info->id.empty()) return false;
-    return stores.empty() || std::find(stores.begin(), stores.end(), place.info->id) != stores.end();
+    return stores.empty() || stores.contains(place.info->id);
   }
   bool by_day() const { return grain == "day"; }
+  // Nothing is asked but what is kept ready for each store, or does not depend on SKUs.
+  bool is_kept() const {
+    constexpr std::string_view kept[] = {"available_skus",  "below_reorder_skus", "overdue",
+                                         "stock_available", "stock_out_skus",     "unshipped"};
+    return grain == "total" && by != By::sku && std::ranges::all_of(metrics, [&](std::string_view metric) {
+             return std::ranges::find(kept, metric) != std::end(kept);
+           });
+  }
 };
 
 struct Cell {
@@ -94,7 +104,10 @@ class Adder {
   void add(const State& state) {
     for (const auto& [hash, place] : state.places())
       if (asked_.wants_store(place)) add_orders(place);
-    for (const Sku& sku : state.skus()) add_sku(state, sku);
+    if (asked_.is_kept() && is_of_today(state))
+      for (const Pool& pool : state.pools()) add_pool(state, pool);
+    else
+      for (const Sku& sku : state.skus()) add_sku(state, sku);
     as_of_ms_ = std::max(as_of_ms_, state.as_of());
   }
 
@@ -138,6 +151,31 @@ class Adder {
       at(store, {}, day->first, "overdue");
     for (auto day = place.overdue.lower_bound(asked_.from); day != place.overdue.end() && day->first <= asked_.to; ++day)
       at(store, {}, day->first, "overdue").numerator += day->second;
+  }
+
+  // Whether at every store that is asked for today is among the days that are.
+  bool is_of_today(const State& state) const {
+    return std::ranges::all_of(state.places(), [&](const auto& entry) {
+      const Day today = entry.second.info->zone.day_of(state.now());
+      return !asked_.wants_store(entry.second) || (asked_.from <= today && today <= asked_.to);
+    });
+  }
+
+  void add_pool(const State& state, const Pool& pool) {
+    if (pool.sums.known == 0) return;
+    bool counted = false;
+    for (const uint64_t hash : pool.stores) {
+      const Place& place = state.places().at(hash);
+      if (!asked_.wants_store(place) || (counted && asked_.by != By::store)) continue;
+      counted = true;
+      const auto level = [&](std::string_view metric, int64_t units) {
+        if (asked_.wants(metric)) at(place.info->id, {}, asked_.from, metric).numerator += units;
+      };
+      level("stock_available", pool.sums.available_units);
+      level("available_skus", pool.sums.in_stock);
+      level("stock_out_skus", pool.sums.out);
+      level("below_reorder_skus", pool.sums.below);
+    }
   }
 
   // A pool's figures stand under each of its stores; where the stores are asked together, a pool counts once.
@@ -193,7 +231,7 @@ Result<Asked> read_request(const query::v1::QueryMetricsRequest& request) {
   Asked asked;
   for (const std::string& metric : request.metrics())
     if (find_metric(metric)) asked.metrics.push_back(metric);
-  asked.stores.assign(request.stores().begin(), request.stores().end());
+  asked.stores.insert(request.stores().begin(), request.stores().end());
   asked.from = TRY(parse_day(request.from()));
   asked.to = request.to().empty() ? asked.from : TRY(parse_day(request.to()));
   asked.grain = request.grain().empty() ? "total" : request.grain();
@@ -230,26 +268,25 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
   asked.grain = "total";
   const std::optional<Day> day = request.day().empty() ? std::nullopt : std::optional<Day>(TRY(parse_day(request.day())));
   query::v1::GetOverviewResponse response;
-  // Each store stands at its own newest day, so stores are asked one by one, in the order of their ids.
-  std::map<std::string, const State*> stores;
+  // Each store stands at its own newest day; those of one day are asked together.
+  const std::set<std::string> wanted(request.stores().begin(), request.stores().end());
+  std::map<std::pair<const State*, Day>, std::set<std::string, std::less<>>> stores;
   for (const State* state : states)
-    for (const StoreInfo* info : state->stores().all()) stores.emplace(info->id, state);
-  for (const auto& [id, state] : stores) {
-    if (request.stores_size() > 0 && std::find(request.stores().begin(), request.stores().end(), id) == request.stores().end())
-      continue;
-    asked.stores = {id};
-    asked.to = day.value_or(state->stores().find(id)->zone.day_of(state->now()));
+    for (const StoreInfo* info : state->stores().all())
+      if (wanted.empty() || wanted.contains(info->id))
+        stores[{state, day.value_or(info->zone.day_of(state->now()))}].insert(info->id);
+  for (auto& [of, ids] : stores) {
+    asked.stores = std::move(ids);
+    asked.to = of.second;
     asked.from = 0;
     Adder adder(asked);
-    adder.add(*state);
-    query::v1::GetOverviewResponse one;
-    adder.write(*one.mutable_rows());
-    for (query::v1::MetricRow& row : *one.mutable_rows()) {
-      row.set_from(format_day(asked.to));
-      *response.add_rows() = std::move(row);
-    }
+    adder.add(*of.first);
+    const int before = response.rows_size();
+    adder.write(*response.mutable_rows());
+    for (int index = before; index < response.rows_size(); ++index) response.mutable_rows(index)->set_from(format_day(asked.to));
     response.set_as_of_ms(std::max(response.as_of_ms(), adder.as_of_ms()));
   }
+  std::ranges::stable_sort(*response.mutable_rows(), {}, [](const query::v1::MetricRow& row) { return row.store(); });
   return response;
 }
 

@@ -160,8 +160,15 @@ void State::judge_skus(const std::vector<SkuId>& ids, Outbox& outbox) {
   for (const auto& [sku, id] : sorted) judge_sku(id, outbox);
 }
 
+void State::settle_standing(Sku& sku, const Standing& standing) {
+  StandingSums& sums = pools_[sku.pool].sums;
+  sums.add(sku.standing, -1);
+  sku.standing = standing;
+  sums.add(sku.standing, 1);
+}
+
 void State::judge_sku(SkuId id, Outbox& outbox) {
-  const Sku& sku = skus_[id];
+  Sku& sku = skus_[id];
   const std::string& entity = name(sku.name);
   const Place* home = home_of(sku);
   // A pool speaks for the SKU at one store; what held at another, before that one spoke of it, holds no longer.
@@ -172,10 +179,10 @@ void State::judge_sku(SkuId id, Outbox& outbox) {
       if (judge_.holds_since(place.info->id, rule, entity))
         judge_.judge(rules_, rule, {place.info->id, place.info->platform, entity}, std::nullopt, now_, outbox);
   }
-  if (!home) return;
-  const Millis stated_ms = stock(sku).stated_ms;
-  if (stated_ms != 0 && !home->info->is_news(stated_ms)) return;
+  if (!home) return settle_standing(sku, {});
   const Plan plan = this->plan(sku, last_whole_day(sku));
+  settle_standing(sku, plan.standing());
+  if (plan.stock.stated_ms != 0 && !home->info->is_news(plan.stock.stated_ms)) return;
   for (const std::string_view rule : sku_rules)
     judge_.judge(
         rules_, rule, {home->info->id, home->info->platform, entity}, measure(rule, plan), [&] { return evidence_of(plan); },

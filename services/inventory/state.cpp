@@ -17,6 +17,14 @@ void add_or_remove(std::vector<const Thing*>& things, const Thing& thing, bool e
 
 }  // namespace
 
+void StandingSums::add(const Standing& standing, int64_t sign) {
+  known += sign * standing.is_known;
+  in_stock += sign * standing.is_in_stock;
+  out += sign * standing.is_out;
+  below += sign * standing.is_below;
+  available_units += sign * standing.available_units;
+}
+
 State::State() : rules_(shipped_rules()) {}
 
 Place& State::place_of(const FactView& fact) {
@@ -25,30 +33,31 @@ Place& State::place_of(const FactView& fact) {
   if (!is_new) return place;
   place.store = fact.store();
   place.info = &stores_.of(fact);
-  refresh_places();
+  join_pool(place);
   watch_midnight(place);
   return place;
 }
 
-// Which stores share stock, and from when on before a deadline the rules of each hold.
+// Which stores share the place's stock, and from when on before a deadline its rules hold.
+void State::join_pool(Place& place) {
+  const std::string& stated = place.info->stock_pool;
+  const std::string name = stated.empty() ? "store/" + place.info->id : "pool/" + stated;
+  place.pool = pool_ids_.try_emplace(name, static_cast<PoolId>(pool_ids_.size())).first->second;
+  pools_.resize(pool_ids_.size());
+  Pool& pool = pools_[place.pool];
+  pool.name = name;
+  const auto id = [&](uint64_t store) -> const std::string& { return places_.at(store).info->id; };
+  pool.stores.insert(std::ranges::upper_bound(pool.stores, place.info->id, {}, id), place.store);
+  const auto hours = [&](std::string_view rule) {
+    return rules_.find(rule, place.info->id, place.info->platform, {}).fire_at_micros * (hour_ms / 1000) / 1000;
+  };
+  place.near_ms = hours("shipping_deadline_near");
+  place.late_ms = hours("unshipped_overdue");
+}
+
 void State::refresh_places() {
   for (Pool& pool : pools_) pool.stores.clear();
-  for (auto& [hash, place] : places_) {
-    const std::string& stated = place.info->stock_pool;
-    const std::string pool = stated.empty() ? "store/" + place.info->id : "pool/" + stated;
-    place.pool = pool_ids_.try_emplace(pool, static_cast<PoolId>(pool_ids_.size())).first->second;
-    pools_.resize(pool_ids_.size());
-    pools_[place.pool].name = pool;
-    pools_[place.pool].stores.push_back(hash);
-    const auto hours = [&](std::string_view rule) {
-      return rules_.find(rule, place.info->id, place.info->platform, {}).fire_at_micros * (hour_ms / 1000) / 1000;
-    };
-    place.near_ms = hours("shipping_deadline_near");
-    place.late_ms = hours("unshipped_overdue");
-  }
-  for (Pool& pool : pools_)
-    std::sort(pool.stores.begin(), pool.stores.end(),
-              [&](uint64_t a, uint64_t b) { return places_.at(a).info->id < places_.at(b).info->id; });
+  for (auto& [hash, place] : places_) join_pool(place);
 }
 
 void State::watch_midnight(const Place& place) {

@@ -19,6 +19,19 @@ namespace xundian::inventory {
 using SkuId = uint32_t;
 using PoolId = uint32_t;
 
+// How a SKU stands today, as overviews count it.
+struct Standing {
+  bool is_known = false;  // How much can be sold is known.
+  bool is_in_stock = false, is_out = false, is_below = false;
+  int64_t available_units = 0;
+};
+
+// The same over all SKUs of a pool.
+struct StandingSums {
+  int64_t known = 0, in_stock = 0, out = 0, below = 0, available_units = 0;
+  void add(const Standing& standing, int64_t sign);
+};
+
 // A SKU in a pool of stores, with everything that was said of it. All of it follows from the things and can be made anew.
 struct Sku {
   PoolId pool = 0;
@@ -28,6 +41,7 @@ struct Sku {
   DayUnits sold;        // By pay day.
   DayUnits moved;       // By the day on which they were moved.
   int64_t awaited = 0;  // Units in open purchase orders.
+  Standing standing;    // As it was judged last; time moves it at midnight alone, and then all are judged.
 };
 
 // A SKU's stock over all its warehouses.
@@ -61,6 +75,10 @@ struct Plan {
   int64_t suggested_units = 0;
   bool is_out() const { return stock.available && *stock.available <= 0 && (sold_month > 0 || stock.has_policy) && !off_shelf; }
   bool is_below() const { return stock.available && reorder_point && stock.position() <= *reorder_point; }
+  Standing standing() const {
+    if (!stock.available) return {};
+    return {true, *stock.available > 0, is_out(), is_below(), *stock.available};
+  }
 };
 
 inline constexpr double service_z = 1.645;  // 95 % of resupplies arrive before stock runs out.
@@ -85,6 +103,7 @@ struct Place {
 struct Pool {
   std::string name;              // "pool/NAME" as stated, or "store/ID".
   std::vector<uint64_t> stores;  // In the order of their ids.
+  StandingSums sums;
 };
 
 class State final : public Fold {
@@ -103,6 +122,7 @@ class State final : public Fold {
   const RuleBook& rules() const { return rules_; }
   const std::map<uint64_t, Place>& places() const { return places_; }
   const Pool& pool(PoolId id) const { return pools_[id]; }
+  const std::vector<Pool>& pools() const { return pools_; }
   const std::deque<Sku>& skus() const { return skus_; }
   const std::string& name(NameId id) const { return names_.text(id); }
   Millis now() const { return now_; }
@@ -127,6 +147,7 @@ class State final : public Fold {
   SkuId sku_of(const Place& place, NameId name);
   // Makes everything that follows from the things anew; needed when a store changes its day or its pool.
   void rebuild();
+  void join_pool(Place& place);
   void refresh_places();
   bool holds_together() const;
   // What a thing adds to the SKUs (sign 1), or takes away (-1); gives the SKUs.
@@ -152,6 +173,7 @@ class State final : public Fold {
   const Place* home_of(const Sku& sku) const;
   std::optional<int64_t> available_at(const Sku& sku, Millis time) const;
   std::optional<Demand> demand(const Sku& sku, Day last_day) const;
+  void settle_standing(Sku& sku, const Standing& standing);
   void judge_sku(SkuId id, Outbox& outbox);
   void judge_stock(Outbox& outbox);
   void judge_all(Outbox& outbox);
@@ -164,6 +186,7 @@ class State final : public Fold {
   Names names_;
   RuleBook rules_;
   Judge judge_;
+  RowMemory line_memory_;  // Of the orders' lines.
   Things<Order> orders_;
   std::map<Key, Refund> refunds_;
   Things<Level> levels_;

@@ -12,6 +12,7 @@
 
 #include "common/bytes.h"
 #include "common/fact_view.h"
+#include "common/row.h"
 #include "common/time.h"
 
 namespace xundian::inventory {
@@ -78,10 +79,10 @@ struct Order {
   std::optional<int64_t> paid_micros;
   int64_t refunded_micros = 0;
   Stage stage = Stage::unknown;
-  bool waits = false;            // To be shipped: counted in its place, by the pay time and the deadline that it has.
-  bool overdue = false;          // And counted as such.
-  std::vector<OrderLine> lines;  // In the order of their ids.
-  std::string id;                // While it waits.
+  bool waits = false;    // To be shipped: counted in its place, by the pay time and the deadline that it has.
+  bool overdue = false;  // And counted as such.
+  Row<OrderLine> lines;  // In the order of their ids.
+  std::string id;        // While it waits.
 
   bool is_paid() const { return paid > withdrawn && paid_ms > 0; }
   bool is_shipped() const;

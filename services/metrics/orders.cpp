@@ -12,7 +12,7 @@ bool is_newer(const FactView& fact, uint32_t aspect, const Version& held) {
   return fact.states(aspect) && (fact.version(aspect) > held || mutant("older_version_wins"));
 }
 
-std::vector<OrderLine>::iterator line_at(Order& order, uint64_t id) {
+OrderLine* line_at(Order& order, uint64_t id) {
   return std::lower_bound(order.lines.begin(), order.lines.end(), id,
                           [](const OrderLine& line, uint64_t asked) { return line.id < asked; });
 }
@@ -66,11 +66,11 @@ void MetricsFold::merge_order(const FactView& fact, Order& order) {
   if (take(order_closed, order.closed)) order.closed_ms = scan_.closed_ms;
   if (take(order_refunded, order.refunded)) order.refunded_micros = scan_.refunded_micros;
   take(withdrawn_aspect, order.withdrawn);
-  if (order.lines.empty()) order.lines.reserve(fact.line_count());
+  order.lines.reserve(line_memory_, fact.line_count());
   for (uint32_t i = 0; i < fact.line_count(); ++i) {
     auto line = line_at(order, fact.line_id(i));
     if (line == order.lines.end() || line->id != fact.line_id(i))
-      line = order.lines.insert(line, {.id = fact.line_id(i), .version = {}});
+      line = order.lines.insert(line_memory_, line, {.id = fact.line_id(i), .version = {}});
     if (fact.line_version(i) <= line->version) continue;
     const OrderLineScan& scanned = scan_.lines[i];
     *line = {.id = line->id,

@@ -85,6 +85,7 @@ bool MetricsFold::load(std::string_view saved) {
   book_index_.clear();
   books_.clear();
   orders_.clear();
+  line_memory_.clear();
   refunds_.clear();
   reports_.clear();
   refunds_by_order_.clear();
@@ -117,10 +118,11 @@ bool MetricsFold::load_orders(ByteReader& bytes) {
     Order& order = orders_[index];
     visit_order(order, reader(bytes));
     if (order.store >= books_.size() || !texts_.has(order.currency) || !texts_.has(order.channel)) return false;
-    order.lines.clear();
     for (auto lines = bytes.take<uint32_t>(); lines > 0 && bytes.ok(); --lines) {
-      visit_line(order.lines.emplace_back(), reader(bytes));
-      if (!texts_.has(order.lines.back().sku)) return false;
+      OrderLine line;
+      visit_line(line, reader(bytes));
+      if (!texts_.has(line.sku)) return false;
+      order.lines.push_back(line_memory_, line);
     }
     books_[order.store].orders.push_back(index);
   }

@@ -108,6 +108,7 @@ class MetricsFold final : public Fold {
   Stores stores_;
   tsl::robin_map<uint64_t, uint32_t, MixHash> book_index_;  // By the store's hash.
   std::deque<StoreBook> books_;
+  RowMemory line_memory_;  // Of the orders' lines.
   Things<Order> orders_;
   Things<Refund> refunds_;
   Things<Report> reports_;

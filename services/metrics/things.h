@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "common/row.h"
 #include "common/time.h"
 #include "common/version.h"
 #include "services/metrics/tables.h"
@@ -29,7 +30,7 @@ struct Order {
   uint32_t store = 0;  // Index of its StoreBook.
   TextId currency = 0, channel = 0;
   bool amount_stated = false;
-  std::vector<OrderLine> lines;  // By id.
+  Row<OrderLine> lines;  // By id.
 
   bool live(const Version& aspect) const { return aspect > withdrawn; }
   bool live(const OrderLine& line) const { return live(line.version) && !line.withdrawn; }

@@ -169,6 +169,7 @@ int run(int argc, char** argv) {
   if (const int status = read_options(argc, argv, options); status != 0) return status - 1;
   // A bench has homes of its own.
   for (const char* name : {"XUNDIAN_HOME", "XUNDIAN_CONFIG"}) unsetenv(name);
+  setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 1);  // As deploy/up has it; all that the bench starts, peers too.
   watch_interrupts();
   const auto report = run_rounds(options);
   if (!report) {

@@ -1,4 +1,7 @@
 // What inventory answers and says, from facts as sources state them.
+#include <array>
+#include <random>
+
 #include "services/inventory/state.h"
 #include "tests/support/drive.h"
 
@@ -125,6 +128,65 @@ TEST_F(Warehouse, StoresOfAPoolShareTheirStock) {
                           [](const v1::Fact& fact) { return fact.finding().terms().rule() == "out_of_stock"; }),
             1);
   EXPECT_EQ(said[0].store(), "s1");
+}
+
+// Overviews are kept ready; asked by days, the same figures are reckoned from all SKUs. They are never apart.
+TEST_F(Warehouse, WhatIsKeptReadyEqualsWhatIsReckoned) {
+  std::mt19937 dice(20261122);
+  const auto any = [&](auto... values) {
+    const std::array all{std::string(values)...};
+    return all[dice() % all.size()];
+  };
+  for (const char* store : {"s1", "s2"})
+    drive.put(noon, fmt::format("store: '{}' key: '{}' store_state {{ settings {{ stock_pool: 'p' }} }}", store, store));
+  size_t rows = 0;
+  Millis now = noon;
+  for (int step = 0; step < 600; ++step) {
+    now += dice() % 4 == 0 ? static_cast<Millis>(dice() % (12 * hour_ms)) : 1;
+    const std::string store = any("s1", "s2", "s3"), sku = any("mug", "cup", "jar"), place = any("", "north");
+    const std::string thing = fmt::format("store: '{}' key: '{}@{}' stock_level", store, sku, place);
+    switch (dice() % 8) {
+      case 0:
+        order(now, fmt::format("o{}", step), now - static_cast<Millis>(dice() % 5) * day_ms, sku, 1 + dice() % 9,
+              any("status { status: 'paid' } shipped {}", "shipped { shipped_ms: -1 }", "closed { closed_ms: -1 }"), store);
+        break;
+      case 1:
+        drive.put(now, fmt::format("{} {{ policy {{ sku: '{}' warehouse: '{}' reorder_point_units: {} }} }}", thing, sku, place,
+                                   dice() % 20));
+        break;
+      case 2:
+        drive.put(now, thing + " { withdrawn {} }");
+        break;
+      case 3:
+        drive.put(now,
+                  fmt::format("store: '{}' key: '{}' listing {{ shelf {{ on_shelf: {} }} }}", store, sku, any("true", "false")));
+        break;
+      case 4:
+        drive.tick(now);
+        break;
+      case 5:
+        if (dice() % 8 == 0)
+          drive.put(now, fmt::format("store: '{}' key: '{}' store_state {{ settings {{ stock_pool: '{}' time_zone: '{}' }} }}",
+                                     store, store, any("", "p"), any("", "Asia/Shanghai")));
+        break;
+      default:
+        level(now, sku + "@" + place,
+              fmt::format("sku: '{}' warehouse: '{}' available_units: {}", sku, place, static_cast<int>(dice() % 15) - 2), store);
+    }
+    drive.tick(now);
+    const Day today = static_cast<Day>(now / day_ms);
+    for (const char* by : {"", "store"}) {
+      std::map<std::string, std::pair<int64_t, int64_t>> both;
+      const std::vector<std::string> metrics = {"available_skus", "below_reorder_skus", "stock_available", "stock_out_skus"};
+      for (const auto& [cell, row] : ask(metrics, by, today - 1, today + 2))
+        both[row.store() + " " + row.metric()].first += row.numerator();
+      for (const auto& [cell, row] : ask(metrics, by, today - 1, today + 2, "day"))
+        both[row.store() + " " + row.metric()].second += row.numerator();
+      for (const auto& [cell, values] : both) ASSERT_EQ(values.first, values.second) << "step " << step << ": " << cell;
+      rows += both.size();
+    }
+  }
+  EXPECT_GT(rows, 1'000u);
 }
 
 TEST_F(Warehouse, DemandIsOfWholeDaysAndCoverFollows) {

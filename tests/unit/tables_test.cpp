@@ -6,6 +6,7 @@
 #include <set>
 
 #include "common/bytes.h"
+#include "common/row.h"
 #include "common/things.h"
 #include "common/timers.h"
 
@@ -46,6 +47,29 @@ TEST(Things, KeepIndexAndAddressWhileTheyGrow) {
   EXPECT_TRUE(things.empty());
   EXPECT_EQ(things.find(seen.begin()->first), nullptr);
   EXPECT_EQ(things.of(seen.begin()->first), std::pair(0u, true));
+}
+
+// A row that grows, and is filled in the middle, against a vector.
+TEST(Row, GrowsLikeAVector) {
+  RowMemory memory;
+  std::mt19937 random(20261122);
+  std::vector<std::vector<uint64_t>> expected(200);
+  std::vector<Row<uint64_t>> rows(200);
+  for (int step = 0; step < 20'000; ++step) {
+    const size_t number = random() % rows.size(), at = random() % (expected[number].size() + 1);
+    Row<uint64_t>& row = rows[number];
+    if (random() % 8 == 0) {
+      row.cut(row.begin() + at);
+      expected[number].resize(at);
+    } else if (random() % 8 == 0) {
+      row.reserve(memory, random() % 40);
+    } else {
+      const uint64_t item = !row.empty() && random() % 4 == 0 ? row[random() % row.size()] : random();
+      EXPECT_EQ(*row.insert(memory, row.begin() + at, item), item);
+      expected[number].insert(expected[number].begin() + static_cast<ptrdiff_t>(at), item);
+    }
+    ASSERT_TRUE(std::ranges::equal(row, expected[number]));
+  }
 }
 
 // Two keys that differ only in what the directory does not look at first are two things.
