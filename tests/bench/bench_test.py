@@ -10,7 +10,8 @@ import time
 import unittest
 
 BIN = pathlib.Path(os.environ["XUNDIAN_BIN"])
-PEERS = ["straight", "redis_always", "lmdb_raw", "raw_file"]
+PEERS = ["straight", "redis_always", "lmdb_raw", "raw_file"]  # Compared by facts a second.
+ALWAYS = [*PEERS, "prometheus"]
 SERVICES = ["metrics", "campaigns", "inventory", "support", "alerts", "intake"]
 
 
@@ -57,16 +58,31 @@ class Bench(unittest.TestCase):
         self.assertEqual(["machine", "ours", "peers", "ratio", "ratio_range"], list(told))
         for name in ("cpus", "model", "memory_gb", "kernel", "filesystem", "fdatasync_p50_us", "fdatasync_p99_us", "settings", "durability"):
             self.assertTrue(told["machine"][name], name)
-        self.assertEqual(["ours", *PEERS], list(told["machine"]["durability"]))
+        self.assertEqual(["ours", *ALWAYS], list(told["machine"]["durability"]))
         self.check_figures(told["ours"], "facts_per_s", "ack_p50_us", "ack_p99_us", "ack_one_batch_p50_us", "single_facts_per_s", "single_p99_us",
-                           "alert_p50_us", "alert_p99_us")
+                           "alert_p50_us", "alert_p99_us", "rule_checks_per_s", "rule_facts_per_s")
         self.assertLess(set(SERVICES) | {"bus"}, set(told["ours"]["cpu_us_per_fact"]))
-        self.assertEqual(PEERS, list(told["peers"]))
+        self.assertEqual(ALWAYS, list(told["peers"]))
         for peer in PEERS:
             self.check_figures(told["peers"][peer], "facts_per_s", "ack_p50_us", "ack_p99_us", "secs")
             ours = told["ours"]["single_facts_per_s" if peer == "redis_always" else "facts_per_s"]
             self.assertAlmostEqual(1, told["ratio"][peer] / (ours / told["peers"][peer]["facts_per_s"]), delta=0.05)
+        self.check_prometheus(told)
         self.check_nothing_left()
+
+    def check_prometheus(self, told):
+        for name in ("prometheus", "alertmanager"):
+            self.assertRegex(told["machine"]["settings"][name], r"^\d+\.\d+")
+        ours, theirs = told["ours"], told["peers"]["prometheus"]
+        for name in ("alert_p50_us", "alert_p99_us", "rule_checks_per_s", "one_rule_checks_per_s", "secs"):
+            self.assertGreater(theirs[name], 0, name)
+        self.assertLessEqual(theirs["alert_p50_us"], theirs["alert_p99_us"])
+        self.assertGreaterEqual(theirs["alerts"], 8)
+        for name, ratio in (("prometheus", theirs["alert_p50_us"] / ours["alert_p50_us"]),
+                            ("prometheus.alert_p99_us", theirs["alert_p99_us"] / ours["alert_p99_us"]),
+                            ("prometheus.rule_checks_per_s", ours["rule_checks_per_s"] / theirs["rule_checks_per_s"]),
+                            ("prometheus.one_rule_checks_per_s", ours["rule_checks_per_s"] / theirs["one_rule_checks_per_s"])):
+            self.assertAlmostEqual(1, told["ratio"][name] / ratio, delta=0.05)
 
     def test_interrupted_it_cleans_up(self):
         running = bench(self.folder, "--secs", "3", "--rounds", "9")
@@ -91,7 +107,7 @@ class Bench(unittest.TestCase):
         out, _ = running.communicate(timeout=60)
         self.assertEqual(0, running.returncode)
         self.assertIn("examples:", out)
-        for peer in PEERS:
+        for peer in ALWAYS:
             self.assertIn(peer, out)
 
 

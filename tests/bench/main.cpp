@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "services/cli/terminal.h"
 #include "tests/bench/process.h"
+#include "tests/bench/prometheus.h"
 #include "tests/bench/redis.h"
 #include "tests/bench/report.h"
 
@@ -127,6 +128,8 @@ void add_settings(const Options& options, const Workload& workload, size_t facts
   add("frame_bytes", fmt::format("{:.0f}", workload.frame_bytes));
   add("lmdb", fmt::format("{}.{}.{}", MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH));
   add("redis", redis_version());
+  add("prometheus", prometheus_version());
+  add("alertmanager", alertmanager_version());
 }
 
 // One leg, its name shown while it runs.
@@ -200,6 +203,14 @@ const std::vector<PeerKind>& peer_kinds() {
        {{"facts_per_s", "facts_per_s"}},
        true,
        run_raw_file},
+      {"prometheus",
+       "nothing synced before the alert; a gauge as of each second's scrape, no facts and no history of them",
+       {{"alert_p50_us", "alert_p50_us", true},
+        {"alert_p99_us", "alert_p99_us", true},
+        {"rule_checks_per_s", "rule_checks_per_s"},
+        {"rule_checks_per_s", "one_rule_checks_per_s"}},
+       true,
+       run_prometheus},
   };
   return kinds;
 }

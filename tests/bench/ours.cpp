@@ -124,6 +124,7 @@ Result<Figures> run_ours(const Plan& plan) {
   TRY_VOID(measure_alerts(*house, plan, said, figures));
   TRY_VOID(house->wait_quiet());
   TRY_VOID(house->check(said, now));
+  TRY_VOID(measure_rules(plan, figures));
   return figures;
 }
 

@@ -1,17 +1,14 @@
 // From a stock level below its reorder point to the subscriber's receiver, on quiet services: three group commits and an HTTP
 // request.
 #include <fcntl.h>
-#include <httplib.h>
 #include <unistd.h>
 
-#include <condition_variable>
-#include <map>
-#include <mutex>
 #include <random>
 #include <thread>
 
 #include "common/clock.h"
 #include "tests/bench/house.h"
+#include "tests/bench/receiver.h"
 
 namespace xundian::bench {
 
@@ -19,53 +16,6 @@ namespace {
 
 constexpr size_t samples_of_second = 10, samples_min = 10, samples_max = 200;
 constexpr int64_t level_above = 12, level_below = 9, reorder_point = 10;
-constexpr Millis alert_wait_ms = 20'000;
-
-// A subscriber: keeps for each entity when its first notice had come in whole.
-class Receiver {
- public:
-  Receiver() {
-    server_.set_tcp_nodelay(true);
-    server_.set_keep_alive_max_count(1'000'000);
-    server_.Post("/hook", [this](const httplib::Request& request, httplib::Response&) {
-      const int64_t now = now_ns();
-      const std::string_view body = request.body;
-      constexpr std::string_view name = "\"entity\":\"";
-      const size_t begin = body.find(name);
-      if (begin == std::string_view::npos) return;
-      const size_t end = body.find('"', begin + name.size());
-      const std::lock_guard lock(mutex_);
-      came_.emplace(body.substr(begin + name.size(), end - begin - name.size()), now);
-      changed_.notify_all();
-    });
-    port_ = server_.bind_to_any_port("127.0.0.1");
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
-  }
-  ~Receiver() {
-    while (!server_.is_running()) std::this_thread::yield();
-    server_.stop();
-    thread_.join();
-  }
-  std::string url() const { return fmt::format("http://127.0.0.1:{}/hook", port_); }
-  Result<int64_t> wait_for(const std::string& entity) {
-    std::unique_lock lock(mutex_);
-    const bool came = changed_.wait_for(lock, std::chrono::milliseconds(alert_wait_ms), [&] { return came_.contains(entity); });
-    if (!came) return fail(Code::deadline_exceeded, "no alert of {} came in {} ms", entity, alert_wait_ms);
-    return came_.at(entity);
-  }
-  size_t count() {
-    const std::lock_guard lock(mutex_);
-    return came_.size();
-  }
-
- private:
-  httplib::Server server_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::string, int64_t, std::less<>> came_;
-  int port_ = 0;
-  std::thread thread_;
-};
 
 std::string sku_of(size_t sample) { return fmt::format("A{:03}", sample); }
 
@@ -104,7 +54,7 @@ Result<v1::Fact> subscriber_fact(const std::string& folder, const std::string& u
 }  // namespace
 
 Result<void> measure_alerts(House& house, const Plan& plan, Totals& said, Figures& figures) {
-  Receiver receiver;
+  Receiver receiver("entity");
   const size_t samples = std::clamp(static_cast<size_t>(plan.secs * samples_of_second), samples_min, samples_max);
   const Millis now = wall_ms();
   std::vector<v1::Fact> setup = {TRY(subscriber_fact(house.folder(), receiver.url(), now))};
