@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "services/cli/terminal.h"
+#include "tests/bench/postgresql.h"
 #include "tests/bench/process.h"
 #include "tests/bench/redis.h"
 #include "tests/bench/report.h"
@@ -127,6 +128,7 @@ void add_settings(const Options& options, const Workload& workload, size_t facts
   add("frame_bytes", fmt::format("{:.0f}", workload.frame_bytes));
   add("lmdb", fmt::format("{}.{}.{}", MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH));
   add("redis", redis_version());
+  add("postgresql", postgresql_version());
 }
 
 // One leg, its name shown while it runs.
@@ -199,6 +201,15 @@ const std::vector<PeerKind>& peer_kinds() {
        {{"facts_per_s", "facts_per_s"}},
        true,
        run_raw_file},
+      {"postgresql",
+       "synced commits of 10,000 rows (COPY, fsync, synchronous_commit); a row an order's fact, what it changes already worked "
+       "out; no fold, its index made after the load",
+       {{"facts_per_s", "facts_per_s"},
+        {"overview_per_s", "store_dashboard_per_s"},
+        {"overview_store_p50_us", "store_dashboard_p50_us", true},
+        {"report_200_stores_ms", "report_200_stores_ms", true}},
+       false,
+       run_postgresql},
   };
   return kinds;
 }
