@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "services/cli/terminal.h"
+#include "tests/bench/gateway_calls.h"
 #include "tests/bench/postgresql.h"
 #include "tests/bench/process.h"
 #include "tests/bench/redis.h"
@@ -128,6 +129,7 @@ void add_settings(const Options& options, const Workload& workload, size_t facts
   add("frame_bytes", fmt::format("{:.0f}", workload.frame_bytes));
   add("lmdb", fmt::format("{}.{}.{}", MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH));
   add("redis", redis_version());
+  add("grpc", grpc::Version());
   add("postgresql", postgresql_version());
 }
 
@@ -167,10 +169,11 @@ Result<Report> run_rounds(const Options& options) {
 int run(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && arguments[0].starts_with("straight-")) return run_straight_role(arguments);
+  if (arguments == std::vector<std::string>{"grpc-empty"}) return run_grpc_empty_role();
   Options options;
   if (const int status = read_options(argc, argv, options); status != 0) return status - 1;
   // A bench has homes of its own.
-  for (const char* name : {"XUNDIAN_HOME", "XUNDIAN_CONFIG"}) unsetenv(name);
+  for (const char* name : {"XUNDIAN_HOME", "XUNDIAN_CONFIG", "XUNDIAN_HTTP", "XUNDIAN_GRPC"}) unsetenv(name);
   watch_interrupts();
   const auto report = run_rounds(options);
   if (!report) {
@@ -210,6 +213,11 @@ const std::vector<PeerKind>& peer_kinds() {
         {"report_200_stores_ms", "report_200_stores_ms", true}},
        false,
        run_postgresql},
+      {"grpc_empty",
+       "no store, no question: an empty gRPC handler that answers 1 KB, one caller, nothing else going on",
+       {{"overview_per_s", "unary_per_s"}, {"overview_store_p50_us", "unary_p50_us", true}},
+       false,
+       run_grpc_empty},
   };
   return kinds;
 }
