@@ -72,15 +72,15 @@ class Bench(unittest.TestCase):
 
     def test_peers_by_name(self):
         self.folder.chmod(0o711)  # PostgreSQL refuses root: its user must come to what the bench gives it.
-        running = bench(self.folder, "--secs", "1", "--rounds", "1", "--json", "--peers", "grpc_empty,postgresql")
+        running = bench(self.folder, "--secs", "1", "--rounds", "1", "--json", "--peers", "grpc_empty,postgresql,clickhouse")
         out, err = running.communicate(timeout=240)
         self.assertEqual(0, running.returncode, err)
         told = json.loads(out)
         peers = told["peers"]
-        self.assertEqual(["grpc_empty", "postgresql"], list(peers))
+        self.assertEqual(["grpc_empty", "postgresql", "clickhouse"], list(peers))
         for name in ("unary_per_s", "unary_p50_us", "unary_p99_us"):
             self.assertGreater(peers["grpc_empty"][name], 0, name)
-        for peer in ("postgresql",):
+        for peer in ("postgresql", "clickhouse"):
             self.check_figures(peers[peer], "facts_per_s", "ack_p50_us", "ack_p99_us", "rows", "store_dashboard_per_s", "store_dashboard_p50_us")
             self.assertTrue(told["machine"]["settings"][peer])
             times = peers[peer]["report_200_stores_ms"] / told["ours"]["report_200_stores_ms"]
@@ -110,7 +110,7 @@ class Bench(unittest.TestCase):
         out, _ = running.communicate(timeout=60)
         self.assertEqual(0, running.returncode)
         self.assertIn("examples:", out)
-        for peer in [*PEERS, "grpc_empty", "postgresql"]:
+        for peer in [*PEERS, "grpc_empty", "postgresql", "clickhouse"]:
             self.assertIn(peer, out)
 
 

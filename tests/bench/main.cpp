@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "services/cli/terminal.h"
+#include "tests/bench/clickhouse.h"
 #include "tests/bench/gateway_calls.h"
 #include "tests/bench/postgresql.h"
 #include "tests/bench/process.h"
@@ -131,6 +132,7 @@ void add_settings(const Options& options, const Workload& workload, size_t facts
   add("redis", redis_version());
   add("grpc", grpc::Version());
   add("postgresql", postgresql_version());
+  add("clickhouse", clickhouse_version());
 }
 
 // One leg, its name shown while it runs.
@@ -213,6 +215,15 @@ const std::vector<PeerKind>& peer_kinds() {
         {"report_200_stores_ms", "report_200_stores_ms", true}},
        false,
        run_postgresql},
+      {"clickhouse",
+       "no sync before it answers; blocks of 100,000 rows (RowBinary over HTTP), from 5 s on the same again up to 10 M; a row an "
+       "order's fact, as PostgreSQL's; no fold, its parts merged after the load",
+       {{"facts_per_s", "facts_per_s"},
+        {"overview_per_s", "store_dashboard_per_s"},
+        {"overview_store_p50_us", "store_dashboard_p50_us", true},
+        {"report_200_stores_ms", "report_200_stores_ms", true}},
+       false,
+       run_clickhouse},
       {"grpc_empty",
        "no store, no question: an empty gRPC handler that answers 1 KB, one caller, nothing else going on",
        {{"overview_per_s", "unary_per_s"}, {"overview_store_p50_us", "unary_p50_us", true}},

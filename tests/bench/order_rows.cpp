@@ -4,17 +4,23 @@
 
 namespace xundian::bench {
 
-namespace {
-
-void add(RowTotals& totals, const OrderRow& row) {
-  totals.rows += 1;
-  totals.orders += row.orders;
-  totals.units += row.units;
-  totals.amount_micros += row.amount_micros;
-  totals.refund_micros += row.refund_micros;
+void RowTotals::add(const OrderRow& row) {
+  rows += 1;
+  orders += row.orders;
+  units += row.units;
+  amount_micros += row.amount_micros;
+  refund_micros += row.refund_micros;
 }
 
-}  // namespace
+RowTotals& RowTotals::operator+=(const RowTotals& other) {
+  rows += other.rows;
+  buyers += other.buyers;
+  orders += other.orders;
+  units += other.units;
+  amount_micros += other.amount_micros;
+  refund_micros += other.refund_micros;
+  return *this;
+}
 
 std::string RowTotals::text() const {
   return fmt::format("rows={} orders={} units={} amount_micros={} refund_micros={} buyers={}", rows, orders, units, amount_micros,
@@ -34,7 +40,7 @@ std::vector<OrderRow> OrderRows::next(size_t wanted) {
   while (rows.size() < wanted && (!read_.empty() || read_batch())) {
     OrderRow& row = rows.emplace_back(std::move(read_.back()));
     read_.pop_back();
-    add(totals_, row);
+    totals_.add(row);
     const uint64_t buyer = std::hash<std::string>()(row.store) ^ row.buyer;
     if (buyers_.insert(buyer).second) totals_.buyers += 1;
   }
@@ -50,7 +56,7 @@ bool OrderRows::read_batch() {
     CHECK(fact_.ParseFromArray(body.data(), static_cast<int>(body.size())), "the workload's facts are good");
     if (!fact_.has_order_state()) return;
     read_.push_back(row_of(fact_));
-    add(totals_read_, read_.back());
+    totals_read_.add(read_.back());
   });
   std::reverse(read_.begin(), read_.end());
   const Totals said = workload_.totals(batches_);

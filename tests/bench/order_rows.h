@@ -23,6 +23,8 @@ struct RowTotals {
   uint64_t rows = 0, buyers = 0;  // Buyers: the different ones of each store, added up over the stores.
   int64_t orders = 0, units = 0, amount_micros = 0, refund_micros = 0;
   auto operator<=>(const RowTotals&) const = default;
+  void add(const OrderRow& row);  // All but the buyers.
+  RowTotals& operator+=(const RowTotals& other);
   std::string text() const;
 };
 Result<void> check_rows(std::string_view who, const RowTotals& counted, const RowTotals& said);

@@ -14,7 +14,7 @@ inline double asking_secs(const Plan& plan) { return std::clamp(plan.secs / 4, 0
 struct Timed {
   std::vector<float> us;
   double secs = 0;
-  double per_s() const { return static_cast<double>(us.size()) / secs; }
+  double per_s() const { return secs > 0 ? static_cast<double>(us.size()) / secs : 0; }
   double p50_us() const { return quantile(us, 0.5); }
   double p99_us() const { return quantile(us, 0.99); }
 };
