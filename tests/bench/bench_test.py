@@ -60,7 +60,9 @@ class Bench(unittest.TestCase):
             self.assertTrue(told["machine"][name], name)
         self.assertEqual(["ours", *ALWAYS], list(told["machine"]["durability"]))
         self.check_figures(told["ours"], "facts_per_s", "ack_p50_us", "ack_p99_us", "ack_one_batch_p50_us", "single_facts_per_s", "single_p99_us",
-                           "alert_p50_us", "alert_p99_us", "rule_checks_per_s", "rule_facts_per_s")
+                           "alert_p50_us", "alert_p99_us", "rule_checks_per_s", "rule_facts_per_s", "overview_store_per_s", "overview_store_p50_us", "overview_store_p99_us",
+                           "overview_beside_facts_per_s", "report_200_stores_ms")
+        self.assertLess({"overview_per_s", "overview_p50_us", "overview_p99_us"}, set(told["ours"]))
         self.assertLess(set(SERVICES) | {"bus"}, set(told["ours"]["cpu_us_per_fact"]))
         self.assertEqual(ALWAYS, list(told["peers"]))
         for peer in PEERS:
@@ -83,6 +85,23 @@ class Bench(unittest.TestCase):
                             ("prometheus.rule_checks_per_s", ours["rule_checks_per_s"] / theirs["rule_checks_per_s"]),
                             ("prometheus.one_rule_checks_per_s", ours["rule_checks_per_s"] / theirs["one_rule_checks_per_s"])):
             self.assertAlmostEqual(1, told["ratio"][name] / ratio, delta=0.05)
+
+    def test_peers_by_name(self):
+        self.folder.chmod(0o711)  # PostgreSQL refuses root: its user must come to what the bench gives it.
+        running = bench(self.folder, "--secs", "1", "--rounds", "1", "--json", "--peers", "grpc_empty,postgresql,clickhouse")
+        out, err = running.communicate(timeout=240)
+        self.assertEqual(0, running.returncode, err)
+        told = json.loads(out)
+        peers = told["peers"]
+        self.assertEqual(["grpc_empty", "postgresql", "clickhouse"], list(peers))
+        for name in ("unary_per_s", "unary_p50_us", "unary_p99_us"):
+            self.assertGreater(peers["grpc_empty"][name], 0, name)
+        for peer in ("postgresql", "clickhouse"):
+            self.check_figures(peers[peer], "facts_per_s", "ack_p50_us", "ack_p99_us", "rows", "store_dashboard_per_s", "store_dashboard_p50_us")
+            self.assertTrue(told["machine"]["settings"][peer])
+            times = peers[peer]["report_200_stores_ms"] / told["ours"]["report_200_stores_ms"]
+            self.assertAlmostEqual(1, told["ratio"][f"{peer}.report_200_stores_ms"] / times, delta=0.05)
+        self.check_nothing_left()
 
     def test_interrupted_it_cleans_up(self):
         running = bench(self.folder, "--secs", "3", "--rounds", "9")
@@ -107,7 +126,7 @@ class Bench(unittest.TestCase):
         out, _ = running.communicate(timeout=60)
         self.assertEqual(0, running.returncode)
         self.assertIn("examples:", out)
-        for peer in ALWAYS:
+        for peer in [*ALWAYS, "grpc_empty", "postgresql", "clickhouse"]:
             self.assertIn(peer, out)
 
 

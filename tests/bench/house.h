@@ -82,8 +82,10 @@ Result<void> measure_single_facts(House& house, const Plan& plan, std::array<siz
 Result<void> measure_alerts(House& house, const Plan& plan, Totals& said, Figures& figures);
 // Needs no house.
 Result<void> measure_rules(const Plan& plan, Figures& figures);
+Result<void> measure_queries(House& house, const Plan& plan, std::array<size_t, producers>& next, Figures& figures);
 
 // How much of a feed is kept for those parts.
 size_t batches_kept(const Plan& plan);
+size_t paced_batches_kept(const Plan& plan);
 
 }  // namespace xundian::bench

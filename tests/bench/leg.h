@@ -46,6 +46,9 @@ Result<Figures> run_redis_always(const Plan& plan);
 Result<Figures> run_lmdb_raw(const Plan& plan);
 Result<Figures> run_raw_file(const Plan& plan);
 Result<Figures> run_prometheus(const Plan& plan);
+Result<Figures> run_postgresql(const Plan& plan);
+Result<Figures> run_clickhouse(const Plan& plan);
+Result<Figures> run_grpc_empty(const Plan& plan);
 
 // The straight design's own processes are this program under another name: "straight-gate", "straight-fold". The exit status.
 int run_straight_role(const std::vector<std::string>& arguments);

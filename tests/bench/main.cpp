@@ -7,6 +7,9 @@
 
 #include "common/clock.h"
 #include "services/cli/terminal.h"
+#include "tests/bench/clickhouse.h"
+#include "tests/bench/gateway_calls.h"
+#include "tests/bench/postgresql.h"
 #include "tests/bench/process.h"
 #include "tests/bench/prometheus.h"
 #include "tests/bench/redis.h"
@@ -130,6 +133,9 @@ void add_settings(const Options& options, const Workload& workload, size_t facts
   add("redis", redis_version());
   add("prometheus", prometheus_version());
   add("alertmanager", alertmanager_version());
+  add("grpc", grpc::Version());
+  add("postgresql", postgresql_version());
+  add("clickhouse", clickhouse_version());
 }
 
 // One leg, its name shown while it runs.
@@ -168,11 +174,12 @@ Result<Report> run_rounds(const Options& options) {
 int run(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && arguments[0].starts_with("straight-")) return run_straight_role(arguments);
+  if (arguments == std::vector<std::string>{"grpc-empty"}) return run_grpc_empty_role();
   Options options;
   if (const int status = read_options(argc, argv, options); status != 0) return status - 1;
   // A bench has homes of its own.
-  for (const char* name : {"XUNDIAN_HOME", "XUNDIAN_CONFIG"}) unsetenv(name);
   setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 1);  // As deploy/up has it; all that the bench starts, peers too.
+  for (const char* name : {"XUNDIAN_HOME", "XUNDIAN_CONFIG", "XUNDIAN_HTTP", "XUNDIAN_GRPC"}) unsetenv(name);
   watch_interrupts();
   const auto report = run_rounds(options);
   if (!report) {
@@ -211,6 +218,29 @@ const std::vector<PeerKind>& peer_kinds() {
         {"rule_checks_per_s", "one_rule_checks_per_s"}},
        true,
        run_prometheus},
+      {"postgresql",
+       "synced commits of 10,000 rows (COPY, fsync, synchronous_commit); a row an order's fact, what it changes already worked "
+       "out; no fold, its index made after the load",
+       {{"facts_per_s", "facts_per_s"},
+        {"overview_per_s", "store_dashboard_per_s"},
+        {"overview_store_p50_us", "store_dashboard_p50_us", true},
+        {"report_200_stores_ms", "report_200_stores_ms", true}},
+       false,
+       run_postgresql},
+      {"clickhouse",
+       "no sync before it answers; blocks of 100,000 rows (RowBinary over HTTP), from 5 s on the same again up to 10 M; a row an "
+       "order's fact, as PostgreSQL's; no fold, its parts merged after the load",
+       {{"facts_per_s", "facts_per_s"},
+        {"overview_per_s", "store_dashboard_per_s"},
+        {"overview_store_p50_us", "store_dashboard_p50_us", true},
+        {"report_200_stores_ms", "report_200_stores_ms", true}},
+       false,
+       run_clickhouse},
+      {"grpc_empty",
+       "no store, no question: an empty gRPC handler that answers 1 KB, one caller, nothing else going on",
+       {{"overview_per_s", "unary_per_s"}, {"overview_store_p50_us", "unary_p50_us", true}},
+       false,
+       run_grpc_empty},
   };
   return kinds;
 }

@@ -74,7 +74,7 @@ Result<std::array<size_t, producers>> measure_load(House& house, const Plan& pla
     std::vector<std::jthread> threads;
     for (size_t index = 0; index < producers; ++index) {
       const Feed& feed = plan.workload->feeds[index];
-      const size_t kept = std::min(batches_kept(plan), feed.batches() / 2);
+      const size_t kept = std::min(batches_kept(plan) + paced_batches_kept(plan), feed.batches() / 2);
       threads.emplace_back([&, index, kept] {
         put_feed(house, index, plan.workload->feeds[index], plan.workload->feeds[index].batches() - kept, plan.secs, ready,
                  puts[index]);
@@ -120,9 +120,11 @@ Result<Figures> run_ours(const Plan& plan) {
   TRY_VOID(measure_idle_acks(*house, *plan.workload, next, figures));
   TRY_VOID(measure_single_facts(*house, plan, next, figures));
   TRY_VOID(house->wait_quiet());
-  Totals said = plan.workload->totals(next);
+  Totals said;
   TRY_VOID(measure_alerts(*house, plan, said, figures));
   TRY_VOID(house->wait_quiet());
+  TRY_VOID(measure_queries(*house, plan, next, figures));
+  said += plan.workload->totals(next);
   TRY_VOID(house->check(said, now));
   TRY_VOID(measure_rules(plan, figures));
   return figures;

@@ -1,9 +1,11 @@
 #include "tests/bench/process.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "common/clock.h"
 
@@ -78,6 +81,24 @@ Process::~Process() {
   if (output_ >= 0) close(output_);
 }
 
+Result<void> Process::wait(Millis timeout_ms) {
+  for (const Millis until = steady_ms() + timeout_ms; lives();) {
+    if (interrupted()) return interrupted_error();
+    if (steady_ms() >= until) return fail(Code::deadline_exceeded, "{} did not end in {} ms: {}", name_, timeout_ms, said());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  int status = 0;
+  waitpid(std::exchange(pid_, 0), &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return fail(Code::unavailable, "{} failed: {}", name_, said());
+}
+
+void Process::end(int signal, Millis timeout_ms) {
+  kill(pid_, signal);
+  for (const Millis until = steady_ms() + timeout_ms; lives() && steady_ms() < until;)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
 Result<std::string> Process::read_line(Millis timeout_ms) {
   const Millis until = steady_ms() + timeout_ms;
   for (;;) {
@@ -133,6 +154,26 @@ TempFolder::TempFolder() {
 TempFolder::~TempFolder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+}
+
+std::string first_line(std::vector<std::string> command) {
+  TempFolder folder;
+  if (access(command[0].c_str(), X_OK) != 0) return {};
+  auto program = Process::start(std::move(command), folder.path() + "/log");
+  return program ? program->read_line(5'000).value_or("") : std::string();
+}
+
+Result<int> free_port() {
+  const int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const bool named = bind(taken, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                     getsockname(taken, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  if (taken >= 0) close(taken);
+  if (!named) return fail(Code::unavailable, "there is no free port: {}", std::strerror(errno));
+  return ntohs(address.sin_port);
 }
 
 std::string program_folder() {

@@ -23,6 +23,11 @@ class Process {
   Process& operator=(Process&&) = delete;
   ~Process();  // Ends it, by its id.
 
+  // Until it has ended by itself; fails if it does not in time, or not well.
+  Result<void> wait(Millis timeout_ms);
+  // Asks it to end, for what would leave something behind if it were killed.
+  void end(int signal, Millis timeout_ms);
+
   // Its next line, without the end; fails if the program ends first or says nothing in time.
   Result<std::string> read_line(Millis timeout_ms);
   // Seconds of processor time that it took so far.
@@ -52,6 +57,12 @@ class TempFolder {
  private:
   std::string path_;
 };
+
+// The first line that a program says; empty if it cannot be started or says none.
+std::string first_line(std::vector<std::string> command);
+
+// A port of the loopback that was free a moment ago.
+Result<int> free_port();
 
 // The folder of this program, where the services' lie too.
 std::string program_folder();

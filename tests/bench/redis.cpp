@@ -68,13 +68,9 @@ Result<RedisServer> RedisServer::start(const std::string& folder) {
 }
 
 std::string redis_version() {
-  TempFolder folder;
-  auto server = access(program, X_OK) == 0 ? Process::start({program, "--version"}, folder.path() + "/log")
-                                           : Result<Process>(fail(Code::not_found, ""));
-  if (!server) return {};
-  const auto line = server->read_line(5'000);
-  const size_t at = line ? line->find("v=") : std::string::npos;
-  return at == std::string::npos ? std::string() : line->substr(at + 2, line->find(' ', at) - at - 2);
+  const std::string line = first_line({program, "--version"});
+  const size_t at = line.find("v=");
+  return at == std::string::npos ? std::string() : line.substr(at + 2, line.find(' ', at) - at - 2);
 }
 
 }  // namespace xundian::bench

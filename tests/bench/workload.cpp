@@ -3,14 +3,13 @@
 #include <thread>
 #include <unordered_map>
 
-#include "common/time.h"
-
 namespace xundian::bench {
 
 namespace {
 
 constexpr uint32_t orders_of_batch = 70, others_of_batch = 10;
 constexpr uint32_t campaigns_of_store = 100, agents = 50, buyers = 500'000;
+constexpr Millis order_age_ms = 30 * second_ms, order_ages_ms = 8192;  // Of the newest; from it to the oldest.
 constexpr uint64_t first_order = 3'180'642'000'000;
 constexpr int64_t micros = 1'000'000;
 
@@ -36,6 +35,7 @@ class Maker {
     return frames_;
   }
   const Totals& totals() const { return totals_; }
+  uint64_t store_buyers() const { return store_buyers_; }
 
  private:
   uint64_t bits(uint64_t kind, uint64_t number) const { return mix(mix(number << 8 | kind << 1 | producer_)); }
@@ -59,6 +59,7 @@ class Maker {
     if (versions_.empty() || dice < 8'500) {
       versions_.push_back(0);
       totals_.orders += 1;
+      note_buyer(bits(3, versions_.size() - 1));
       return say_order(versions_.size() - 1, 1);
     }
     const size_t number = bits(2, order_words_) % versions_.size();
@@ -68,11 +69,17 @@ class Maker {
     say_order(number, 1);
   }
 
+  void note_buyer(uint64_t random) {
+    std::vector<bool>::reference noted = bought_[store_of(random) / producers * buyers + random % buyers];
+    if (!noted) store_buyers_ += 1;
+    noted = true;
+  }
+
   // sign 1: said, and counts; 0: said, and counts already; -1: not said, and counts no more.
   void say_order(size_t number, int sign) {
     const uint64_t random = bits(3, number);
     const uint32_t version = versions_[number];
-    const Millis placed_ms = now_ - 30 * second_ms - static_cast<Millis>(random >> 20 & 8191);
+    const Millis placed_ms = now_ - order_age_ms - static_cast<Millis>((random >> 20) % order_ages_ms);
     begin(store_of(random), std::to_string(first_order + number * producers + producer_), placed_ms + 2000 + version * second_ms);
     fact_.set_status_rank(20);
     v1::OrderState& order = *fact_.mutable_order_state();
@@ -166,6 +173,8 @@ class Maker {
   Totals totals_;
   std::vector<uint32_t> versions_;  // Of each order, how often it was stated anew.
   std::unordered_map<uint64_t, int64_t> levels_, cells_;
+  std::vector<bool> bought_ = std::vector<bool>(stores / producers * buyers);  // By store and buyer.
+  uint64_t store_buyers_ = 0;
   uint64_t order_words_ = 0, stock_words_ = 0, message_words_ = 0, ad_words_ = 0;
 };
 
@@ -188,12 +197,13 @@ std::string Totals::text() const {
                      facts, orders, units, amount_micros, stock_units, conversations, replies, impressions);
 }
 
-Feed::Feed(size_t producer, size_t batches, Millis now) : totals_(1) {
+Feed::Feed(size_t producer, size_t batches, Millis now) : totals_(1), buyers_(1) {
   Maker maker(producer, now);
   frames_.reserve(batches);
   for (size_t batch = 0; batch < batches; ++batch) {
     frames_.push_back(maker.make_batch());
     totals_.push_back(maker.totals());
+    buyers_.push_back(maker.store_buyers());
   }
 }
 
@@ -205,6 +215,9 @@ Workload Workload::make(size_t facts, Millis now) {
     for (size_t index = 0; index < producers; ++index)
       makers.emplace_back([&, index] { workload.feeds[index] = Feed(index, batches, now); });
   }
+  const Zone zone = Zone::find(time_zone).value();
+  workload.first_day = zone.day_of(now - order_age_ms - order_ages_ms);
+  workload.last_day = zone.day_of(now);
   size_t payload = 0, frames = 0, looked = 0;
   for (; looked < std::min<size_t>(batches, 100); ++looked) {
     frames += workload.feeds[0].frames(looked).size();
@@ -221,6 +234,12 @@ Totals Workload::totals(const std::array<size_t, producers>& batches) const {
   return sum;
 }
 
+uint64_t Workload::buyers(const std::array<size_t, producers>& batches) const {
+  uint64_t sum = 0;
+  for (size_t index = 0; index < producers; ++index) sum += feeds[index].buyers(batches[index]);
+  return sum;
+}
+
 std::string store_id(uint32_t store) { return fmt::format("s{:03}", store); }
 
 std::vector<v1::Fact> store_facts(Millis now) {
@@ -234,7 +253,7 @@ std::vector<v1::Fact> store_facts(Millis now) {
     v1::StoreState& state = *fact.mutable_store_state();
     state.mutable_identity()->set_platform("tmall");
     state.mutable_settings()->set_currency_code("CNY");
-    state.mutable_settings()->set_time_zone("Asia/Shanghai");
+    state.mutable_settings()->set_time_zone(time_zone);
   }
   return facts;
 }

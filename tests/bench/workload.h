@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "common/batch.h"
+#include "common/time.h"
 
 namespace xundian::bench {
 
 inline constexpr uint32_t stores = 200, skus_of_store = 5'000, facts_of_batch = 100;
 inline constexpr size_t producers = 2;
 inline const std::string scope = "bench/shops";
+inline constexpr const char* time_zone = "Asia/Shanghai";  // Of every store.
 
 // What facts add up to when each thing counts once, in its newest version.
 struct Totals {
@@ -37,10 +39,13 @@ class Feed {
   std::string_view frames(size_t batch) const { return frames_[batch]; }
   // Of the first `batches`; reckoned while they were made, by none of the code that is measured.
   const Totals& totals(size_t batches) const { return totals_[batches]; }
+  // The same of buyers: how many different ones each store has, added up over the stores.
+  uint64_t buyers(size_t batches) const { return buyers_[batches]; }
 
  private:
   std::vector<std::string> frames_;
   std::vector<Totals> totals_;
+  std::vector<uint64_t> buyers_;
 };
 
 struct Workload {
@@ -49,8 +54,10 @@ struct Workload {
   std::array<Feed, producers> feeds;
   // What producer 0 has said in its first batches[0], and producer 1 in its first batches[1].
   Totals totals(const std::array<size_t, producers>& batches) const;
-  double payload_bytes = 0;  // Protobuf bytes of a fact, on average.
-  double frame_bytes = 0;    // With what stands before them in a batch of ours.
+  uint64_t buyers(const std::array<size_t, producers>& batches) const;
+  Day first_day = 0, last_day = 0;  // Of the orders, by the stores' clocks: the same, unless midnight lies between.
+  double payload_bytes = 0;         // Protobuf bytes of a fact, on average.
+  double frame_bytes = 0;           // With what stands before them in a batch of ours.
 };
 
 std::string store_id(uint32_t store);
