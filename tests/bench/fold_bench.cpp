@@ -2,6 +2,9 @@
 // replica that a service runs, from a journal in memory. `said` and `fingerprint` show whether two builds answer the same.
 //   fold_bench [--facts N] [--hours N] [--repeat N] [SERVICE…]
 // --hours spreads the records' time, so that deadlines pass and conditions begin to hold while it runs.
+// SERVICE `bus`, only if named: what a batch costs on its way through the sequencer, without sockets and disk.
+#include "tests/bench/fold_bench.h"
+
 #include <malloc.h>
 #include <time.h>
 
@@ -10,29 +13,21 @@
 #include <cstdio>
 
 #include "common/journal_memory.h"
-#include "common/replica.h"
 #include "services/campaigns/state.h"
 #include "services/inventory/state.h"
 #include "services/metrics/state.h"
 #include "services/support/state.h"
-#include "tests/bench/workload.h"
 
 namespace xundian::bench {
 namespace {
 
-constexpr uint32_t partitions = 16;
 constexpr size_t read_bytes = 1u << 20;
 
 struct Asked {
   size_t facts = 400'000, hours = 0, repeat = 3;
   std::vector<std::string> services;
+  bool names(std::string_view service) const { return std::find(services.begin(), services.end(), service) != services.end(); }
 };
-
-double thread_seconds() {
-  timespec spent{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-  return static_cast<double>(spent.tv_sec) + 1e-9 * static_cast<double>(spent.tv_nsec);
-}
 
 size_t heap_bytes() {
   const struct mallinfo2 held = mallinfo2();
@@ -44,7 +39,7 @@ std::vector<ServiceDefinition> definitions() {
 }
 
 // The stores, then both producers in turn, a batch a commit.
-std::shared_ptr<MemoryDisk> write_journal(const Asked& asked, Millis now) {
+std::shared_ptr<MemoryDisk> write_journal(const Asked& asked, const Workload& workload, Millis now) {
   auto disk = std::make_shared<MemoryDisk>();
   const auto writer = open_memory_writer(disk);
   CHECK(writer.has_value(), "the journal in memory opens");
@@ -63,7 +58,6 @@ std::shared_ptr<MemoryDisk> write_journal(const Asked& asked, Millis now) {
   BatchBuilder builder;
   for (const v1::Fact& fact : store_facts(now)) CHECK(builder.add(fact).has_value(), "the stores are good facts");
   append(builder, now);
-  const Workload workload = Workload::make(asked.facts, now);
   const size_t batches = workload.feeds[0].batches();
   for (size_t index = 0; index < batches; ++index)
     for (const Feed& feed : workload.feeds) {
@@ -92,8 +86,7 @@ void fold(const ServiceDefinition& service, const std::shared_ptr<MemoryDisk>& d
     for (Position at = 0, next = (*reader)->range()->next; at < next;) {
       const auto read = (*reader)->read(at, read_bytes, [&](const CommitView& commit) {
         const double begin = thread_seconds();
-        CHECK(replica.take(commit, nullptr).has_value(), "the replica takes every commit");
-        const auto flushed = replica.flush();
+        const auto flushed = fold_commit(replica, commit);
         spent += thread_seconds() - begin;
         for (const Replica::Answer& answer : flushed) {
           ++answers;
@@ -135,12 +128,25 @@ Asked read_arguments(int argc, char** argv) {
 
 }  // namespace
 
+double thread_seconds() {
+  timespec spent{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return static_cast<double>(spent.tv_sec) + 1e-9 * static_cast<double>(spent.tv_nsec);
+}
+
+std::vector<Replica::Answer> fold_commit(Replica& replica, const CommitView& commit) {
+  CHECK(replica.take(commit, nullptr).has_value(), "the replica takes every commit");
+  return replica.flush();
+}
+
 int run_fold_bench(int argc, char** argv) {
   const Asked asked = read_arguments(argc, argv);
-  const auto disk = write_journal(asked, Millis{make_day(2026, 11, 11)} * day_ms + 4 * hour_ms);
+  const Millis now = Millis{make_day(2026, 11, 11)} * day_ms + 4 * hour_ms;
+  const Workload workload = Workload::make(asked.facts, now);
+  if (asked.names("bus")) print_bus(workload, now, asked.repeat);
+  const auto disk = write_journal(asked, workload, now);
   for (const ServiceDefinition& service : definitions())
-    if (asked.services.empty() || std::find(asked.services.begin(), asked.services.end(), service.name) != asked.services.end())
-      fold(service, disk, asked.repeat);
+    if (asked.services.empty() || asked.names(service.name)) fold(service, disk, asked.repeat);
   return 0;
 }
 
