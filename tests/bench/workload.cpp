@@ -10,7 +10,7 @@ namespace xundian::bench {
 namespace {
 
 constexpr uint32_t orders_of_batch = 70, others_of_batch = 10;
-constexpr uint32_t campaigns_of_store = 100, agents = 50, buyers = 500'000;
+constexpr uint32_t agents = 50, buyers = 500'000;
 constexpr uint64_t first_order = 3'180'642'000'000;
 constexpr int64_t micros = 1'000'000;
 
@@ -24,7 +24,8 @@ uint64_t mix(uint64_t number) {
 
 class Maker {
  public:
-  Maker(size_t producer, Millis now) : producer_(producer), now_(now), day_(format_day(static_cast<Day>(now / day_ms))) {}
+  Maker(size_t producer, Millis now, const Shape& shape)
+      : producer_(producer), now_(now), shape_(shape), day_(format_day(static_cast<Day>(now / day_ms))) {}
 
   std::string make_batch() {
     frames_.clear();
@@ -40,7 +41,8 @@ class Maker {
  private:
   uint64_t bits(uint64_t kind, uint64_t number) const { return mix(mix(number << 8 | kind << 1 | producer_)); }
   uint32_t store_of(uint64_t random) const {
-    return static_cast<uint32_t>(random % (stores / producers) * producers + producer_);
+    if (shape_.stores == 1) return 0;
+    return static_cast<uint32_t>(random % (shape_.stores / producers) * producers + producer_);
   }
 
   v1::Fact& begin(uint32_t store, const std::string& key, Millis as_of_ms) {
@@ -86,7 +88,7 @@ class Maker {
       const uint64_t line_random = bits(4 + index, number);
       v1::OrderLine& line = *order.add_lines();
       line.set_line_id(std::to_string(index + 1));
-      line.set_sku(fmt::format("K{:04}", line_random % skus_of_store));
+      line.set_sku(sku_name(line_random % shape_.skus_of_store));
       line.set_quantity(1 + static_cast<int64_t>(((line_random >> 20) + version) % 3));
       line.set_amount_micros(line.quantity() * static_cast<int64_t>(5 + line_random % 195) * micros);
       totals_.units += static_cast<uint64_t>(sign * line.quantity());
@@ -101,14 +103,15 @@ class Maker {
   void next_stock() {
     const uint64_t random = bits(8, stock_words_);
     const uint32_t store = store_of(random);
-    const std::string sku = fmt::format("K{:04}", (random >> 20) % skus_of_store);
+    const uint64_t number = (random >> 20) % shape_.skus_of_store;
+    const std::string sku = sku_name(number);
     const Millis counted_ms = now_ - 6 * hour_ms + static_cast<Millis>(stock_words_++);
     begin(store, sku + "@", counted_ms);
     v1::StockCount& count = *fact_.mutable_stock_level()->mutable_count();
     count.set_sku(sku);
     count.set_available_units(20 + static_cast<int64_t>(random >> 40 & 511));
     count.set_counted_ms(counted_ms);
-    replace(levels_, uint64_t{store} << 32 | (random >> 20) % skus_of_store, count.available_units(), totals_.stock_units);
+    replace(levels_, uint64_t{store} << 32 | number, count.available_units(), totals_.stock_units);
     end();
   }
 
@@ -160,6 +163,7 @@ class Maker {
 
   const uint64_t producer_;
   const Millis now_;
+  const Shape shape_;
   const std::string day_;
   v1::Fact fact_;
   std::string frames_;
@@ -188,8 +192,8 @@ std::string Totals::text() const {
                      facts, orders, units, amount_micros, stock_units, conversations, replies, impressions);
 }
 
-Feed::Feed(size_t producer, size_t batches, Millis now) : totals_(1) {
-  Maker maker(producer, now);
+Feed::Feed(size_t producer, size_t batches, Millis now, const Shape& shape) : totals_(1) {
+  Maker maker(producer, now, shape);
   frames_.reserve(batches);
   for (size_t batch = 0; batch < batches; ++batch) {
     frames_.push_back(maker.make_batch());
@@ -197,13 +201,13 @@ Feed::Feed(size_t producer, size_t batches, Millis now) : totals_(1) {
   }
 }
 
-Workload Workload::make(size_t facts, Millis now) {
+Workload Workload::make(size_t facts, Millis now, const Shape& shape) {
   Workload workload;
   const size_t batches = std::max<size_t>(1, facts / producers / facts_of_batch);
   {
     std::vector<std::jthread> makers;
     for (size_t index = 0; index < producers; ++index)
-      makers.emplace_back([&, index] { workload.feeds[index] = Feed(index, batches, now); });
+      makers.emplace_back([&, index] { workload.feeds[index] = Feed(index, batches, now, shape); });
   }
   size_t payload = 0, frames = 0, looked = 0;
   for (; looked < std::min<size_t>(batches, 100); ++looked) {
@@ -223,9 +227,11 @@ Totals Workload::totals(const std::array<size_t, producers>& batches) const {
 
 std::string store_id(uint32_t store) { return fmt::format("s{:03}", store); }
 
-std::vector<v1::Fact> store_facts(Millis now) {
+std::string sku_name(uint64_t sku) { return fmt::format("K{:04}", sku); }
+
+std::vector<v1::Fact> store_facts(Millis now, uint32_t count) {
   std::vector<v1::Fact> facts;
-  for (uint32_t store = 0; store < stores; ++store) {
+  for (uint32_t store = 0; store < count; ++store) {
     v1::Fact& fact = facts.emplace_back();
     fact.set_store(store_id(store));
     fact.set_key(store_id(store));
