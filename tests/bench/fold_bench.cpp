@@ -2,9 +2,10 @@
 // replica that a service runs, from commits in memory. `said` and `fingerprint` show whether two builds answer the same.
 //   fold_bench [--facts N] [--hours N] [--repeat N] [--stores N] [--skus N] [SERVICE…]
 //   fold_bench --growth [--json] [--facts N] [--repeat N] [SERVICE…]
+//   fold_bench --memory [--json] [--stores N] [--skus N] [SERVICE…]
 // --hours spreads the records' time, so that deadlines pass and conditions begin to hold while it runs. --skus are those of a
 // store. SERVICE `bus`, only if named: what a batch costs on its way through the sequencer, without sockets and disk.
-// --growth: what a fact costs as stores and SKUs become more.
+// --growth: what a fact costs as stores and SKUs become more. --memory: what a thing takes on the heap.
 #include "tests/bench/fold_bench.h"
 
 #include <malloc.h>
@@ -71,6 +72,8 @@ Asked read_arguments(int argc, char** argv) {
       read_next(asked.shape.skus_of_store);
     else if (word == "--growth")
       asked.growth = true;
+    else if (word == "--memory")
+      asked.memory = true;
     else if (word == "--json")
       asked.json = true;
     else
@@ -164,7 +167,12 @@ std::vector<Replica::Answer> fold_commit(Replica& replica, const CommitView& com
 int run_fold_bench(int argc, char** argv) {
   const Asked asked = read_arguments(argc, argv);
   const Millis now = Millis{make_day(2026, 11, 11)} * day_ms + 4 * hour_ms;
-  asked.growth ? print_growth(asked, now) : print_folds(asked, now);
+  if (asked.growth)
+    print_growth(asked, now);
+  else if (asked.memory)
+    print_memory(asked, now);
+  else
+    print_folds(asked, now);
   return 0;
 }
 

@@ -17,7 +17,7 @@ inline constexpr uint32_t partitions = 16;
 struct Asked {
   size_t facts = 400'000, hours = 0, repeat = 3;
   Shape shape;
-  bool growth = false, json = false;
+  bool growth = false, memory = false, json = false;
   std::vector<std::string> services;  // Empty: all that fold.
   bool names(std::string_view service) const { return std::find(services.begin(), services.end(), service) != services.end(); }
 };
@@ -64,5 +64,7 @@ Folded fold(Replica& replica, const std::vector<std::string>& commits);
 void print_bus(const Workload& workload, Millis now, size_t repeat);
 // What a fact costs as stores and SKUs become more.
 void print_growth(const Asked& asked, Millis now);
+// What an order, a cell, a conversation takes in memory.
+void print_memory(const Asked& asked, Millis now);
 
 }  // namespace xundian::bench

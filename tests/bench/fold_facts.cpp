@@ -47,6 +47,19 @@ v1::Fact stock_fact(uint32_t store, uint32_t sku, Millis counted_ms) {
   return fact;
 }
 
+v1::Fact chat_fact(uint32_t store, uint64_t number, Millis asked_ms) {
+  const bool asks = number % 2 == 0;
+  const Millis sent_ms = asked_ms + (asks ? 0 : 5 * second_ms);
+  v1::Fact fact = new_fact(store, fmt::format("m{}", number), sent_ms);
+  v1::ChatLine& line = *fact.mutable_chat_message()->mutable_line();
+  line.set_sent_ms(sent_ms);
+  line.set_author(asks ? v1::AUTHOR_KIND_CUSTOMER : v1::AUTHOR_KIND_AGENT);
+  if (!asks) line.set_agent("agent07");
+  line.set_conversation(fmt::format("c{}", number / 2));
+  line.set_buyer(hash64(line.conversation()));
+  return fact;
+}
+
 v1::Fact ad_fact(uint32_t store, uint32_t campaign, const std::string& day, Millis as_of_ms) {
   const std::string name = fmt::format("plan{:02}", campaign);
   v1::Fact fact = new_fact(store, fmt::format("campaign|day|7|search|{}||{}", name, day), as_of_ms);

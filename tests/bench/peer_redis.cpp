@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t connections = 50;
 constexpr int wait_ms = 30'000;
+constexpr uint32_t hash_stores = 200, hash_skus = 500;  // 100,000 hashes.
 
 struct Client {
   RedisContext context;
@@ -38,6 +39,27 @@ Result<bool> hear(Client& client) {
   const RedisReply held(static_cast<redisReply*>(reply));
   if (held && held->type == REDIS_REPLY_ERROR) return fail(Code::internal, "Redis answered: {}", held->str);
   return held != nullptr;
+}
+
+Result<double> used_memory(redisContext& context) {
+  const auto reply = TRY(command(context, {"INFO", "memory"}));
+  constexpr std::string_view name = "used_memory:";
+  const std::string_view text(reply->str, reply->len);
+  const size_t at = text.find(name);
+  if (at == std::string_view::npos) return fail(Code::internal, "Redis does not say what memory it uses");
+  return std::strtod(text.data() + at + name.size(), nullptr);
+}
+
+// What a hash with three counters takes, one for each SKU of each store: what else would hold the numbers.
+Result<double> sku_hash_bytes(redisContext& context) {
+  const double before = TRY(used_memory(context));
+  for (uint32_t store = 0; store < hash_stores; ++store) {
+    for (uint32_t sku = 0; sku < hash_skus; ++sku)
+      for (const char* counter : {"orders", "units", "amount_micros"})
+        append_command(context, {"HINCRBY", store_id(store) + ":" + sku_name(sku), counter, "259000000"});
+    for (uint32_t answer = 0; answer < 3 * hash_skus; ++answer) TRY_VOID(next_reply(context));
+  }
+  return (TRY(used_memory(context)) - before) / (double{hash_stores} * hash_skus);
 }
 
 }  // namespace
@@ -90,6 +112,7 @@ Result<Figures> run_redis_always(const Plan& plan) {
   figures.add("ack_p99_us", quantile(ack_us, 0.99));
   figures.add("facts", static_cast<double>(said));
   figures.add("secs", secs);
+  figures.add("sku_hash_bytes", TRY(sku_hash_bytes(*clients[0].context)));
   figures.add("cpu_us_per_fact.redis", server.process().cpu_seconds() * 1e6 / static_cast<double>(said));
   return figures;
 }
