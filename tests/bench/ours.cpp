@@ -124,6 +124,9 @@ Result<Figures> run_ours(const Plan& plan) {
   TRY_VOID(measure_alerts(*house, plan, said, figures));
   TRY_VOID(house->wait_quiet());
   TRY_VOID(house->check(said, now));
+  TRY_VOID(measure_start(*house, *plan.workload, next, figures));
+  TRY_VOID(house->wait_quiet());
+  TRY_VOID(house->check(said, now));
   return figures;
 }
 

@@ -78,6 +78,18 @@ Process::~Process() {
   if (output_ >= 0) close(output_);
 }
 
+Result<void> Process::stop(Millis timeout_ms) {
+  kill(pid_, SIGTERM);
+  for (const Millis until = steady_ms() + timeout_ms; lives(); usleep(1'000)) {
+    if (interrupted()) return interrupted_error();
+    if (steady_ms() >= until) return fail(Code::deadline_exceeded, "{} did not end in {} ms: {}", name_, timeout_ms, said());
+  }
+  int status = 0;
+  waitpid(std::exchange(pid_, 0), &status, 0);
+  if (status != 0) return fail(Code::internal, "{} ended badly: {}", name_, said());
+  return {};
+}
+
 Result<std::string> Process::read_line(Millis timeout_ms) {
   const Millis until = steady_ms() + timeout_ms;
   for (;;) {

@@ -22,6 +22,8 @@ class Process {
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
   ~Process();  // Ends it, by its id.
+  // Asks it to end, and waits until it has.
+  Result<void> stop(Millis timeout_ms);
 
   // Its next line, without the end; fails if the program ends first or says nothing in time.
   Result<std::string> read_line(Millis timeout_ms);

@@ -25,7 +25,11 @@ uint64_t mix(uint64_t number) {
 class Maker {
  public:
   Maker(size_t producer, Millis now, const Shape& shape)
-      : producer_(producer), now_(now), shape_(shape), day_(format_day(static_cast<Day>(now / day_ms))) {}
+      : producer_(producer),
+        now_(now),
+        shape_(shape),
+        day_(format_day(static_cast<Day>(now / day_ms))),
+        spoken_of_(size_t{shape.stores} * shape.skus_of_store) {}
 
   std::string make_batch() {
     frames_.clear();
@@ -37,6 +41,7 @@ class Maker {
     return frames_;
   }
   const Totals& totals() const { return totals_; }
+  uint32_t skus() const { return skus_; }
 
  private:
   uint64_t bits(uint64_t kind, uint64_t number) const { return mix(mix(number << 8 | kind << 1 | producer_)); }
@@ -75,7 +80,8 @@ class Maker {
     const uint64_t random = bits(3, number);
     const uint32_t version = versions_[number];
     const Millis placed_ms = now_ - 30 * second_ms - static_cast<Millis>(random >> 20 & 8191);
-    begin(store_of(random), std::to_string(first_order + number * producers + producer_), placed_ms + 2000 + version * second_ms);
+    const uint32_t store = store_of(random);
+    begin(store, std::to_string(first_order + number * producers + producer_), placed_ms + 2000 + version * second_ms);
     fact_.set_status_rank(20);
     v1::OrderState& order = *fact_.mutable_order_state();
     order.mutable_placed()->set_created_ms(placed_ms);
@@ -88,7 +94,7 @@ class Maker {
       const uint64_t line_random = bits(4 + index, number);
       v1::OrderLine& line = *order.add_lines();
       line.set_line_id(std::to_string(index + 1));
-      line.set_sku(sku_name(line_random % shape_.skus_of_store));
+      line.set_sku(name_sku(store, line_random % shape_.skus_of_store));
       line.set_quantity(1 + static_cast<int64_t>(((line_random >> 20) + version) % 3));
       line.set_amount_micros(line.quantity() * static_cast<int64_t>(5 + line_random % 195) * micros);
       totals_.units += static_cast<uint64_t>(sign * line.quantity());
@@ -104,7 +110,7 @@ class Maker {
     const uint64_t random = bits(8, stock_words_);
     const uint32_t store = store_of(random);
     const uint64_t number = (random >> 20) % shape_.skus_of_store;
-    const std::string sku = sku_name(number);
+    const std::string sku = name_sku(store, number);
     const Millis counted_ms = now_ - 6 * hour_ms + static_cast<Millis>(stock_words_++);
     begin(store, sku + "@", counted_ms);
     v1::StockCount& count = *fact_.mutable_stock_level()->mutable_count();
@@ -155,6 +161,13 @@ class Maker {
     end();
   }
 
+  std::string name_sku(uint32_t store, uint64_t sku) {
+    std::vector<bool>::reference spoken_of = spoken_of_[size_t{store} * shape_.skus_of_store + sku];
+    skus_ += spoken_of ? 0 : 1;
+    spoken_of = true;
+    return sku_name(sku);
+  }
+
   static void replace(std::unordered_map<uint64_t, int64_t>& held, uint64_t key, int64_t value, int64_t& total) {
     int64_t& before = held[key];
     total += value - before;
@@ -170,6 +183,8 @@ class Maker {
   Totals totals_;
   std::vector<uint32_t> versions_;  // Of each order, how often it was stated anew.
   std::unordered_map<uint64_t, int64_t> levels_, cells_;
+  std::vector<bool> spoken_of_;  // By store and SKU.
+  uint32_t skus_ = 0;
   uint64_t order_words_ = 0, stock_words_ = 0, message_words_ = 0, ad_words_ = 0;
 };
 
@@ -192,12 +207,13 @@ std::string Totals::text() const {
                      facts, orders, units, amount_micros, stock_units, conversations, replies, impressions);
 }
 
-Feed::Feed(size_t producer, size_t batches, Millis now, const Shape& shape) : totals_(1) {
+Feed::Feed(size_t producer, size_t batches, Millis now, const Shape& shape) : totals_(1), skus_(1) {
   Maker maker(producer, now, shape);
   frames_.reserve(batches);
   for (size_t batch = 0; batch < batches; ++batch) {
     frames_.push_back(maker.make_batch());
     totals_.push_back(maker.totals());
+    skus_.push_back(maker.skus());
   }
 }
 
@@ -222,6 +238,12 @@ Workload Workload::make(size_t facts, Millis now, const Shape& shape) {
 Totals Workload::totals(const std::array<size_t, producers>& batches) const {
   Totals sum;
   for (size_t index = 0; index < producers; ++index) sum += feeds[index].totals(batches[index]);
+  return sum;
+}
+
+uint64_t Workload::skus(const std::array<size_t, producers>& batches) const {
+  uint64_t sum = 0;
+  for (size_t index = 0; index < producers; ++index) sum += feeds[index].skus(batches[index]);
   return sum;
 }
 

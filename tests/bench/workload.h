@@ -43,10 +43,13 @@ class Feed {
   std::string_view frames(size_t batch) const { return frames_[batch]; }
   // Of the first `batches`; reckoned while they were made, by none of the code that is measured.
   const Totals& totals(size_t batches) const { return totals_[batches]; }
+  // That they speak of, each store's its own.
+  uint32_t skus(size_t batches) const { return skus_[batches]; }
 
  private:
   std::vector<std::string> frames_;
   std::vector<Totals> totals_;
+  std::vector<uint32_t> skus_;
 };
 
 struct Workload {
@@ -55,6 +58,7 @@ struct Workload {
   std::array<Feed, producers> feeds;
   // What producer 0 has said in its first batches[0], and producer 1 in its first batches[1].
   Totals totals(const std::array<size_t, producers>& batches) const;
+  uint64_t skus(const std::array<size_t, producers>& batches) const;
   double payload_bytes = 0;  // Protobuf bytes of a fact, on average.
   double frame_bytes = 0;    // With what stands before them in a batch of ours.
 };
