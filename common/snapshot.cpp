@@ -11,7 +11,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "common/bytes.h"
 #include "common/hash.h"
@@ -48,9 +47,9 @@ std::string encode(const Snapshot& snapshot) {
   return bytes;
 }
 
-Result<Snapshot> decode(std::string_view bytes) {
+Result<Snapshot> decode(std::string bytes) {
   if (bytes.size() < sizeof(Key)) return fail(Code::data_loss, "it is empty");
-  const std::string_view content = bytes.substr(0, bytes.size() - sizeof(Key));
+  const std::string_view content(bytes.data(), bytes.size() - sizeof(Key));
   if (hash128(content) != load<Key>(bytes.data() + content.size()) && !mutant("trust_snapshots"))
     return fail(Code::data_loss, "its hash is wrong");
   ByteReader reader(content);
@@ -60,9 +59,23 @@ Result<Snapshot> decode(std::string_view bytes) {
   snapshot.home = reader.take_text();
   for (uint32_t left = reader.take<uint32_t>(); left > 0 && reader.ok(); --left)
     snapshot.positions.push_back(reader.take<Position>());
-  snapshot.state = reader.take_bytes(reader.take<uint64_t>());
+  const std::string_view state = reader.take_bytes(reader.take<uint64_t>());
   if (!reader.ok()) return fail(Code::data_loss, "it is cut off");
+  // Of hundreds of megabytes one copy is enough.
+  const auto from = static_cast<size_t>(state.data() - bytes.data());
+  bytes.resize(from + state.size());
+  bytes.erase(0, from);
+  snapshot.state = std::move(bytes);
   return snapshot;
+}
+
+// All of a file; nothing if it cannot be read.
+std::string read_whole(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  std::string bytes(file ? static_cast<size_t>(file.tellg()) : 0, '\0');
+  file.seekg(0);
+  if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) bytes.clear();
+  return bytes;
 }
 
 Result<void> write_synced(const fs::path& path, std::string_view bytes) {
@@ -129,9 +142,7 @@ std::optional<bool> SnapshotChild::ended(bool wait) {
 
 std::optional<Snapshot> read_snapshot(const std::string& folder, const std::string& home, uint64_t shape) {
   for (const fs::path& path : list(folder)) {
-    std::ifstream file(path, std::ios::binary);
-    const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    auto snapshot = decode(bytes);
+    auto snapshot = decode(read_whole(path));
     if (snapshot && snapshot->home == home && snapshot->shape == shape) return std::move(*snapshot);
     spdlog::warn("snapshot_passed_over file={} why=\"{}\"", path.filename().string(),
                  snapshot ? "it is of another home or another shape" : snapshot.error().message);

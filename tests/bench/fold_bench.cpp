@@ -1,32 +1,102 @@
 // What folding costs, one service at a time and without a process, a socket or a disk: the bench's workload through the very
-// replica that a service runs, from a journal in memory. `said` and `fingerprint` show whether two builds answer the same.
-//   fold_bench [--facts N] [--hours N] [--repeat N] [SERVICE…]
-// --hours spreads the records' time, so that deadlines pass and conditions begin to hold while it runs.
+// replica that a service runs, from commits in memory. `said` and `fingerprint` show whether two builds answer the same.
+//   fold_bench [--facts N] [--hours N] [--repeat N] [--stores N] [--skus N] [SERVICE…]
+//   fold_bench --growth [--json] [--facts N] [--repeat N] [SERVICE…]
+//   fold_bench --memory [--json] [--stores N] [--skus N] [SERVICE…]
+// --hours spreads the records' time, so that deadlines pass and conditions begin to hold while it runs. --skus are those of a
+// store. SERVICE `bus`, only if named: what a batch costs on its way through the sequencer, without sockets and disk.
+// --growth: what a fact costs as stores and SKUs become more. --memory: what a thing takes on the heap.
+#include "tests/bench/fold_bench.h"
+
 #include <malloc.h>
 #include <time.h>
 
-#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
-#include "common/journal_memory.h"
-#include "common/replica.h"
 #include "services/campaigns/state.h"
 #include "services/inventory/state.h"
 #include "services/metrics/state.h"
 #include "services/support/state.h"
-#include "tests/bench/workload.h"
 
 namespace xundian::bench {
 namespace {
 
-constexpr uint32_t partitions = 16;
-constexpr size_t read_bytes = 1u << 20;
+// Folds it all, as often as asked, and prints the best round: other programs only ever add to it.
+void print_fold(const ServiceDefinition& service, const std::vector<std::string>& commits, size_t repeat) {
+  Folded best;
+  std::string fingerprint;
+  for (size_t round = 0; round < repeat; ++round) {
+    Replica replica = make_replica(service);
+    const Folded folded = fold(replica, commits);
+    if (round == 0) fingerprint = replica.fingerprint().hex();
+    if (round == 0 || folded.seconds < best.seconds) best = folded;
+  }
+  fmt::print("{:<10} {:8.0f} ns/fact {:8.0f} bytes/fact  facts={} answers={} said={:016x} fingerprint={}\n", service.name,
+             best.ns_of_fact(), best.bytes_of_fact(), best.facts, best.answers, best.said, fingerprint);
+  std::fflush(stdout);
+}
 
-struct Asked {
-  size_t facts = 400'000, hours = 0, repeat = 3;
-  std::vector<std::string> services;
-};
+void print_folds(const Asked& asked, Millis now) {
+  const Workload workload = Workload::make(asked.facts, now, asked.shape);
+  if (asked.names("bus")) print_bus(workload, now, asked.repeat);
+  BatchBuilder builder;
+  for (const v1::Fact& fact : store_facts(now, asked.shape.stores))
+    CHECK(builder.add(fact).has_value(), "the stores are good facts");
+  CommitMaker maker;
+  std::vector<std::string> commits = {maker.next(builder, now)};
+  for (std::string& commit : commits_of(workload, now, asked.hours, maker)) commits.push_back(std::move(commit));
+  for (const ServiceDefinition& service : definitions(asked)) print_fold(service, commits, asked.repeat);
+}
+
+template <typename Number>
+void read_number(std::string_view text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  CHECK(error == std::errc() && end == text.data() + text.size(), "a number follows the flag");
+}
+
+Asked read_arguments(int argc, char** argv) {
+  Asked asked;
+  for (int index = 1; index < argc; ++index) {
+    const std::string_view word = argv[index];
+    const auto read_next = [&](auto& number) { read_number(++index < argc ? argv[index] : "", number); };
+    if (word == "--facts")
+      read_next(asked.facts);
+    else if (word == "--hours")
+      read_next(asked.hours);
+    else if (word == "--repeat")
+      read_next(asked.repeat);
+    else if (word == "--stores")
+      read_next(asked.shape.stores);
+    else if (word == "--skus")
+      read_next(asked.shape.skus_of_store);
+    else if (word == "--growth")
+      asked.growth = true;
+    else if (word == "--memory")
+      asked.memory = true;
+    else if (word == "--json")
+      asked.json = true;
+    else
+      asked.services.emplace_back(word);
+  }
+  const Shape& shape = asked.shape;
+  CHECK(asked.repeat > 0 && shape.skus_of_store > 0, "there is something to measure");
+  CHECK(shape.stores == 1 || (shape.stores > 0 && shape.stores % producers == 0), "stores are one or an even number");
+  return asked;
+}
+
+}  // namespace
+
+std::vector<ServiceDefinition> definitions(const Asked& asked) {
+  std::vector<ServiceDefinition> all = {inventory::definition(), metrics::definition(), support::definition(),
+                                        campaigns::definition()};
+  std::erase_if(all, [&](const auto& service) { return !asked.services.empty() && !asked.names(service.name); });
+  return all;
+}
+
+Replica make_replica(const ServiceDefinition& service) {
+  return Replica(service, {.partitions = {partition_of(group_hash(scope), partitions)}, .skips = {}});
+}
 
 double thread_seconds() {
   timespec spent{};
@@ -39,108 +109,70 @@ size_t heap_bytes() {
   return held.uordblks + held.hblkhd;
 }
 
-std::vector<ServiceDefinition> definitions() {
-  return {inventory::definition(), metrics::definition(), support::definition(), campaigns::definition()};
+std::string CommitMaker::next(BatchBuilder& builder, Millis time_ms) {
+  Offset& head = heads_[partition_of(group_hash(scope), partitions)];
+  const size_t count = builder.count();
+  BatchHeader header;
+  header.base = head;
+  header.time_ms = time_ms;
+  const std::string batch = builder.finish(scope, partitions, header);
+  const std::string_view batches[] = {batch};
+  std::string commit = make_commit(heads_, batches);
+  head += count;
+  return commit;
 }
 
-// The stores, then both producers in turn, a batch a commit.
-std::shared_ptr<MemoryDisk> write_journal(const Asked& asked, Millis now) {
-  auto disk = std::make_shared<MemoryDisk>();
-  const auto writer = open_memory_writer(disk);
-  CHECK(writer.has_value(), "the journal in memory opens");
-  Heads heads(partitions, 0);
-  const Partition partition = partition_of(group_hash(scope), partitions);
-  const auto append = [&](BatchBuilder& builder, Millis time_ms) {
-    const size_t count = builder.count();
-    BatchHeader header;
-    header.base = heads[partition];
-    header.time_ms = time_ms;
-    const std::string batch = builder.finish(scope, partitions, header);
-    const std::string_view batches[] = {batch};
-    CHECK((*writer)->append(heads, batches).has_value(), "the journal in memory takes a batch");
-    heads[partition] += count;
-  };
+std::vector<std::string> commits_of(const Workload& workload, Millis now, size_t hours, CommitMaker& maker) {
+  std::vector<std::string> commits;
   BatchBuilder builder;
-  for (const v1::Fact& fact : store_facts(now)) CHECK(builder.add(fact).has_value(), "the stores are good facts");
-  append(builder, now);
-  const Workload workload = Workload::make(asked.facts, now);
   const size_t batches = workload.feeds[0].batches();
   for (size_t index = 0; index < batches; ++index)
     for (const Feed& feed : workload.feeds) {
       add_frames(builder, feed.frames(index));
-      append(builder, now + static_cast<Millis>(index) +
-                          static_cast<Millis>(asked.hours) * hour_ms * static_cast<Millis>(index) / static_cast<Millis>(batches));
+      const Millis spread_ms = static_cast<Millis>(hours) * hour_ms * static_cast<Millis>(index) / static_cast<Millis>(batches);
+      commits.push_back(maker.next(builder, now + static_cast<Millis>(index) + spread_ms));
     }
-  return disk;
+  return commits;
 }
 
-// Folds it all, as often as asked, and prints the best round: other programs only ever add to it.
-void fold(const ServiceDefinition& service, const std::shared_ptr<MemoryDisk>& disk, size_t repeat) {
-  double seconds = 1e9;
-  size_t bytes = 0, answers = 0;
-  uint64_t facts = 0, said = 0;
-  std::string fingerprint;
-  for (size_t round = 0; round < repeat; ++round) {
-    const auto reader = open_memory_reader(disk);
-    CHECK(reader.has_value(), "the journal in memory can be read");
-    const Partition partition = partition_of(group_hash(scope), partitions);
-    const size_t before = heap_bytes();
-    Replica replica(service, {.partitions = {partition}, .skips = {}});
-    double spent = 0;
-    answers = 0;
-    said = 0;
-    for (Position at = 0, next = (*reader)->range()->next; at < next;) {
-      const auto read = (*reader)->read(at, read_bytes, [&](const CommitView& commit) {
-        const double begin = thread_seconds();
-        CHECK(replica.take(commit, nullptr).has_value(), "the replica takes every commit");
-        const auto flushed = replica.flush();
-        spent += thread_seconds() - begin;
-        for (const Replica::Answer& answer : flushed) {
-          ++answers;
-          said = said * 31 + hash64(answer.batch);
-        }
-        return true;
-      });
-      CHECK(read.has_value(), "the journal in memory is whole");
-      at = *read;
-    }
-    facts = replica.offset(partition);
-    seconds = std::min(seconds, spent);
-    bytes = heap_bytes() - before;
-    if (round == 0) fingerprint = replica.fingerprint().hex();
+CommitView view_of_commit(const std::string& bytes) {
+  const auto commit = CommitView::open(0, bytes);
+  CHECK(commit.has_value(), "a commit that was just made is whole");
+  return *commit;
+}
+
+Folded fold(Replica& replica, const std::vector<std::string>& commits) {
+  Folded folded;
+  const Partition partition = replica.partitions().front();
+  const Offset first = replica.offset(partition);
+  const size_t before = heap_bytes();
+  for (const std::string& bytes : commits) {
+    const CommitView commit = view_of_commit(bytes);
+    const double begin = thread_seconds();
+    const auto answers = fold_commit(replica, commit);
+    folded.seconds += thread_seconds() - begin;
+    folded.answers += answers.size();
+    for (const Replica::Answer& answer : answers) folded.said = folded.said * 31 + hash64(answer.batch);
   }
-  const auto per_fact = [&](double amount) { return amount / static_cast<double>(facts); };
-  fmt::print("{:<10} {:8.0f} ns/fact {:8.0f} bytes/fact  facts={} answers={} said={:016x} fingerprint={}\n", service.name,
-             per_fact(seconds * 1e9), per_fact(static_cast<double>(bytes)), facts, answers, said, fingerprint);
-  std::fflush(stdout);
+  folded.bytes = heap_bytes() - before;
+  folded.facts = replica.offset(partition) - first;
+  return folded;
 }
 
-Asked read_arguments(int argc, char** argv) {
-  Asked asked;
-  for (int index = 1; index < argc; ++index) {
-    const std::string_view word = argv[index];
-    size_t* number = word == "--facts"    ? &asked.facts
-                     : word == "--hours"  ? &asked.hours
-                     : word == "--repeat" ? &asked.repeat
-                                          : nullptr;
-    if (number == nullptr) {
-      asked.services.emplace_back(word);
-      continue;
-    }
-    const std::string_view value = ++index < argc ? argv[index] : "";
-    CHECK(std::from_chars(value.data(), value.data() + value.size(), *number).ec == std::errc(), "a number follows the flag");
-  }
-  return asked;
+std::vector<Replica::Answer> fold_commit(Replica& replica, const CommitView& commit) {
+  CHECK(replica.take(commit, nullptr).has_value(), "the replica takes every commit");
+  return replica.flush();
 }
-
-}  // namespace
 
 int run_fold_bench(int argc, char** argv) {
   const Asked asked = read_arguments(argc, argv);
-  const auto disk = write_journal(asked, Millis{make_day(2026, 11, 11)} * day_ms + 4 * hour_ms);
-  for (const ServiceDefinition& service : definitions())
-    if (asked.services.empty() || std::find(asked.services.begin(), asked.services.end(), service.name) != asked.services.end())
-      fold(service, disk, asked.repeat);
+  const Millis now = Millis{make_day(2026, 11, 11)} * day_ms + 4 * hour_ms;
+  if (asked.growth)
+    print_growth(asked, now);
+  else if (asked.memory)
+    print_memory(asked, now);
+  else
+    print_folds(asked, now);
   return 0;
 }
 

@@ -1,6 +1,8 @@
 #include "tests/bench/house.h"
 
-#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <thread>
@@ -19,17 +21,27 @@ constexpr Millis query_ms = 120'000, quiet_ms = 150;
 
 Result<std::unique_ptr<House>> House::start() {
   std::unique_ptr<House> house(new House());
-  const std::string home = house->folder() + "/home", programs = program_folder();
+  TRY_VOID(house->launch());
+  return house;
+}
+
+Result<void> House::launch() {
+  const std::string home = folder() + "/home", programs = program_folder();
   for (std::string name : {"bus", "metrics", "campaigns", "inventory", "support", "alerts", "intake"}) {
     const std::string program = programs + "/xundian-" + name;
     if (!std::filesystem::exists(program)) return fail(Code::not_found, "{} is not there; deploy/up builds it", program);
-    house->processes_.emplace_back(name, TRY(Process::start({program, "--home", home}, house->folder() + "/" + name + ".log")));
+    processes_.emplace_back(name, TRY(Process::start({program, "--home", home}, folder() + "/" + name + ".log")));
   }
   auto opened = Home::open(home, start_ms);
-  if (!opened) return tl::unexpected(house->why_unavailable(opened.error()));
-  house->home_ = std::move(*opened);
-  TRY_VOID(house->wait_folded(0));
-  return house;
+  if (!opened) return tl::unexpected(why_unavailable(opened.error()));
+  home_ = std::move(*opened);
+  TRY_VOID(of_each([this](const char* service) { return wait_bound(service); }));
+  return wait_folded(0);
+}
+
+Result<void> House::stop() {
+  for (; !processes_.empty(); processes_.pop_back()) TRY_VOID(processes_.back().second.stop(folded_ms));
+  return {};
 }
 
 Error House::why_unavailable(Error error) const {
@@ -47,6 +59,24 @@ Result<void> House::put(std::span<const v1::Fact> facts) {
   return wait_folded(heads.empty() ? 0 : heads.begin()->second);
 }
 
+// ZeroMQ tries ever more seldom to reach a socket that is not there yet; a plain connection sees the moment.
+Result<void> House::wait_bound(const std::string& service) const {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = home_->path("run/" + service + ".0.query");
+  CHECK(path.size() < sizeof address.sun_path, "the home's sockets have short paths");
+  path.copy(address.sun_path, path.size());
+  for (const Millis until = steady_ms() + start_ms;; std::this_thread::sleep_for(std::chrono::milliseconds(1))) {
+    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool bound = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    close(probe);
+    if (bound) return {};
+    if (interrupted()) return interrupted_error();
+    if (steady_ms() >= until)
+      return tl::unexpected(why_unavailable(Error{Code::unavailable, fmt::format("{} did not open its socket", service)}));
+  }
+}
+
 Result<void> House::fold_until(const std::string& service, Offset head) const {
   QueryClient client(home_->endpoint(service + ".0.query"));
   for (const Millis until = steady_ms() + folded_ms;;) {
@@ -60,21 +90,29 @@ Result<void> House::fold_until(const std::string& service, Offset head) const {
       continue;
     }
     if (status->skipped() > 0) return fail(Code::data_loss, "{} skipped {} facts", service, status->skipped());
-    if (!status->healthy()) continue;
+    if (!status->healthy()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      continue;
+    }
     for (const auto& partition : status->partitions())
       if (partition.partition() == this->partition() && partition.offset() >= head) return {};
   }
 }
 
-Result<void> House::wait_folded(Offset head) const {
+// A thread for each, so that none waits for another's answer.
+Result<void> House::of_each(const std::function<Result<void>(const char* service)>& wait) const {
   std::array<Result<void>, folds.size()> outcomes;
   {
     std::vector<std::jthread> askers;
     for (size_t index = 0; index < folds.size(); ++index)
-      askers.emplace_back([&, index] { outcomes[index] = fold_until(folds[index], head); });
+      askers.emplace_back([&, index] { outcomes[index] = wait(folds[index]); });
   }
   for (const auto& outcome : outcomes) TRY_VOID(outcome);
   return {};
+}
+
+Result<void> House::wait_folded(Offset head) const {
+  return of_each([&](const char* service) { return fold_until(service, head); });
 }
 
 Result<Offset> House::head() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -21,6 +22,10 @@ class House {
  public:
   // Returns when every service answers.
   static Result<std::unique_ptr<House>> start();
+  // Ends the services, which keep their states as snapshots, and then the bus.
+  Result<void> stop();
+  // Starts what was stopped, and waits until every service answers, however far it has folded.
+  Result<void> launch();
   const Home& home() const { return *home_; }
   const std::string& folder() const { return folder_.path(); }
 
@@ -44,7 +49,9 @@ class House {
 
  private:
   House() = default;
+  Result<void> wait_bound(const std::string& service) const;
   Result<void> fold_until(const std::string& service, Offset head) const;
+  Result<void> of_each(const std::function<Result<void>(const char* service)>& wait) const;
   Error why_unavailable(Error error) const;
 
   TempFolder folder_;
@@ -83,6 +90,9 @@ Result<void> measure_alerts(House& house, const Plan& plan, Totals& said, Figure
 // Needs no house.
 Result<void> measure_rules(const Plan& plan, Figures& figures);
 Result<void> measure_queries(House& house, const Plan& plan, std::array<size_t, producers>& next, Figures& figures);
+
+// Ends the set and starts it again, and others beside it. `next` says how much of the workload the home holds.
+Result<void> measure_start(House& house, const Workload& workload, const std::array<size_t, producers>& next, Figures& figures);
 
 // How much of a feed is kept for those parts.
 size_t batches_kept(const Plan& plan);

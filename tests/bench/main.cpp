@@ -201,7 +201,7 @@ const std::vector<PeerKind>& peer_kinds() {
        run_straight},
       {"redis_always",
        "synced before the ack; 50 connections, one fact each; no fold",
-       {{"single_facts_per_s", "facts_per_s"}},
+       {{"single_facts_per_s", "facts_per_s"}, {"replay_facts_per_s", "aof_reload_entries_per_s"}},
        true,
        run_redis_always},
       {"lmdb_raw", "synced commits of 1 MB; no transport, no fold", {{"facts_per_s", "facts_per_s"}}, true, run_lmdb_raw},

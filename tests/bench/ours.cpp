@@ -126,6 +126,9 @@ Result<Figures> run_ours(const Plan& plan) {
   TRY_VOID(measure_queries(*house, plan, next, figures));
   said += plan.workload->totals(next);
   TRY_VOID(house->check(said, now));
+  TRY_VOID(measure_start(*house, *plan.workload, next, figures));
+  TRY_VOID(house->wait_quiet());
+  TRY_VOID(house->check(said, now));
   TRY_VOID(measure_rules(plan, figures));
   return figures;
 }

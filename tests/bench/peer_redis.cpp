@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t connections = 50;
 constexpr int wait_ms = 30'000;
+constexpr uint32_t hash_stores = 200, hash_skus = 500;  // 100,000 hashes.
 
 struct Client {
   RedisContext context;
@@ -40,15 +41,49 @@ Result<bool> hear(Client& client) {
   return held != nullptr;
 }
 
+Result<double> used_memory(redisContext& context) {
+  const auto reply = TRY(command(context, {"INFO", "memory"}));
+  constexpr std::string_view name = "used_memory:";
+  const std::string_view text(reply->str, reply->len);
+  const size_t at = text.find(name);
+  if (at == std::string_view::npos) return fail(Code::internal, "Redis does not say what memory it uses");
+  return std::strtod(text.data() + at + name.size(), nullptr);
+}
+
+// Ends it and starts it on its file: entries that it reads a second, from its start to its first answer.
+Result<double> reload_entries_per_s(std::optional<RedisServer>& server, const std::string& folder, size_t entries) {
+  server.reset();
+  const int64_t began = now_ns();
+  server.emplace(TRY(RedisServer::start(folder)));
+  const double secs = static_cast<double>(now_ns() - began) / 1e9;
+  const auto context = TRY(connect_redis(server->socket()));
+  const auto length = TRY(command(*context, {"XLEN", "facts"}));
+  if (static_cast<size_t>(length->integer) != entries)
+    return fail(Code::data_loss, "the stream holds {} facts of {} after a restart", length->integer, entries);
+  return static_cast<double>(entries) / secs;
+}
+
+// What a hash with three counters takes, one for each SKU of each store: what else would hold the numbers.
+Result<double> sku_hash_bytes(redisContext& context) {
+  const double before = TRY(used_memory(context));
+  for (uint32_t store = 0; store < hash_stores; ++store) {
+    for (uint32_t sku = 0; sku < hash_skus; ++sku)
+      for (const char* counter : {"orders", "units", "amount_micros"})
+        append_command(context, {"HINCRBY", store_id(store) + ":" + sku_name(sku), counter, "259000000"});
+    for (uint32_t answer = 0; answer < 3 * hash_skus; ++answer) TRY_VOID(next_reply(context));
+  }
+  return (TRY(used_memory(context)) - before) / (double{hash_stores} * hash_skus);
+}
+
 }  // namespace
 
 Result<Figures> run_redis_always(const Plan& plan) {
   TempFolder folder;
-  const RedisServer server = TRY(RedisServer::start(folder.path()));
+  std::optional<RedisServer> server = TRY(RedisServer::start(folder.path()));
   std::vector<Client> clients(connections);
   std::vector<pollfd> items;
   for (Client& client : clients) {
-    client.context = TRY(connect_redis(server.socket()));
+    client.context = TRY(connect_redis(server->socket()));
     items.push_back({client.context->fd, POLLIN, 0});
   }
   const Feed& feed = plan.workload->feeds[0];
@@ -90,7 +125,10 @@ Result<Figures> run_redis_always(const Plan& plan) {
   figures.add("ack_p99_us", quantile(ack_us, 0.99));
   figures.add("facts", static_cast<double>(said));
   figures.add("secs", secs);
-  figures.add("cpu_us_per_fact.redis", server.process().cpu_seconds() * 1e6 / static_cast<double>(said));
+  figures.add("cpu_us_per_fact.redis", server->process().cpu_seconds() * 1e6 / static_cast<double>(said));
+  figures.add("aof_reload_entries_per_s", TRY(reload_entries_per_s(server, folder.path(), said)));
+  const auto context = TRY(connect_redis(server->socket()));
+  figures.add("sku_hash_bytes", TRY(sku_hash_bytes(*context)));
   return figures;
 }
 

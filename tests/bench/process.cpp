@@ -99,6 +99,11 @@ void Process::end(int signal, Millis timeout_ms) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
+Result<void> Process::stop(Millis timeout_ms) {
+  kill(pid_, SIGTERM);
+  return wait(timeout_ms);
+}
+
 Result<std::string> Process::read_line(Millis timeout_ms) {
   const Millis until = steady_ms() + timeout_ms;
   for (;;) {

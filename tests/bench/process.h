@@ -22,6 +22,8 @@ class Process {
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
   ~Process();  // Ends it, by its id.
+  // Asks it to end, and waits until it has.
+  Result<void> stop(Millis timeout_ms);
 
   // Until it has ended by itself; fails if it does not in time, or not well.
   Result<void> wait(Millis timeout_ms);

@@ -55,7 +55,9 @@ Result<RedisServer> RedisServer::start(const std::string& folder) {
                                   "0",      "--loglevel", "warning"},
                                  folder + "/redis.log")));
   for (const Millis until = steady_ms() + start_ms;;) {
-    if (const auto context = connect_redis(socket)) {
+    const auto context = connect_redis(socket);
+    // While it reads its file it answers to anything that it is loading.
+    if (context && command(**context, {"PING"})) {
       const auto reply = TRY(command(**context, {"CONFIG", "GET", "appendfsync"}));
       if (reply->elements != 2 || std::string_view(reply->element[1]->str) != "always")
         return fail(Code::failed_precondition, "Redis does not sync before it answers");
@@ -63,7 +65,7 @@ Result<RedisServer> RedisServer::start(const std::string& folder) {
     }
     if (!server.process_.lives()) return fail(Code::unavailable, "redis-server ended: {}", server.process_.said());
     if (steady_ms() >= until) return fail(Code::deadline_exceeded, "redis-server did not answer in {} ms", start_ms);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
 }
 

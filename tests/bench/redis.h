@@ -34,7 +34,7 @@ Result<RedisReply> command(redisContext& context, std::initializer_list<std::str
 class RedisServer {
  public:
   // Append only, appendfsync always, verified by asking it; nothing that costs it and that the bench does not need: no snapshots,
-  // no rewriting of its file, no TCP.
+  // no rewriting of its file, no TCP. If the folder holds a file it reads that; returns when it answers.
   static Result<RedisServer> start(const std::string& folder);
   const std::string& socket() const { return socket_; }
   const Process& process() const { return process_; }

@@ -201,8 +201,12 @@ std::string report_text(const Report& report) {
   text +=
       fmt::format("one batch in flight: ack p50 {} µs, p99 {} µs\n", with_range(spread_of(report.ours, "ack_one_batch_p50_us")),
                   with_range(spread_of(report.ours, "ack_one_batch_p99_us")));
-  text += fmt::format("idle, put to the subscriber's receiver: p50 {} µs, p99 {} µs\n\n",
+  text += fmt::format("idle, put to the subscriber's receiver: p50 {} µs, p99 {} µs\n",
                       with_range(spread_of(report.ours, "alert_p50_us")), with_range(spread_of(report.ours, "alert_p99_us")));
+  text += fmt::format("started, all answering: in an empty home {} ms, from snapshots of {} SKUs {} ms; replay {} facts/s\n\n",
+                      with_range(spread_of(report.ours, "start_empty_ms")), with_range(spread_of(report.ours, "snapshot_skus")),
+                      with_range(spread_of(report.ours, "start_snapshot_ms")),
+                      with_range(spread_of(report.ours, "replay_facts_per_s")));
   return text + table_of_others(report) + table_of_work(report);
 }
 

@@ -8,7 +8,7 @@ namespace xundian::bench {
 namespace {
 
 constexpr uint32_t orders_of_batch = 70, others_of_batch = 10;
-constexpr uint32_t campaigns_of_store = 100, agents = 50, buyers = 500'000;
+constexpr uint32_t agents = 50, buyers = 500'000;
 constexpr Millis order_age_ms = 30 * second_ms, order_ages_ms = 8192;  // Of the newest; from it to the oldest.
 constexpr uint64_t first_order = 3'180'642'000'000;
 constexpr int64_t micros = 1'000'000;
@@ -23,7 +23,13 @@ uint64_t mix(uint64_t number) {
 
 class Maker {
  public:
-  Maker(size_t producer, Millis now) : producer_(producer), now_(now), day_(format_day(static_cast<Day>(now / day_ms))) {}
+  Maker(size_t producer, Millis now, const Shape& shape)
+      : producer_(producer),
+        now_(now),
+        shape_(shape),
+        day_(format_day(static_cast<Day>(now / day_ms))),
+        bought_((shape.stores + producers - 1) / producers * buyers),
+        spoken_of_(size_t{shape.stores} * shape.skus_of_store) {}
 
   std::string make_batch() {
     frames_.clear();
@@ -36,11 +42,13 @@ class Maker {
   }
   const Totals& totals() const { return totals_; }
   uint64_t store_buyers() const { return store_buyers_; }
+  uint32_t skus() const { return skus_; }
 
  private:
   uint64_t bits(uint64_t kind, uint64_t number) const { return mix(mix(number << 8 | kind << 1 | producer_)); }
   uint32_t store_of(uint64_t random) const {
-    return static_cast<uint32_t>(random % (stores / producers) * producers + producer_);
+    if (shape_.stores == 1) return 0;
+    return static_cast<uint32_t>(random % (shape_.stores / producers) * producers + producer_);
   }
 
   v1::Fact& begin(uint32_t store, const std::string& key, Millis as_of_ms) {
@@ -80,7 +88,8 @@ class Maker {
     const uint64_t random = bits(3, number);
     const uint32_t version = versions_[number];
     const Millis placed_ms = now_ - order_age_ms - static_cast<Millis>((random >> 20) % order_ages_ms);
-    begin(store_of(random), std::to_string(first_order + number * producers + producer_), placed_ms + 2000 + version * second_ms);
+    const uint32_t store = store_of(random);
+    begin(store, std::to_string(first_order + number * producers + producer_), placed_ms + 2000 + version * second_ms);
     fact_.set_status_rank(20);
     v1::OrderState& order = *fact_.mutable_order_state();
     order.mutable_placed()->set_created_ms(placed_ms);
@@ -93,7 +102,7 @@ class Maker {
       const uint64_t line_random = bits(4 + index, number);
       v1::OrderLine& line = *order.add_lines();
       line.set_line_id(std::to_string(index + 1));
-      line.set_sku(fmt::format("K{:04}", line_random % skus_of_store));
+      line.set_sku(name_sku(store, line_random % shape_.skus_of_store));
       line.set_quantity(1 + static_cast<int64_t>(((line_random >> 20) + version) % 3));
       line.set_amount_micros(line.quantity() * static_cast<int64_t>(5 + line_random % 195) * micros);
       totals_.units += static_cast<uint64_t>(sign * line.quantity());
@@ -108,14 +117,15 @@ class Maker {
   void next_stock() {
     const uint64_t random = bits(8, stock_words_);
     const uint32_t store = store_of(random);
-    const std::string sku = fmt::format("K{:04}", (random >> 20) % skus_of_store);
+    const uint64_t number = (random >> 20) % shape_.skus_of_store;
+    const std::string sku = name_sku(store, number);
     const Millis counted_ms = now_ - 6 * hour_ms + static_cast<Millis>(stock_words_++);
     begin(store, sku + "@", counted_ms);
     v1::StockCount& count = *fact_.mutable_stock_level()->mutable_count();
     count.set_sku(sku);
     count.set_available_units(20 + static_cast<int64_t>(random >> 40 & 511));
     count.set_counted_ms(counted_ms);
-    replace(levels_, uint64_t{store} << 32 | (random >> 20) % skus_of_store, count.available_units(), totals_.stock_units);
+    replace(levels_, uint64_t{store} << 32 | number, count.available_units(), totals_.stock_units);
     end();
   }
 
@@ -159,6 +169,13 @@ class Maker {
     end();
   }
 
+  std::string name_sku(uint32_t store, uint64_t sku) {
+    std::vector<bool>::reference spoken_of = spoken_of_[size_t{store} * shape_.skus_of_store + sku];
+    skus_ += spoken_of ? 0 : 1;
+    spoken_of = true;
+    return sku_name(sku);
+  }
+
   static void replace(std::unordered_map<uint64_t, int64_t>& held, uint64_t key, int64_t value, int64_t& total) {
     int64_t& before = held[key];
     total += value - before;
@@ -167,14 +184,17 @@ class Maker {
 
   const uint64_t producer_;
   const Millis now_;
+  const Shape shape_;
   const std::string day_;
   v1::Fact fact_;
   std::string frames_;
   Totals totals_;
   std::vector<uint32_t> versions_;  // Of each order, how often it was stated anew.
   std::unordered_map<uint64_t, int64_t> levels_, cells_;
-  std::vector<bool> bought_ = std::vector<bool>(stores / producers * buyers);  // By store and buyer.
+  std::vector<bool> bought_;  // By store and buyer.
   uint64_t store_buyers_ = 0;
+  std::vector<bool> spoken_of_;  // By store and SKU.
+  uint32_t skus_ = 0;
   uint64_t order_words_ = 0, stock_words_ = 0, message_words_ = 0, ad_words_ = 0;
 };
 
@@ -197,23 +217,24 @@ std::string Totals::text() const {
                      facts, orders, units, amount_micros, stock_units, conversations, replies, impressions);
 }
 
-Feed::Feed(size_t producer, size_t batches, Millis now) : totals_(1), buyers_(1) {
-  Maker maker(producer, now);
+Feed::Feed(size_t producer, size_t batches, Millis now, const Shape& shape) : totals_(1), buyers_(1), skus_(1) {
+  Maker maker(producer, now, shape);
   frames_.reserve(batches);
   for (size_t batch = 0; batch < batches; ++batch) {
     frames_.push_back(maker.make_batch());
     totals_.push_back(maker.totals());
     buyers_.push_back(maker.store_buyers());
+    skus_.push_back(maker.skus());
   }
 }
 
-Workload Workload::make(size_t facts, Millis now) {
+Workload Workload::make(size_t facts, Millis now, const Shape& shape) {
   Workload workload;
   const size_t batches = std::max<size_t>(1, facts / producers / facts_of_batch);
   {
     std::vector<std::jthread> makers;
     for (size_t index = 0; index < producers; ++index)
-      makers.emplace_back([&, index] { workload.feeds[index] = Feed(index, batches, now); });
+      makers.emplace_back([&, index] { workload.feeds[index] = Feed(index, batches, now, shape); });
   }
   const Zone zone = Zone::find(time_zone).value();
   workload.first_day = zone.day_of(now - order_age_ms - order_ages_ms);
@@ -240,11 +261,19 @@ uint64_t Workload::buyers(const std::array<size_t, producers>& batches) const {
   return sum;
 }
 
+uint64_t Workload::skus(const std::array<size_t, producers>& batches) const {
+  uint64_t sum = 0;
+  for (size_t index = 0; index < producers; ++index) sum += feeds[index].skus(batches[index]);
+  return sum;
+}
+
 std::string store_id(uint32_t store) { return fmt::format("s{:03}", store); }
 
-std::vector<v1::Fact> store_facts(Millis now) {
+std::string sku_name(uint64_t sku) { return fmt::format("K{:04}", sku); }
+
+std::vector<v1::Fact> store_facts(Millis now, uint32_t count) {
   std::vector<v1::Fact> facts;
-  for (uint32_t store = 0; store < stores; ++store) {
+  for (uint32_t store = 0; store < count; ++store) {
     v1::Fact& fact = facts.emplace_back();
     fact.set_store(store_id(store));
     fact.set_key(store_id(store));

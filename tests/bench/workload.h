@@ -13,10 +13,16 @@
 
 namespace xundian::bench {
 
-inline constexpr uint32_t stores = 200, skus_of_store = 5'000, facts_of_batch = 100;
+inline constexpr uint32_t stores = 200, skus_of_store = 5'000, campaigns_of_store = 100, facts_of_batch = 100;
 inline constexpr size_t producers = 2;
 inline const std::string scope = "bench/shops";
 inline constexpr const char* time_zone = "Asia/Shanghai";  // Of every store.
+
+// How many things the facts speak of. Stores are an even number, so that each belongs to one producer; or one, of which both
+// speak, and then nothing can be said of what it all adds up to.
+struct Shape {
+  uint32_t stores = bench::stores, skus_of_store = bench::skus_of_store;
+};
 
 // What facts add up to when each thing counts once, in its newest version.
 struct Totals {
@@ -33,7 +39,7 @@ class Feed {
  public:
   Feed() = default;
   // Two producers speak of different stores, so what one has said adds up whatever the other did.
-  Feed(size_t producer, size_t batches, Millis now);
+  Feed(size_t producer, size_t batches, Millis now, const Shape& shape);
   size_t batches() const { return frames_.size(); }
   // Its frames, one behind the other, as append_frame makes them.
   std::string_view frames(size_t batch) const { return frames_[batch]; }
@@ -41,28 +47,33 @@ class Feed {
   const Totals& totals(size_t batches) const { return totals_[batches]; }
   // The same of buyers: how many different ones each store has, added up over the stores.
   uint64_t buyers(size_t batches) const { return buyers_[batches]; }
+  // That they speak of, each store's its own.
+  uint32_t skus(size_t batches) const { return skus_[batches]; }
 
  private:
   std::vector<std::string> frames_;
   std::vector<Totals> totals_;
   std::vector<uint64_t> buyers_;
+  std::vector<uint32_t> skus_;
 };
 
 struct Workload {
   // As much as is wanted, from `now` on; each producer's in a thread of its own.
-  static Workload make(size_t facts, Millis now);
+  static Workload make(size_t facts, Millis now, const Shape& shape = {});
   std::array<Feed, producers> feeds;
   // What producer 0 has said in its first batches[0], and producer 1 in its first batches[1].
   Totals totals(const std::array<size_t, producers>& batches) const;
   uint64_t buyers(const std::array<size_t, producers>& batches) const;
   Day first_day = 0, last_day = 0;  // Of the orders, by the stores' clocks: the same, unless midnight lies between.
-  double payload_bytes = 0;         // Protobuf bytes of a fact, on average.
-  double frame_bytes = 0;           // With what stands before them in a batch of ours.
+  uint64_t skus(const std::array<size_t, producers>& batches) const;
+  double payload_bytes = 0;  // Protobuf bytes of a fact, on average.
+  double frame_bytes = 0;    // With what stands before them in a batch of ours.
 };
 
 std::string store_id(uint32_t store);
+std::string sku_name(uint64_t sku);  // The same in each store.
 // What says that the stores exist.
-std::vector<v1::Fact> store_facts(Millis now);
+std::vector<v1::Fact> store_facts(Millis now, uint32_t count = stores);
 
 // Calls `see(body)` for the protobuf bytes of each fact.
 template <typename See>

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <thread>
 
+#include "common/bell.h"
 #include "common/clock.h"
 #include "common/producer.h"
 #include "common/wire.h"
@@ -254,6 +256,33 @@ TEST_F(BusLinkTest, WhoWaitsForATimeLooksWhetherTheBusHasForgotten) {
   expect_hello(2);
   ASSERT_TRUE(welcome(2, 8, 0).has_value());
   EXPECT_EQ(hear().type, wire::v1::MESSAGE_TYPE_WAKE);
+}
+
+// A fold that is busy for long does not hear the bell while more of it comes than its pipe holds; then it goes on. With
+// heartbeats of ZMTP libzmq gives up such a connection after their timeout, and ends the process once it is read again.
+TEST(BellListenerTest, GoesOnAfterALongSilenceOfItsOwn) {
+  const BusProcess folder;
+  const std::string endpoint = "ipc://" + folder.folder() + "/bell";
+  zmq::socket_t bell = make_socket(zmq::socket_type::xpub, 1 << 20);
+  ASSERT_TRUE(bind_socket(bell, endpoint).has_value());
+  BellListener listener(endpoint);
+  ASSERT_TRUE(poll_socket(bell, 10'000)) << "nobody listens";
+  wire::v1::Bell ring;
+  const auto ring_on = [&] {
+    ring.set_next_position(ring.next_position() + 1);
+    const std::string frame = type_frame(wire::v1::MESSAGE_TYPE_BELL), body = ring.SerializeAsString();
+    bell.send(zmq::buffer(frame), zmq::send_flags::sndmore | zmq::send_flags::dontwait);
+    bell.send(zmq::buffer(body), zmq::send_flags::dontwait);
+  };
+  for (const Millis until = steady_ms() + 8'000; steady_ms() < until; std::this_thread::sleep_for(std::chrono::milliseconds(1)))
+    ring_on();
+  const uint64_t last = ring.next_position();
+  for (const Millis until = steady_ms() + 10'000; steady_ms() < until;) {
+    ring_on();
+    poll_socket(listener.socket(), 10);
+    if (const auto heard = listener.newest(); heard && heard->next_position() > last) return;
+  }
+  FAIL() << "it hears nothing any more";
 }
 
 }  // namespace

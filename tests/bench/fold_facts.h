@@ -1,0 +1,16 @@
+// Facts of one kind, each new, for modes of fold_bench that ask what one thing costs.
+#pragma once
+
+#include "tests/bench/workload.h"
+
+namespace xundian::bench {
+
+// Paid, by a new buyer; its lines are of the SKUs from `sku` on, one of each.
+v1::Fact order_fact(uint32_t store, uint64_t number, uint32_t sku, uint32_t lines, Millis placed_ms);
+v1::Fact stock_fact(uint32_t store, uint32_t sku, Millis counted_ms);
+// Of conversation number / 2: a customer asks, and an agent answers.
+v1::Fact chat_fact(uint32_t store, uint64_t number, Millis asked_ms);
+// A campaign's report of the day, under the key that the workload's later ones have.
+v1::Fact ad_fact(uint32_t store, uint32_t campaign, const std::string& day, Millis as_of_ms);
+
+}  // namespace xundian::bench

@@ -1,0 +1,108 @@
+// What a thing takes in a fold's memory: by how much the heap grows while many are folded that differ in nothing but their names.
+// Tables grow by doubling, so the figure also hangs on how many there are; --stores and --skus change that.
+#include <cstdio>
+
+#include "common/time.h"
+#include "services/cli/json.h"
+#include "tests/bench/fold_bench.h"
+#include "tests/bench/fold_facts.h"
+
+namespace xundian::bench {
+
+namespace {
+
+constexpr size_t facts_of_commit = 1'000;
+constexpr uint32_t ad_campaigns = 500;  // Of a store.
+
+struct Size {
+  std::string service, thing;
+  double bytes = 0;
+};
+
+class Grower {
+ public:
+  Grower(const ServiceDefinition& service, const Shape& shape, Millis now)
+      : shape_(shape), now_(now), replica_(make_replica(service)) {
+    const std::vector<v1::Fact> known = store_facts(now, shape.stores);
+    grow(known.size(), [&](uint64_t index) { return known[index]; });
+  }
+  // Folds make(0), make(1), …; what one of them leaves on the heap.
+  template <typename Make>
+  double grow(uint64_t count, Make&& make) {
+    const size_t before = heap_bytes();
+    {
+      BatchBuilder builder;
+      for (uint64_t index = 0; index < count; ++index) {
+        CHECK(builder.add(make(index)).has_value(), "what is weighed are good facts");
+        if (builder.count() == facts_of_commit || index + 1 == count)
+          fold_commit(replica_, view_of_commit(maker_.next(builder, now_)));
+      }
+    }
+    return static_cast<double>(heap_bytes() - before) / static_cast<double>(count);
+  }
+  // An order of one line for each SKU of each store; the next call says other orders of the same SKUs.
+  double grow_orders() {
+    return grow(skus(), [&](uint64_t index) { return order_fact(store_of(index), orders_++, sku_of(index), 1, now_ - hour_ms); });
+  }
+  uint64_t skus() const { return uint64_t{shape_.stores} * shape_.skus_of_store; }
+  uint32_t store_of(uint64_t index) const { return static_cast<uint32_t>(index / shape_.skus_of_store); }
+  uint32_t sku_of(uint64_t index) const { return static_cast<uint32_t>(index % shape_.skus_of_store); }
+
+ private:
+  const Shape shape_;
+  const Millis now_;
+  Replica replica_;
+  CommitMaker maker_;
+  uint64_t orders_ = 0;
+};
+
+// What is new to a fold first: what a SKU takes shows where orders of new SKUs take more than later ones of the same.
+void weigh(const ServiceDefinition& service, const Shape& shape, Millis now, std::vector<Size>& sizes) {
+  Grower grower(service, shape, now);
+  const auto add = [&](const char* thing, double bytes) { sizes.push_back({service.name, thing, bytes}); };
+  if (service.name == "campaigns") {
+    const std::string day = format_day(static_cast<Day>(now / day_ms));
+    const auto cell = [&](uint64_t index) {
+      return ad_fact(static_cast<uint32_t>(index / ad_campaigns), static_cast<uint32_t>(index % ad_campaigns), day,
+                     now - hour_ms);
+    };
+    return add("campaign's report cell", grower.grow(uint64_t{shape.stores} * ad_campaigns, cell));
+  }
+  const double with_sku = grower.grow_orders(), order = grower.grow_orders();
+  add("order of one line", order);
+  if (service.name == "metrics") add("store-SKU cell of a day", with_sku - order);
+  if (service.name == "inventory") {
+    add("SKU", with_sku - order);
+    const auto level = [&](uint64_t index) { return stock_fact(grower.store_of(index), grower.sku_of(index), now - hour_ms); };
+    add("SKU's stock level", grower.grow(grower.skus(), level));
+  }
+  if (service.name == "support") {
+    const auto message = [&](uint64_t index) { return chat_fact(grower.store_of(index / 2), index, now - hour_ms); };
+    add("conversation of two messages", 2 * grower.grow(2 * grower.skus(), message));
+  }
+}
+
+}  // namespace
+
+void print_memory(const Asked& asked, Millis now) {
+  std::vector<Size> sizes;
+  for (const ServiceDefinition& service : definitions(asked)) weigh(service, asked.shape, now, sizes);
+  if (!asked.json) {
+    fmt::print("bytes on the heap, with {} stores of {} SKUs\n", asked.shape.stores, asked.shape.skus_of_store);
+    for (const Size& size : sizes) fmt::print("{:<10} {:<28} {:6.0f}\n", size.service, size.thing, size.bytes);
+    return;
+  }
+  cli::Json json;
+  json.begin_object().field("stores", asked.shape.stores).field("skus_of_store", asked.shape.skus_of_store);
+  json.key("bytes").begin_array();
+  for (const Size& size : sizes)
+    json.begin_object()
+        .field("service", std::string_view(size.service))
+        .field("thing", std::string_view(size.thing))
+        .field("bytes", std::round(size.bytes))
+        .end_object();
+  json.end_array().end_object();
+  fmt::print("{}\n", json.text());
+}
+
+}  // namespace xundian::bench
