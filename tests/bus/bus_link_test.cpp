@@ -274,7 +274,7 @@ TEST(BellListenerTest, GoesOnAfterALongSilenceOfItsOwn) {
     bell.send(zmq::buffer(frame), zmq::send_flags::sndmore | zmq::send_flags::dontwait);
     bell.send(zmq::buffer(body), zmq::send_flags::dontwait);
   };
-  for (const Millis until = steady_ms() + 8'000; steady_ms() < until; std::this_thread::sleep_for(std::chrono::milliseconds(1)))
+  for (const Millis until = steady_ms() + 11'000; steady_ms() < until; std::this_thread::sleep_for(std::chrono::milliseconds(1)))
     ring_on();
   const uint64_t last = ring.next_position();
   for (const Millis until = steady_ms() + 10'000; steady_ms() < until;) {
