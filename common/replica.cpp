@@ -13,6 +13,7 @@ namespace {
 constexpr size_t answer_bytes = 256u << 10;  // A batch of answers is closed when it has grown to this.
 constexpr size_t read_ahead_bytes = 4u << 20;
 constexpr uint32_t crashes_max = 3;
+constexpr uint32_t expected_max = 4000;  // Facts of a batch; what more of them speak of does not fit into a cache.
 
 }  // namespace
 
@@ -125,6 +126,10 @@ Result<void> Replica::take_batch(const BatchView& batch, OwnAnswers* own) {
     if (wall) group.time_ms = std::max(group.time_ms, batch.header().time_ms);
     // Under the wall clock any record brings time, even if the fold wants none of its facts.
     bool bring_time = wall && group.fold->next_wake() <= group.time_ms;
+    // What a batch speaks of lies anywhere in memory; asked for together, it comes together.
+    if (batch.header().count <= expected_max)
+      (void)batch.for_each([&](Kind kind) { return wants(kind); },
+                           [&](std::string_view frame, Offset) { group.fold->expect(::xundian::load<FactHead>(frame.data())); });
     Result<void> outcome;
     auto walked = batch.for_each([&](Kind kind) { return bring_time || wants(kind); },
                                  [&](std::string_view frame, Offset offset) {

@@ -57,8 +57,8 @@ zmq::socket_t make_socket(zmq::socket_type type, int64_t message_bytes_max) {
   socket.set(zmq::sockopt::sndhwm, 1000);
   socket.set(zmq::sockopt::rcvhwm, 1000);
   socket.set(zmq::sockopt::maxmsgsize, message_bytes_max);
-  // No heartbeats of ZMTP: a reader that is busy for longer than their timeout while its pipe is full ends its whole process by an
-  // assertion of libzmq (issues 3937, 4767). Whether the other side lives is seen by the bell's beat and by what is answered.
+  // No heartbeats of ZMTP: a reader that is busy for longer than their timeout while its pipe is full ends its whole process by
+  // an assertion of libzmq (issues 3937, 4767). Whether the other side lives is seen by the bell's beat and by what is answered.
   socket.set(zmq::sockopt::handshake_ivl, 5000);
   socket.set(zmq::sockopt::reconnect_ivl, 50);
   socket.set(zmq::sockopt::reconnect_ivl_max, 500);

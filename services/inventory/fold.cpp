@@ -79,6 +79,11 @@ std::vector<UnitLine> read_lines(const google::protobuf::RepeatedPtrField<v1::Pu
 
 }  // namespace
 
+void State::expect(const FactHead& head) const {
+  if (head.kind == v1::Fact::kOrderState) orders_.prefetch(head.key);
+  if (head.kind == v1::Fact::kStockLevel) levels_.prefetch(head.key);
+}
+
 void State::fold(const FactView& fact, Outbox& outbox) {
   now_ = std::max(now_, fact.time_ms());
   as_of_ = std::max(as_of_, fact.occurred_ms());

@@ -248,8 +248,8 @@ bool State::load(std::string_view saved) {
   }
   if (!whole || !bytes.ok() || !bytes.empty() || !holds_together()) return false;
   rebuild();
-  for (Sku& sku : skus_)
-    if (!sku.levels.empty()) settle_standing(sku, plan(sku, last_whole_day(sku)).standing());
+  for (SkuId id = 0; id < skus_.size(); ++id)
+    if (!skus_[id].levels.empty()) settle_standing(skus_[id], plan(skus_[id], last_whole_day(skus_[id])).standing());
   return true;
 }
 

@@ -125,12 +125,12 @@ void State::fingerprint(Fingerprint& sum) const {
     });
     value.add_to(sum, "move", key);
   }
-  for (const Sku& sku : skus_) {
+  skus_.for_each([&](const Key&, const Sku& sku) {
     const std::string cell = fmt::format("{}\n{}", pools_[sku.pool].name, name(sku.name));
     for (const auto& [day, units] : sku.sold) add_cell(sum, fmt::format("sold/{}/{}", cell, day), units);
     for (const auto& [day, units] : sku.moved) add_cell(sum, fmt::format("moved/{}/{}", cell, day), units);
     if (sku.awaited != 0) add_cell(sum, fmt::format("awaited/{}", cell), sku.awaited);
-  }
+  });
   for (const auto& [hash, place] : places_)
     for (const auto& [day, orders] : place.unshipped) add_cell(sum, fmt::format("unshipped/{}/{}", place.info->id, day), orders);
 }

@@ -107,7 +107,7 @@ class Adder {
     if (asked_.is_kept() && is_of_today(state))
       for (const Pool& pool : state.pools()) add_pool(state, pool);
     else
-      for (const Sku& sku : state.skus()) add_sku(state, sku);
+      state.skus().for_each([&](const Key&, const Sku& sku) { add_sku(state, sku); });
     as_of_ms_ = std::max(as_of_ms_, state.as_of());
   }
 

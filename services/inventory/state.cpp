@@ -66,24 +66,29 @@ void State::watch_midnight(const Place& place) {
   midnight_ms_ = std::min(midnight_ms_, zone.start_of(zone.day_of(now_) + 1));
 }
 
+Key State::sku_key(const Place& place, NameId name) {
+  const uint64_t number = uint64_t{place.pool} << 32 | name;
+  return {MixHash()(number), number};
+}
+
 SkuId State::sku_of(const Place& place, NameId name) {
-  const auto [found, is_new] = sku_ids_.try_emplace(uint64_t{place.pool} << 32 | name, static_cast<SkuId>(skus_.size()));
+  const auto [id, is_new] = skus_.of(sku_key(place, name));
   if (is_new) {
-    skus_.emplace_back();
-    skus_.back().pool = place.pool;
-    skus_.back().name = name;
+    skus_[id].pool = place.pool;
+    skus_[id].name = name;
   }
-  return found->second;
+  return id;
 }
 
 void State::add_order(const Order& order, int64_t sign, std::vector<SkuId>& touched) {
   const Place& place = *order.place;
   if (place.info->withdrawn || !order.is_demand()) return;
   const Day day = place.info->zone.day_of(order.paid_ms);
+  for (const OrderLine& line : order.lines) skus_.prefetch(sku_key(place, line.sku));
   for (const OrderLine& line : order.lines) {
     if (!order.counts(line)) continue;
     touched.push_back(sku_of(place, line.sku));
-    skus_[touched.back()].sold.add(day, sign * line.quantity);
+    skus_[touched.back()].sold.add(day_memory_, day, sign * line.quantity);
   }
 }
 
@@ -119,7 +124,7 @@ void State::add_move(const Move& move, int64_t sign) {
   const Place& place = places_.at(move.store);
   if (place.info->withdrawn || !move.movement.live(move.withdrawn)) return;
   const Movement& movement = move.movement.content;
-  skus_[sku_of(place, movement.sku)].moved.add(place.info->zone.day_of(movement.moved_ms), sign * movement.quantity);
+  skus_[sku_of(place, movement.sku)].moved.add(day_memory_, place.info->zone.day_of(movement.moved_ms), sign * movement.quantity);
 }
 
 // The next time at which one of the order's rules begins to hold.
@@ -138,9 +143,9 @@ void State::count_wait(uint32_t index, Order& order, const Wait& wait, bool ente
   Place& place = *order.place;
   const Day day = place.info->zone.day_of(wait.paid_ms);
   const int64_t sign = enters ? 1 : -1;
-  place.unshipped.add(day, sign);
+  place.unshipped.add(day_memory_, day, sign);
   if (enters) order.overdue = wait.deadline_ms <= now_;
-  if (order.overdue) place.overdue.add(day, sign);
+  if (order.overdue) place.overdue.add(day_memory_, day, sign);
   deadlines_.set(index, enters && !order.overdue ? wait.deadline_ms : Timers::none);
   if (!enters) order.overdue = false;
   order.waits = enters;
@@ -151,7 +156,7 @@ void State::pass_deadlines() {
   deadlines_.take_due(now_, [&](uint32_t index, Millis) {
     Order& order = orders_[index];
     order.overdue = true;
-    order.place->overdue.add(order.place->info->zone.day_of(order.paid_ms), 1);
+    order.place->overdue.add(day_memory_, order.place->info->zone.day_of(order.paid_ms), 1);
   });
 }
 
@@ -191,7 +196,7 @@ void State::rebuild() {
   pools_.clear();
   pool_ids_.clear();
   skus_.clear();
-  sku_ids_.clear();
+  day_memory_.clear();
   timers_.clear();
   deadlines_.clear();
   refunds_of_.clear();

@@ -109,6 +109,7 @@ struct Pool {
 class State final : public Fold {
  public:
   State();
+  void expect(const FactHead& head) const override;
   void fold(const FactView& fact, Outbox& outbox) override;
   void said(const FactView& fact) override { judge_.said(fact); }
   void wake(Millis now, Outbox& outbox) override;
@@ -123,7 +124,7 @@ class State final : public Fold {
   const std::map<uint64_t, Place>& places() const { return places_; }
   const Pool& pool(PoolId id) const { return pools_[id]; }
   const std::vector<Pool>& pools() const { return pools_; }
-  const std::deque<Sku>& skus() const { return skus_; }
+  const Things<Sku>& skus() const { return skus_; }
   const std::string& name(NameId id) const { return names_.text(id); }
   Millis now() const { return now_; }
   Millis as_of() const { return as_of_; }
@@ -144,6 +145,7 @@ class State final : public Fold {
 
   // The store of a fact, made if it was never heard of.
   Place& place_of(const FactView& fact);
+  static Key sku_key(const Place& place, NameId name);
   SkuId sku_of(const Place& place, NameId name);
   // Makes everything that follows from the things anew; needed when a store changes its day or its pool.
   void rebuild();
@@ -199,8 +201,8 @@ class State final : public Fold {
   std::map<uint64_t, Place> places_;
   std::vector<Pool> pools_;
   std::map<std::string, PoolId> pool_ids_;
-  std::deque<Sku> skus_;
-  tsl::robin_map<uint64_t, SkuId, MixHash> sku_ids_;   // By pool and name.
+  Things<Sku> skus_;                                   // By sku_key.
+  RowMemory day_memory_;                               // Of their days.
   tsl::robin_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.
   Timers timers_;               // Of orders that wait to be shipped: when one of their rules may begin to hold.
   Timers deadlines_;            // Of the same, as far as they are to come.

@@ -10,17 +10,17 @@ constexpr auto is_before = [](const DayUnits::Entry& entry, Day day) { return en
 
 }  // namespace
 
-void DayUnits::add(Day day, int64_t units) {
-  const auto entry = std::lower_bound(days_.begin(), days_.end(), day, is_before);
+void DayUnits::add(RowMemory& memory, Day day, int64_t units) {
+  Entry* const entry = std::lower_bound(days_.begin(), days_.end(), day, is_before);
   if (entry == days_.end() || entry->first != day) {
-    if (units != 0) days_.insert(entry, {day, units});
+    if (units != 0) days_.insert(memory, entry, {day, units});
     return;
   }
   entry->second += units;
-  if (entry->second == 0) days_.erase(entry);
+  if (entry->second == 0) days_.cut(std::move(entry + 1, days_.end(), entry));
 }
 
-std::vector<DayUnits::Entry>::const_iterator DayUnits::lower_bound(Day day) const {
+const DayUnits::Entry* DayUnits::lower_bound(Day day) const {
   return std::lower_bound(days_.begin(), days_.end(), day, is_before);
 }
 

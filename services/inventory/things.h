@@ -22,17 +22,20 @@ using NameId = uint32_t;
 // Units by day, the days that have any in their order. Few and mostly added at the end, so they lie in one row.
 class DayUnits {
  public:
-  using Entry = std::pair<Day, int64_t>;
+  struct Entry {
+    Day first = 0;
+    int64_t second = 0;
+  };
   // A day whose units add up to nothing is not kept.
-  void add(Day day, int64_t units);
-  std::vector<Entry>::const_iterator begin() const { return days_.begin(); }
-  std::vector<Entry>::const_iterator end() const { return days_.end(); }
-  std::vector<Entry>::const_iterator lower_bound(Day day) const;
+  void add(RowMemory& memory, Day day, int64_t units);
+  const Entry* begin() const { return days_.begin(); }
+  const Entry* end() const { return days_.end(); }
+  const Entry* lower_bound(Day day) const;
   int64_t at(Day day) const;
   bool empty() const { return days_.empty(); }
 
  private:
-  std::vector<Entry> days_;
+  Row<Entry> days_;
 };
 
 // Texts that many things share (SKUs, warehouses), kept once. Ids depend on the order of arrival and are never said.

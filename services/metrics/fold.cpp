@@ -5,6 +5,10 @@ namespace xundian::metrics {
 
 MetricsFold::MetricsFold() : rules_(shipped_rules()) {}
 
+void MetricsFold::expect(const FactHead& head) const {
+  if (head.kind == v1::Fact::kOrderState) orders_.prefetch(head.key);
+}
+
 void MetricsFold::fold(const FactView& fact, Outbox& outbox) {
   const Millis now = fact.time_ms();
   if (fact.kind() == v1::Fact::kStoreState) return fold_store(fact);

@@ -110,7 +110,7 @@ struct Silence {
   Millis reached_ms = never;  // When `enough_micros` were to be expected.
 };
 
-Silence expect(const StoreBook& book, Millis from, Millis until, int64_t enough_micros) {
+Silence silence_of(const StoreBook& book, Millis from, Millis until, int64_t enough_micros) {
   Silence silence;
   // Usual orders times milliseconds; a day's usual hour is a seventh of that.
   __extension__ using Wide = __int128;
@@ -145,7 +145,7 @@ Judge::Subject MetricsFold::subject(const StoreBook& book) const { return {book.
 // No paid order for so long that it cannot be chance.
 void MetricsFold::judge_no_orders(StoreBook& book, Millis now, Outbox& outbox) {
   if (book.last_paid_ms == 0) return;
-  const Silence silence = expect(book, silent_since(book), now, 0);
+  const Silence silence = silence_of(book, silent_since(book), now, 0);
   Measurement measured{.value_micros = silence.expected_micros, .sample = 0, .evidence = {}};
   const Day today = book.day_of(now);
   for (auto cell = book.days.lower_bound(today - baseline_days); cell != book.days.end() && cell->first <= today; ++cell)
@@ -224,7 +224,7 @@ Millis MetricsFold::next_due(const StoreBook& book, Millis now) const {
   if ((book.holding & no_orders_bit) == 0 && now - book.last_paid_ms < (baseline_days + 1) * day_ms) {
     const EffectiveRule rule = rules_.find(no_orders, book.info->id, book.info->platform, book.info->id);
     const Millis from = silent_since(book);
-    const Millis reached = expect(book, from, std::min(due, from + quiet_max), rule.fire_at_micros).reached_ms;
+    const Millis reached = silence_of(book, from, std::min(due, from + quiet_max), rule.fire_at_micros).reached_ms;
     if (reached > now) due = std::min(due, reached);
   }
   return due;

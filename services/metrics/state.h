@@ -28,6 +28,7 @@ query::v1::GetMetricDefinitionsResponse metric_definitions();
 class MetricsFold final : public Fold {
  public:
   MetricsFold();
+  void expect(const FactHead& head) const override;
   void fold(const FactView& fact, Outbox& outbox) override;
   void said(const FactView& fact) override;
   void wake(Millis now, Outbox& outbox) override;

@@ -15,18 +15,25 @@ void Cell::add(const Cell& other) {
 }
 
 const Desk* State::desk_of(uint64_t store) const {
-  const auto found = desks_.find(store);
-  return found == desks_.end() ? nullptr : &found->second;
+  const auto found = desk_index_.find(store);
+  return found == desk_index_.end() ? nullptr : found->second;
 }
 
 Desk& State::desk_of(const FactView& fact) {
-  Desk& desk = desks_[fact.store()];
+  const auto [found, is_new] = desk_index_.try_emplace(fact.store(), nullptr);
+  if (is_new) found.value() = &desks_[fact.store()];
+  Desk& desk = *found->second;
   if (!desk.info) {
     desk.store = fact.store();
     desk.info = &stores_.of(fact);
   }
   desk.newest_ms = std::max(desk.newest_ms, fact.occurred_ms());
   return desk;
+}
+
+void State::expect(const FactHead& head) const {
+  if (head.kind != v1::Fact::kOrderState) return;
+  if (const Desk* desk = desk_of(head.store)) desk->orders.prefetch(head.key);
 }
 
 void State::fold(const FactView& fact, Outbox& outbox) {

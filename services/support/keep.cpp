@@ -162,6 +162,7 @@ bool State::load(std::string_view saved) {
     const auto [entry, fresh] = desks_.try_emplace(store);
     if (!fresh) return false;
     Desk& desk = entry->second;
+    desk_index_[store] = &desk;
     desk.store = store;
     const StoreInfo* known = stores_.find(store);
     desk.info = known;

@@ -1,6 +1,8 @@
 // What the support service knows: of each store its conversations, buyers who ask, refunds, reviews, scores and cases.
 #pragma once
 
+#include <tsl/robin_map.h>
+
 #include <set>
 #include <span>
 
@@ -52,6 +54,7 @@ std::optional<uint32_t> description_of(const v1::ScoreCard& card);
 class State final : public Fold {
  public:
   State() : rules_(shipped_rules()) {}
+  void expect(const FactHead& head) const override;
   void fold(const FactView& fact, Outbox& outbox) override;
   void said(const FactView& fact) override { judge_.said(fact); }
   void wake(Millis now, Outbox& outbox) override;
@@ -119,6 +122,7 @@ class State final : public Fold {
   RuleBook rules_;
   Judge judge_;
   std::map<uint64_t, Desk> desks_;
+  tsl::robin_map<uint64_t, Desk*, MixHash> desk_index_;  // The same, found faster.
   std::set<Due> due_;
   Millis now_ = 0;  // The time of the newest record.
   // Kept between facts to save allocations.
