@@ -13,13 +13,20 @@ class RowMemory {
  public:
   template <typename Item>
   Item* make(size_t count) {
+    bytes_ += count * sizeof(Item);
     return static_cast<Item*>(memory_.allocate(count * sizeof(Item), alignof(Item)));
   }
   // Takes back all rows at once; none of them may be looked at afterwards.
-  void clear() { memory_.release(); }
+  void clear() {
+    memory_.release();
+    bytes_ = 0;
+  }
+  // Of all rows, what they have outgrown included.
+  size_t bytes() const { return bytes_; }
 
  private:
   std::pmr::monotonic_buffer_resource memory_{64u << 10};
+  size_t bytes_ = 0;
 };
 
 // A vector whose memory is another's: 16 bytes, no destructor, and whoever grows it says where.

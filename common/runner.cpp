@@ -292,7 +292,14 @@ void Runner::snapshot_at_the_end() {
 }
 
 Result<std::string> Runner::answer(std::string_view method, std::string_view request) {
-  if (method == "GetStatus") return status().SerializeAsString();
+  if (method == "GetStatus") {
+    query::v1::GetStatusRequest asked;
+    if (!asked.ParseFromArray(request.data(), static_cast<int>(request.size())))
+      return fail(Code::invalid_argument, "the request cannot be read");
+    query::v1::GetStatusResponse told = status();
+    if (asked.memory()) add_memory(told);
+    return told.SerializeAsString();
+  }
   if (method == "GetFingerprint") {
     query::v1::GetFingerprintResponse response;
     if (definition_.has_fingerprint) response.set_fingerprint(replica_->fingerprint().hex());
@@ -314,6 +321,21 @@ void Runner::add_partitions(google::protobuf::RepeatedPtrField<query::v1::Partit
       entry.set_time_ms(replica_->time(partition));
     }
   }
+}
+
+void Runner::add_memory(query::v1::GetStatusResponse& status) const {
+  std::map<std::string_view, query::v1::HeldMemory*> sums;
+  for (const Fold* fold : replica_->folds(""))
+    for (const Held& held : fold->held()) {
+      query::v1::HeldMemory*& sum = sums[held.name];
+      if (sum == nullptr) sum = status.add_memory();
+      sum->set_name(std::string(held.name));
+      sum->set_count(sum->count() + held.count);
+      sum->set_bytes(sum->bytes() + held.bytes);
+    }
+  uint64_t all_pages = 0, resident_pages = 0;
+  std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
+  status.set_resident_bytes(resident_pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)));
 }
 
 query::v1::GetStatusResponse Runner::status() const {

@@ -63,6 +63,7 @@ class Runner {
   void note_snapshot(bool written);
   Result<std::string> answer(std::string_view method, std::string_view request);
   query::v1::GetStatusResponse status() const;
+  void add_memory(query::v1::GetStatusResponse& status) const;
   void add_partitions(google::protobuf::RepeatedPtrField<query::v1::PartitionStatus>& partitions) const;
   Skips read_skips_and_mark();
 

@@ -12,6 +12,7 @@
 #include "common/error.h"
 #include "common/fact_view.h"
 #include "common/hash.h"
+#include "common/held.h"
 
 namespace xundian {
 
@@ -57,6 +58,8 @@ class Fold {
   // The whole state as bytes, and back. load returns false if the bytes are not such a state.
   virtual void save(std::string& bytes) const = 0;
   virtual bool load(std::string_view bytes) = 0;
+  // What it holds in memory, kind by kind. It may walk over all of it.
+  virtual std::vector<Held> held() const { return {}; }
   // Adds every counter and every thing's merged aspects; see `fingerprint` in the outside contract.
   virtual void fingerprint(Fingerprint& sum) const = 0;
 };

@@ -53,6 +53,12 @@ class Things {
   const Key& key(uint32_t index) const { return entry(index).key; }
   uint32_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  // What the table takes; what hangs on its things comes to it.
+  size_t bytes() const {
+    size_t bytes = chunks_.size() * sizeof(Chunk);
+    for (const Shard& shard : shards_) bytes += shard.slots.capacity() * sizeof(Slot);
+    return bytes;
+  }
   // Calls `each(key, thing)` in the order of arrival.
   template <typename Each>
   void for_each(Each&& each) const {

@@ -9,14 +9,15 @@ die() {
   exit 1
 }
 
-# install_packages [tests]: what packages.txt names and the machine lacks.
+# install_packages [tests|all]: what packages.txt names, up to that part, and the machine lacks.
 install_packages() {
   local wanted missing=() package
-  if [ "${1:-}" = tests ]; then
-    wanted=$(grep -vE '^(#|$)' "$root/deploy/packages.txt")
-  else
-    wanted=$(sed '/^# tests$/,$d' "$root/deploy/packages.txt" | grep -vE '^(#|$)')
-  fi
+  local end='^# tests'
+  case ${1:-} in
+    tests) end='^# peers' ;;
+    all) end='^# there is no such part' ;;
+  esac
+  wanted=$(sed "/$end/,\$d" "$root/deploy/packages.txt" | grep -vE '^(#|$)')
   for package in $wanted; do
     case $package in  # A machine may bring its own Node.
       nodejs) command -v node >/dev/null && continue ;;
@@ -32,9 +33,16 @@ install_packages() {
     as_root=(sudo)
   fi
   "${as_root[@]}" apt-get update -qq >&2
-  # A package that starts a server of its own must not do so here.
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
-    die "apt-get could not install all of: ${missing[*]}"
+  # Some packages start a server of their own; they are asked not to, as long as this goes on.
+  local policy=/usr/sbin/policy-rc.d installed=true
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null && "${as_root[@]}" chmod 755 $policy
+  else
+    policy=
+  fi
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 || installed=false
+  [ -z "$policy" ] || "${as_root[@]}" rm -f "$policy"
+  $installed || die "apt-get could not install all of: ${missing[*]}"
 }
 
 # build PRESET [TARGET…]: configures and builds with all cores.

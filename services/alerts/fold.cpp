@@ -349,4 +349,13 @@ bool State::load(std::string_view saved) {
   return notices_.load(bytes) && bytes.empty();
 }
 
+std::vector<Held> State::held() const {
+  Held alerts{"alerts", alerts_.size(), tree_bytes(alerts_)};
+  for (const auto& [key, alert] : alerts_)
+    alerts.bytes += text_bytes(key) + tree_bytes(alert.outcomes) + alert.finding.SpaceUsedLong() - sizeof(alert.finding);
+  return {alerts,
+          {"silences", silences_.size(), tree_bytes(silences_)},
+          {"subscribers", subscribers_.size(), tree_bytes(subscribers_)}};
+}
+
 }  // namespace xundian::alerts

@@ -98,6 +98,7 @@ class State : public Fold {
   Millis next_wake() const override;
   void save(std::string& bytes) const override;
   bool load(std::string_view bytes) override;
+  std::vector<Held> held() const override;
   void fingerprint(Fingerprint& /*sum*/) const override {}
 
   const std::map<std::string, Alert>& alerts() const { return alerts_; }

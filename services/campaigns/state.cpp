@@ -203,4 +203,30 @@ void State::fingerprint(Fingerprint& sum) const {
     if (plan.live()) sum.add("campaign_plan/" + to_hex(key), plan.terms.content.SerializeAsString());
 }
 
+std::vector<Held> State::held() const {
+  Held reports{"report cells", reports_.size(), tree_bytes(reports_)}, budgets{"budgets", budgets_.size(), tree_bytes(budgets_)},
+      plans{"campaign plans", plans_.size(), tree_bytes(plans_)}, campaigns{"campaigns"};
+  for (const auto& [key, report] : reports_)
+    reports.bytes += report.cell.content.SpaceUsedLong() - sizeof(report.cell.content) + text_bytes(report.cut.names);
+  for (const auto& [key, budget] : budgets_)
+    budgets.bytes += budget.terms.content.SpaceUsedLong() - sizeof(budget.terms.content) + text_bytes(budget.id);
+  for (const auto& [key, plan] : plans_)
+    plans.bytes += plan.terms.content.SpaceUsedLong() - sizeof(plan.terms.content) + text_bytes(plan.id);
+  const auto add_cells = [&](const Cells& cells) {
+    campaigns.bytes += tree_bytes(cells);
+    for (const auto& [cut, slots] : cells) {
+      campaigns.bytes += tree_bytes(slots);
+      for (const auto& [slot, all] : slots) campaigns.bytes += tree_bytes(all);
+    }
+  };
+  for (const auto& [store, book] : books_)
+    for (const auto& [name, channel] : book.channels) {
+      add_cells(channel.cells);
+      campaigns.count += channel.campaigns.size();
+      campaigns.bytes += tree_bytes(channel.campaigns);
+      for (const auto& [id, campaign] : channel.campaigns) add_cells(campaign.cells);
+    }
+  return {reports, campaigns, budgets, plans};
+}
+
 }  // namespace xundian::campaigns

@@ -67,7 +67,7 @@ struct FactOptions {
   bool json = false;
 };
 
-int status(bool json);
+int status(bool json, bool memory);
 int import_files(const ImportOptions& options);
 int undo_import(const ImportOptions& options);
 int list_stores(bool json);

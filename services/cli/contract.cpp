@@ -141,6 +141,17 @@ Json metrics_json(const std::vector<v1::MetricRow>& rows, const google::protobuf
   return json;
 }
 
+void write_memory(Json& json, const v1::ServiceStatus& service) {
+  json.field("resident_bytes", uint64_t{service.resident_bytes()}).key("memory").begin_array();
+  for (const v1::HeldMemory& held : service.memory())
+    json.begin_object()
+        .field("name", held.name())
+        .field("count", uint64_t{held.count()})
+        .field("bytes", uint64_t{held.bytes()})
+        .end_object();
+  json.end_array();
+}
+
 Json status_json(const v1::GetStatusResponse& status) {
   Json json;
   json.begin_object().field("healthy", status.healthy()).key("services").begin_array();
@@ -148,7 +159,9 @@ Json status_json(const v1::GetStatusResponse& status) {
     json.begin_object().field("name", service.name()).field("instance", service.instance()).field("healthy", service.healthy());
     json.field("lag_facts", uint64_t{service.lag_facts()});
     write_time(json.key("started"), service.started());
-    json.field("skipped", uint64_t{service.skipped()}).field("problem", service.problem()).end_object();
+    json.field("skipped", uint64_t{service.skipped()}).field("problem", service.problem());
+    if (service.resident_bytes() > 0) write_memory(json, service);
+    json.end_object();
   }
   json.end_array().key("journal");
   if (!status.has_journal()) return json.null().end_object();

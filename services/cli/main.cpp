@@ -22,6 +22,7 @@ void add_json(CLI::App& app, bool& json) { app.add_flag("--json", json, "print o
 
 struct Options {
   bool json = false;
+  bool memory = false;
   ImportOptions import;
   StoreOptions store;
   OverviewOptions overview;
@@ -37,9 +38,10 @@ struct Options {
 };
 
 void add_reading(CLI::App& app, Options& o, int& ended) {
-  add_json(command(app, "status", "how the services are", "  xundian status\n  xundian status --json", ended,
-                   [&o] { return status(o.json); }),
-           o.json);
+  CLI::App& status_app = command(app, "status", "how the services are", "  xundian status\n  xundian status --memory --json",
+                                 ended, [&o] { return status(o.json, o.memory); });
+  status_app.add_flag("--memory", o.memory, "what each service holds in memory, kind by kind");
+  add_json(status_app, o.json);
 
   CLI::App& overview_app = command(app, "overview", "the few figures that tell how stores stand",
                                    "  xundian overview\n  xundian overview --store mall --day 2026-11-11", ended,

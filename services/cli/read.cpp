@@ -67,13 +67,26 @@ Result<int> define_metrics(Client& client, const MetricsOptions& options) {
   return done;
 }
 
+void print_memory(const v1::GetStatusResponse& told) {
+  Table table({"服务 Service", "内存 Held", ">数 Count", ">字节 Bytes", ">每个 Each"});
+  for (const v1::ServiceStatus& service : told.services()) {
+    for (const v1::HeldMemory& held : service.memory())
+      table.add({service.name(), held.name(), fmt::format("{}", held.count()), bytes_text(held.bytes()),
+                 held.count() > 0 ? fmt::format("{}", held.bytes() / held.count()) : "–"});
+    if (service.resident_bytes() > 0) table.add({service.name(), "进程 process", "", bytes_text(service.resident_bytes()), ""});
+  }
+  fmt::print("{}", table.text());
+}
+
 }  // namespace
 
 void print_json(const Json& json) { fmt::print("{}\n", json.text()); }
 
-int status(bool as_json) {
+int status(bool as_json, bool memory) {
   return with_client([&](Client& client) -> Result<int> {
-    const auto told = TRY(client.call(&Stub::GetStatus, v1::GetStatusRequest()));
+    v1::GetStatusRequest request;
+    request.set_memory(memory);
+    const auto told = TRY(client.call(&Stub::GetStatus, request));
     if (as_json) {
       print_json(status_json(told));
       return done;
@@ -92,6 +105,7 @@ int status(bool as_json) {
     for (const v1::ImportSummary& import : told.imports())
       fmt::print("导入 Import {}: {} ({}), {} rows, {} facts, {} rejected{}\n", import.import_id(), import.file(),
                  import.format(), import.rows(), import.facts(), import.rejected(), import.undone() ? ", undone" : "");
+    if (memory) print_memory(told);
     fmt::print("{}\n", told.healthy() ? "正常 All is well." : "异常 Not all is well.");
     return done;
   });

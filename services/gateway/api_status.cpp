@@ -28,7 +28,7 @@ Result<Heads> Api::heads_now() {
   return heads;
 }
 
-Result<v1::GetStatusResponse> Api::get_status(const Call& call, const v1::GetStatusRequest&) {
+Result<v1::GetStatusResponse> Api::get_status(const Call& call, const v1::GetStatusRequest& request) {
   v1::GetStatusResponse response;
   Heads heads(home_.settings().partitions, 0);
   bool healthy = true;
@@ -63,7 +63,9 @@ Result<v1::GetStatusResponse> Api::get_status(const Call& call, const v1::GetSta
     if (heads[partition] > 0) (*journal.mutable_heads())[partition] = heads[partition];
   if (!journal.engine().empty()) *response.mutable_journal() = journal;
 
-  const auto answers = services_.ask_each(folds, "GetStatus", query::v1::GetStatusRequest().SerializeAsString());
+  query::v1::GetStatusRequest asked;
+  asked.set_memory(request.memory());
+  const auto answers = services_.ask_each(folds, "GetStatus", asked.SerializeAsString());
   for (size_t index = 0; index < folds.size(); ++index) {
     v1::ServiceStatus& service = *response.add_services();
     service.set_name(folds[index]);
@@ -79,6 +81,13 @@ Result<v1::GetStatusResponse> Api::get_status(const Call& call, const v1::GetSta
     *service.mutable_started() = timestamp(status.started_ms());
     service.set_skipped(status.skipped());
     service.set_problem(status.problem());
+    service.set_resident_bytes(status.resident_bytes());
+    for (const query::v1::HeldMemory& held : status.memory()) {
+      v1::HeldMemory& shown = *service.add_memory();
+      shown.set_name(held.name());
+      shown.set_count(held.count());
+      shown.set_bytes(held.bytes());
+    }
     uint64_t lag = 0;
     Heads reached(heads.size(), 0);
     for (const auto& partition : status.partitions())

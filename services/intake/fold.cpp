@@ -163,4 +163,10 @@ void IntakeFold::fingerprint(Fingerprint& sum) const {
   });
 }
 
+std::vector<Held> IntakeFold::held() const {
+  return {{"things", things_.size(), things_.bytes() + said_memory_.bytes()},
+          {"content ranks", content_ranks_.size(), tree_bytes(content_ranks_)},
+          {"imports", imports_.size(), tree_bytes(imports_)}};
+}
+
 }  // namespace xundian::intake

@@ -63,6 +63,7 @@ class IntakeFold final : public Fold {
   void fold(const FactView& fact, Outbox& outbox) override;
   void save(std::string& bytes) const override;
   bool load(std::string_view bytes) override;
+  std::vector<Held> held() const override;
   // Of every version; intake has no fingerprint to show, but tests compare states with it.
   void fingerprint(Fingerprint& sum) const override;
 

@@ -283,4 +283,20 @@ bool State::holds_together() const {
   return std::all_of(offers_.begin(), offers_.end(), [&](const auto& entry) { return names_.has(entry.second.sku); });
 }
 
+std::vector<Held> State::held() const {
+  Held orders{"orders", orders_.size(), orders_.bytes() + line_memory_.bytes()},
+      skus{"skus", skus_.size(), skus_.bytes() + day_memory_.bytes()}, levels{"stock levels", levels_.size(), levels_.bytes()};
+  orders_.for_each([&](const Key&, const Order& order) { orders.bytes += text_bytes(order.id); });
+  skus_.for_each([&](const Key&, const Sku& sku) { skus.bytes += vector_bytes(sku.levels) + vector_bytes(sku.offers); });
+  levels_.for_each([&](const Key&, const Level& level) { levels.bytes += vector_bytes(level.history); });
+  return {orders,
+          skus,
+          levels,
+          {"listings", offers_.size(), tree_bytes(offers_)},
+          {"purchase orders", purchases_.size(), tree_bytes(purchases_)},
+          {"refunds", refunds_.size(), tree_bytes(refunds_)},
+          {"stock moves", moves_.size(), tree_bytes(moves_)},
+          names_.held()};
+}
+
 }  // namespace xundian::inventory

@@ -35,6 +35,12 @@ NameId Names::of(std::string_view text) {
   return found->second;
 }
 
+Held Names::held() const {
+  Held held{"names", texts_.size(), texts_.size() * sizeof(std::string) + table_bytes(ids_)};
+  for (const std::string& text : texts_) held.bytes += text_bytes(text);
+  return held;
+}
+
 void Names::save(std::string& bytes) const {
   append(bytes, static_cast<uint32_t>(texts_.size()));
   for (const std::string& text : texts_) append_text(bytes, text);

@@ -12,6 +12,7 @@
 
 #include "common/bytes.h"
 #include "common/fact_view.h"
+#include "common/held.h"
 #include "common/row.h"
 #include "common/time.h"
 
@@ -44,6 +45,7 @@ class Names {
   NameId of(std::string_view text);
   const std::string& text(NameId id) const { return texts_[id]; }
   bool has(NameId id) const { return id < texts_.size(); }
+  Held held() const;
   void save(std::string& bytes) const;
   bool load(ByteReader& bytes);
 

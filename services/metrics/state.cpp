@@ -246,4 +246,26 @@ void MetricsFold::fingerprint(Fingerprint& sum) const {
   for (const StoreBook& book : books_) fingerprint_book(sum, book);
 }
 
+std::vector<Held> MetricsFold::held() const {
+  Held cells{"cells of a day"}, buyers{"buyers of a day"}, refunds{"refunds", refunds_.size(), refunds_.bytes()};
+  for (uint32_t index = 0; index < refunds_.size(); ++index) refunds.bytes += vector_bytes(refunds_[index].lines);
+  for (const StoreBook& book : books_)
+    for (const auto& [day, cell] : book.days) {
+      for (const CounterTable* table : {&cell.hours, &cell.channels, &cell.skus}) {
+        cells.count += table->size();
+        cells.bytes += table_bytes(*table);
+      }
+      for (const CurrencyDay& one : cell.currencies) {
+        buyers.count += one.buyers.size();
+        buyers.bytes += table_bytes(one.buyers);
+      }
+    }
+  return {{"orders", orders_.size(), orders_.bytes() + line_memory_.bytes()},
+          refunds,
+          {"report cells", reports_.size(), reports_.bytes()},
+          cells,
+          buyers,
+          texts_.held()};
+}
+
 }  // namespace xundian::metrics

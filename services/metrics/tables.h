@@ -9,6 +9,7 @@
 
 #include "common/bytes.h"
 #include "common/hash.h"
+#include "common/held.h"
 #include "common/mix_hash.h"
 #include "common/things.h"
 
@@ -33,6 +34,11 @@ class Texts {
   const std::string& operator[](TextId id) const { return texts_[id]; }
   bool has(TextId id) const { return id < texts_.size(); }
 
+  Held held() const {
+    Held held{"texts", texts_.size(), texts_.size() * sizeof(std::string) + table_bytes(ids_)};
+    for (const std::string& text : texts_) held.bytes += text_bytes(text);
+    return held;
+  }
   void save(std::string& bytes) const {
     append(bytes, static_cast<uint32_t>(texts_.size()));
     for (const std::string& text : texts_) append_text(bytes, text);

@@ -214,4 +214,31 @@ void State::fingerprint(Fingerprint& sum) const {
   }
 }
 
+std::vector<Held> State::held() const {
+  Held orders{"orders"}, buyers{"buyers"}, messages{"messages"}, conversations{"conversations"},
+      cells{"cells of an agent's hour"};
+  constexpr uint64_t node = 16;  // Beside the entry: the next one, and its hash.
+  for (const auto& [store, desk] : desks_) {
+    orders.count += desk.orders.size();
+    orders.bytes += desk.orders.bytes();
+    buyers.count += desk.buyers.size();
+    buyers.bytes += desk.buyers.bytes();
+    messages.count += desk.messages.size();
+    messages.bytes += desk.messages.bucket_count() * sizeof(void*);
+    for (const auto& [key, message] : desk.messages)
+      messages.bytes += node + sizeof(key) + sizeof(message) + text_bytes(message.id) + text_bytes(message.agent) +
+                        text_bytes(message.conversation) + text_bytes(message.reply_to);
+    conversations.count += desk.conversations.size();
+    conversations.bytes += desk.conversations.bucket_count() * sizeof(void*);
+    for (const auto& [key, conversation] : desk.conversations)
+      conversations.bytes +=
+          node + sizeof(key) + sizeof(conversation) + text_bytes(conversation.name) + vector_bytes(conversation.messages);
+    for (const auto& [agent, hours] : desk.cells) {
+      cells.count += hours.size();
+      cells.bytes += tree_bytes(hours) + text_bytes(agent);
+    }
+  }
+  return {orders, buyers, messages, conversations, cells};
+}
+
 }  // namespace xundian::support

@@ -61,6 +61,7 @@ class State final : public Fold {
   Millis next_wake() const override;
   void save(std::string& bytes) const override;
   bool load(std::string_view bytes) override;
+  std::vector<Held> held() const override;
   void fingerprint(Fingerprint& sum) const override;
 
   const Stores& stores() const { return stores_; }

@@ -32,7 +32,7 @@ def processes_that_know(folder):
     return found
 
 
-class Bench(unittest.TestCase):
+class Running(unittest.TestCase):
     def setUp(self):
         self.temp = tempfile.TemporaryDirectory(prefix="xd.", dir=os.environ.get("TMPDIR", "/tmp"))
         self.folder = pathlib.Path(self.temp.name)
@@ -49,6 +49,8 @@ class Bench(unittest.TestCase):
         self.assertTrue(low <= figures["facts_per_s"] <= high)
         self.assertEqual(0, figures["facts"] % 1)
 
+
+class Bench(Running):
     def test_object(self):
         running = bench(self.folder, "--secs", "1", "--rounds", "1", "--json")
         out, err = running.communicate(timeout=240)
@@ -89,23 +91,6 @@ class Bench(unittest.TestCase):
                             ("prometheus.one_rule_checks_per_s", ours["rule_checks_per_s"] / theirs["one_rule_checks_per_s"])):
             self.assertAlmostEqual(1, told["ratio"][name] / ratio, delta=0.05)
 
-    def test_peers_by_name(self):
-        self.folder.chmod(0o711)  # PostgreSQL refuses root: its user must come to what the bench gives it.
-        running = bench(self.folder, "--secs", "1", "--rounds", "1", "--json", "--peers", "grpc_empty,postgresql,clickhouse")
-        out, err = running.communicate(timeout=240)
-        self.assertEqual(0, running.returncode, err)
-        told = json.loads(out)
-        peers = told["peers"]
-        self.assertEqual(["grpc_empty", "postgresql", "clickhouse"], list(peers))
-        for name in ("unary_per_s", "unary_p50_us", "unary_p99_us"):
-            self.assertGreater(peers["grpc_empty"][name], 0, name)
-        for peer in ("postgresql", "clickhouse"):
-            self.check_figures(peers[peer], "facts_per_s", "ack_p50_us", "ack_p99_us", "rows", "store_dashboard_per_s", "store_dashboard_p50_us")
-            self.assertTrue(told["machine"]["settings"][peer])
-            times = peers[peer]["report_200_stores_ms"] / told["ours"]["report_200_stores_ms"]
-            self.assertAlmostEqual(1, told["ratio"][f"{peer}.report_200_stores_ms"] / times, delta=0.05)
-        self.check_nothing_left()
-
     def test_interrupted_it_cleans_up(self):
         running = bench(self.folder, "--secs", "3", "--rounds", "9")
         # Its first leg works once the journal is there.
@@ -131,6 +116,25 @@ class Bench(unittest.TestCase):
         self.assertIn("examples:", out)
         for peer in [*ALWAYS, "grpc_empty", "postgresql", "clickhouse"]:
             self.assertIn(peer, out)
+
+
+class Peers(Running):
+    def test_peers_by_name(self):
+        self.folder.chmod(0o711)  # PostgreSQL refuses root: its user must come to what the bench gives it.
+        running = bench(self.folder, "--secs", "1", "--rounds", "1", "--json", "--peers", "grpc_empty,postgresql,clickhouse")
+        out, err = running.communicate(timeout=240)
+        self.assertEqual(0, running.returncode, err)
+        told = json.loads(out)
+        peers = told["peers"]
+        self.assertEqual(["grpc_empty", "postgresql", "clickhouse"], list(peers))
+        for name in ("unary_per_s", "unary_p50_us", "unary_p99_us"):
+            self.assertGreater(peers["grpc_empty"][name], 0, name)
+        for peer in ("postgresql", "clickhouse"):
+            self.check_figures(peers[peer], "facts_per_s", "ack_p50_us", "ack_p99_us", "rows", "store_dashboard_per_s", "store_dashboard_p50_us")
+            self.assertTrue(told["machine"]["settings"][peer])
+            times = peers[peer]["report_200_stores_ms"] / told["ours"]["report_200_stores_ms"]
+            self.assertAlmostEqual(1, told["ratio"][f"{peer}.report_200_stores_ms"] / times, delta=0.05)
+        self.check_nothing_left()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <fstream>
 
 #include "common/clock.h"
 #include "services/cli/terminal.h"
@@ -27,6 +28,7 @@ struct Options {
   double secs = 10;
   int rounds = 3;
   bool json = false;
+  std::string svg;  // A file for the picture.
   std::vector<const PeerKind*> peers;
 };
 
@@ -42,6 +44,7 @@ void print_usage() {
     fmt::print("               {} {:<13} {}\n", kind.always ? '*' : ' ', kind.name, kind.durability);
   fmt::print(
       "  --json       one object on standard output\n"
+      "  --svg FILE   the ratios as a picture, beside it\n"
       "examples:\n"
       "  xundian bench\n"
       "  xundian bench --secs 5 --rounds 3 --peers straight,lmdb_raw --json\n"
@@ -81,9 +84,13 @@ bool read_number(const char* text, Number low, Number high, Number& number) {
 int read_options(int argc, char** argv, Options& options) {
   for (const PeerKind& kind : peer_kinds())
     if (kind.always) options.peers.push_back(&kind);
-  static const option known[] = {{"secs", required_argument, nullptr, 's'},  {"rounds", required_argument, nullptr, 'r'},
-                                 {"peers", required_argument, nullptr, 'p'}, {"json", no_argument, nullptr, 'j'},
-                                 {"help", no_argument, nullptr, 'h'},        {nullptr, 0, nullptr, 0}};
+  static const option known[] = {{"secs", required_argument, nullptr, 's'},
+                                 {"rounds", required_argument, nullptr, 'r'},
+                                 {"peers", required_argument, nullptr, 'p'},
+                                 {"json", no_argument, nullptr, 'j'},
+                                 {"svg", required_argument, nullptr, 'v'},
+                                 {"help", no_argument, nullptr, 'h'},
+                                 {nullptr, 0, nullptr, 0}};
   for (int flag = 0; (flag = getopt_long(argc, argv, "h", known, nullptr)) != -1;) {
     bool good = true;
     switch (flag) {
@@ -98,6 +105,9 @@ int read_options(int argc, char** argv, Options& options) {
         break;
       case 'j':
         options.json = true;
+        break;
+      case 'v':
+        options.svg = optarg;
         break;
       case 'h':
         print_usage();
@@ -184,6 +194,10 @@ int run(int argc, char** argv) {
   const auto report = run_rounds(options);
   if (!report) {
     fmt::print(stderr, "{}\n", report.error().message);
+    return failed;
+  }
+  if (!options.svg.empty() && !(std::ofstream(options.svg) << report_svg(*report)).flush()) {
+    fmt::print(stderr, "{} cannot be written\n", options.svg);
     return failed;
   }
   fmt::print("{}\n", options.json ? report_json(*report) : report_text(*report));

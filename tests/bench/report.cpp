@@ -210,4 +210,39 @@ std::string report_text(const Report& report) {
   return text + table_of_others(report) + table_of_work(report);
 }
 
+std::string report_svg(const Report& report) {
+  constexpr double width = 860, names = 330, row = 24, top = 40, decades_left = 2, decades_right = 5;
+  constexpr double decade = (width - names - 60) / (decades_left + decades_right), one = names + decades_left * decade;
+  std::string bars;
+  double y = top;
+  for_each_ratio(report, [&](const std::string& name, const Spread& ratio) {
+    if (ratio.median <= 0) return;  // It was not measured.
+    const auto place = [&](double value) { return one + decade * std::clamp(std::log10(value), -decades_left, decades_right); };
+    const double from = std::min(one, place(ratio.median)), to = std::max(one, place(ratio.median));
+    bars += fmt::format(R"(<text x="{:.0f}" y="{:.0f}" text-anchor="end">{}</text>)", names - 8, y + 15, name) + "\n";
+    bars += fmt::format(R"(<rect x="{:.1f}" y="{:.0f}" width="{:.1f}" height="14" fill="{}"/>)", from, y + 4, to - from,
+                        ratio.median >= 1 ? "#2a7" : "#c63") +
+            "\n";
+    bars += fmt::format(R"(<line x1="{0:.1f}" x2="{1:.1f}" y1="{2:.0f}" y2="{2:.0f}" stroke="#222"/>)", place(ratio.low),
+                        place(ratio.high), y + 11) +
+            "\n";
+    bars += fmt::format(R"(<text x="{:.1f}" y="{:.0f}">{}×</text>)", std::max(to, one) + 6, y + 15, number(ratio.median)) + "\n";
+    y += row;
+  });
+  std::string scale;
+  for (double power = -decades_left; power <= decades_right; ++power) {
+    const double x = one + power * decade;
+    scale +=
+        fmt::format(R"(<line x1="{0:.1f}" x2="{0:.1f}" y1="{1:.0f}" y2="{2:.0f}" stroke="{3}"/>)", x, top, y,
+                    power == 0 ? "#222" : "#ccc") +
+        fmt::format(R"(<text x="{:.1f}" y="{:.0f}" text-anchor="middle">{}×</text>)", x, top - 6, number(std::pow(10, power))) +
+        "\n";
+  }
+  return fmt::format(R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0:.0f}" height="{1:.0f}" viewBox="0 0 {0:.0f} {1:.0f}" )"
+                     R"(font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>)"
+                     "\n<text x=\"8\" y=\"16\">How many times better than each peer, in the same round; the line spans the "
+                     "rounds</text>\n{2}{3}</svg>\n",
+                     width, y + 10, scale, bars);
+}
+
 }  // namespace xundian::bench

@@ -35,5 +35,7 @@ struct Report {
 
 std::string report_json(const Report& report);
 std::string report_text(const Report& report);
+// The ratios as a picture: a bar for each, on a logarithmic scale, right of the line where ours is better.
+std::string report_svg(const Report& report);
 
 }  // namespace xundian::bench

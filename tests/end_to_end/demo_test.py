@@ -10,6 +10,22 @@ from home import SERVICES, Home
 
 
 class Demo(unittest.TestCase):
+    def check_memory(self, home):
+        """What is said to be held is what is known, and no more than the process has."""
+        services = {service["name"]: service for service in home.json("status", "--memory")["services"]}
+        counts = {}
+        for name in ("metrics", "campaigns", "inventory", "support", "alerts", "intake"):
+            held = services[name]["memory"]
+            self.assertLess(sum(one["bytes"] for one in held), services[name]["resident_bytes"])
+            for one in held:
+                counts[name, one["name"]] = one["count"]
+                self.assertGreaterEqual(one["bytes"], 8 * one["count"], one)
+        orders = home.metrics(["orders"], "2026-09-01", "2026-12-01")
+        self.assertGreaterEqual(counts["metrics", "orders"], sum(float(row["value"]) for row in orders))
+        self.assertEqual(counts["metrics", "orders"], counts["inventory", "orders"])
+        self.assertGreater(counts["campaigns", "report cells"], 100)
+        self.assertGreater(counts["support", "conversations"], 100)
+
     def test_up_and_down(self):
         home = Home(clock="facts")
         try:
@@ -24,6 +40,8 @@ class Demo(unittest.TestCase):
             home.up("--demo")
             status = home.json("status")
             self.assertEqual((facts, started), (status["journal"]["facts"], [service["started"] for service in status["services"]]))
+
+            self.check_memory(home)
 
             stores = {store["id"]: store["platform"] for store in home.json("stores", "list")["stores"]}
             self.assertEqual(["douyin-snack", "jd-audio", "shopify-outdoor", "tmall-home", "tmall-tea"], sorted(stores))
