@@ -72,7 +72,9 @@ class Alerts(unittest.TestCase):
             home.put_facts([{"store": "s1", "key": "s1", "asOfMs": str(now - 10), "storeState": {
                 "identity": {"platform": "tmall"}, "settings": {"currencyCode": "CNY", "timeZone": "Asia/Shanghai"}}}])
             secret = self.subscribe(home, receiver)
-            watcher = subprocess.Popen([ROOT / "deploy" / "xundian", "watch", "--json"], env=home.env, stdout=subprocess.PIPE, text=True)
+            # From the beginning: the alert may come before the watcher has come to listen.
+            watcher = subprocess.Popen([ROOT / "deploy" / "xundian", "watch", "--json", "--from", "beginning", "--count", "1"], env=home.env,
+                                       stdout=subprocess.PIPE, text=True)
             try:
                 home.put_facts([stock(12, now, policy=True)])
                 self.assertEqual([], home.json("alerts", "list")["alerts"])
@@ -81,10 +83,10 @@ class Alerts(unittest.TestCase):
                 accepted = time.time()
                 self.assertTrue(receiver.wait_for(1), home.logs())
                 print(f"accepted to receiver: {(receiver.got[0][0] - accepted) * 1000:.1f} ms, put to receiver: {(receiver.got[0][0] - put) * 1000:.1f} ms")
-                line = watcher.stdout.readline()
+                line, _ = watcher.communicate(timeout=30)
             finally:
-                watcher.terminate()
-                watcher.communicate()
+                watcher.kill()
+                watcher.wait()
             print(home.logs()) if os.environ.get("LOGS") else None
             self.assertIn("below_reorder_point", line)
             # The first attempt was refused; the second carries the same id.
