@@ -74,9 +74,10 @@ Result<Snapshot> decode(std::string bytes) {
 
 // All of a file; nothing if it cannot be read.
 std::string read_whole(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  std::string bytes(file ? static_cast<size_t>(file.tellg()) : 0, '\0');
-  file.seekg(0);
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  std::string bytes(error ? 0 : size, '\0');
+  std::ifstream file(path, std::ios::binary);
   if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) bytes.clear();
   return bytes;
 }

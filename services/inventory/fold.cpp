@@ -34,7 +34,7 @@ bool is_newer(const Order& order, const FactView& fact) {
 }
 
 void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Names& names, RowMemory& memory) {
-  order.lines.reserve(memory, fact.line_count());
+  if (order.lines.empty()) order.lines.reserve(memory, fact.line_count());  // What comes later doubles it.
   for (uint32_t index = 0; index < fact.line_count(); ++index) {
     const uint64_t id = fact.line_id(index);
     auto line = std::lower_bound(order.lines.begin(), order.lines.end(), id,

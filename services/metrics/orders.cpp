@@ -66,7 +66,7 @@ void MetricsFold::merge_order(const FactView& fact, Order& order) {
   if (take(order_closed, order.closed)) order.closed_ms = scan_.closed_ms;
   if (take(order_refunded, order.refunded)) order.refunded_micros = scan_.refunded_micros;
   take(withdrawn_aspect, order.withdrawn);
-  order.lines.reserve(line_memory_, fact.line_count());
+  if (order.lines.empty()) order.lines.reserve(line_memory_, fact.line_count());  // What comes later doubles it.
   for (uint32_t i = 0; i < fact.line_count(); ++i) {
     auto line = line_at(order, fact.line_id(i));
     if (line == order.lines.end() || line->id != fact.line_id(i))
