@@ -22,10 +22,13 @@ struct Publisher::Impl {
 
   // Lets the buses speak, waiting for up to `timeout_ms` if they have nothing to say.
   Result<void> turn(Millis timeout_ms) {
+    // Before it waits for an answer: a link that has not spoken yet is not even connected.
+    for (const auto& link : links) TRY_VOID(link->turn(steady_ms()));
+    if (timeout_ms == 0) return {};
     std::vector<zmq::pollitem_t> items;
     items.reserve(links.size());
     for (const auto& link : links) items.push_back({link->socket().handle(), 0, ZMQ_POLLIN, 0});
-    if (timeout_ms > 0) poll_sockets(items, timeout_ms);
+    poll_sockets(items, timeout_ms);
     for (const auto& link : links) TRY_VOID(link->turn(steady_ms()));
     return {};
   }

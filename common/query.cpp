@@ -38,14 +38,26 @@ void QueryClient::connect() {
 }
 
 Result<std::string> QueryClient::ask(std::string_view method, std::string_view request, Millis timeout_ms) {
-  std::string id;
-  append(id, next_id_++);
-  const Millis until = steady_ms() + timeout_ms;
+  send(method, request, timeout_ms);
+  return receive();
+}
+
+void QueryClient::send(std::string_view method, std::string_view request, Millis timeout_ms) {
+  std::string number;
+  append(number, ++number_);
+  method_ = method;
+  timeout_ms_ = timeout_ms;
+  until_ms_ = steady_ms() + timeout_ms;
+  sent_ = send_frames(socket_, {number, method, request});
+}
+
+Result<std::string> QueryClient::receive() {
+  std::string open;
+  append(open, number_);
   std::vector<zmq::message_t> frames;
-  bool sent = send_frames(socket_, {id, method, request});
-  for (Millis left = timeout_ms; sent && left >= 0; left = until - steady_ms()) {
+  for (Millis left = until_ms_ - steady_ms(); sent_ && left >= 0; left = until_ms_ - steady_ms()) {
     if (!poll_socket(socket_, left) || !take_frames(socket_, frames)) continue;
-    if (frames.size() != 3 || view_of(frames[0]) != id) continue;  // An answer to a question that was given up.
+    if (frames.size() != 3 || view_of(frames[0]) != open) continue;  // An answer to a question that was given up.
     const std::string_view code = view_of(frames[1]);
     int number = static_cast<int>(Code::unknown);
     std::from_chars(code.data(), code.data() + code.size(), number);
@@ -53,7 +65,7 @@ Result<std::string> QueryClient::ask(std::string_view method, std::string_view r
     return fail(static_cast<Code>(number), "{}", view_of(frames[2]));
   }
   connect();  // What was asked in vain is not to be answered later.
-  return fail(Code::unavailable, "no answer to {} from {} within {} ms; is the service running?", method, endpoint_, timeout_ms);
+  return fail(Code::unavailable, "no answer to {} from {} within {} ms; is the service running?", method_, endpoint_, timeout_ms_);
 }
 
 }  // namespace xundian

@@ -35,6 +35,9 @@ class QueryClient {
   explicit QueryClient(std::string endpoint);
   // Code::unavailable if no answer comes in time; the client may be used again.
   Result<std::string> ask(std::string_view method, std::string_view request, Millis timeout_ms);
+  // The two halves of `ask`, so that one thread may have a question open at several services. One at a time for each client.
+  void send(std::string_view method, std::string_view request, Millis timeout_ms);
+  Result<std::string> receive();
   template <typename Response, typename Request>
   Result<Response> ask_as(std::string_view method, const Request& request, Millis timeout_ms) {
     const std::string bytes = TRY(ask(method, request.SerializeAsString(), timeout_ms));
@@ -48,7 +51,11 @@ class QueryClient {
 
   std::string endpoint_;
   zmq::socket_t socket_;
-  uint64_t next_id_ = 1;
+  // The question that is open.
+  uint64_t number_ = 0;
+  std::string method_;
+  Millis timeout_ms_ = 0, until_ms_ = 0;
+  bool sent_ = false;
 };
 
 // Endpoint names: "bus.<b>.put" (ROUTER), "bus.<b>.bell" (XPUB), "bus.<b>.query", "<service>.<instance>.query".

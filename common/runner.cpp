@@ -257,10 +257,10 @@ size_t Runner::unacknowledged() const {
 }
 
 // A snapshot counts only once everything said up to its offset is acknowledged.
-Result<void> Runner::write_snapshot_now() const {
+Result<void> Runner::write_snapshot_now(bool gently) const {
   Snapshot snapshot{home_.settings().id, definition_.shape, {}, replica_->save()};
   for (const Bus& bus : buses_) snapshot.positions.push_back(bus.position);
-  return write_snapshot(home_.path("snapshots/" + name_), snapshot);
+  return write_snapshot(home_.path("snapshots/" + name_), snapshot, gently);
 }
 
 void Runner::note_snapshot(bool written) {
@@ -277,7 +277,8 @@ void Runner::snapshot_if_due() {
   if (folded_ - folded_at_snapshot_ < static_cast<uint64_t>(options_.snapshot_facts) || steady_ms() < snapshot_due_ms_ ||
       !replica_->may_save(unacknowledged()))
     return;
-  if (!snapshot_child_.start([this] { return write_snapshot_now(); })) return;
+  // Those of a home take turns: together they would take the disk and the processors from all who fold.
+  if (!snapshot_child_.start([this] { return write_snapshot_now(true); }, home_.path("snapshots"))) return;
   snapshot_began_ms_ = steady_ms();
   folded_at_snapshot_ = folded_;
 }
@@ -286,7 +287,7 @@ void Runner::snapshot_at_the_end() {
   if (const auto written = snapshot_child_.ended(true)) note_snapshot(*written);
   if (folded_ == folded_at_snapshot_ || !replica_->may_save(unacknowledged())) return;
   snapshot_began_ms_ = steady_ms();
-  const auto written = write_snapshot_now();
+  const auto written = write_snapshot_now(false);
   if (!written) spdlog::warn("snapshot_not_written why=\"{}\"", written.error().message);
   note_snapshot(written.has_value());
 }

@@ -59,7 +59,7 @@ class Runner {
   size_t unacknowledged() const;
   void snapshot_if_due();
   void snapshot_at_the_end();
-  Result<void> write_snapshot_now() const;
+  Result<void> write_snapshot_now(bool gently) const;
   void note_snapshot(bool written);
   Result<std::string> answer(std::string_view method, std::string_view request);
   query::v1::GetStatusResponse status() const;

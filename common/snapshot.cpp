@@ -3,15 +3,18 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "common/bytes.h"
 #include "common/hash.h"
@@ -25,7 +28,8 @@ namespace {
 
 constexpr uint64_t magic = 0x31504e5344584eull;  // "NXDSNP1"
 constexpr size_t kept = 3;
-constexpr size_t written_at_once = 4u << 20;
+constexpr size_t written_at_once = 512u << 10;
+constexpr int rest_of_pieces = 2;  // As long as a piece took, so often.
 constexpr int niceness = 19;
 
 std::vector<fs::path> list(const std::string& folder) {
@@ -82,17 +86,19 @@ std::string read_whole(const fs::path& path) {
   return bytes;
 }
 
-Result<void> write_synced(const fs::path& path, std::string_view bytes) {
+Result<void> write_synced(const fs::path& path, std::string_view bytes, bool gently) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return fail(Code::internal, "{}: {}", path.string(), std::strerror(errno));
   off_t at = 0;
   while (!bytes.empty()) {
+    const auto began = std::chrono::steady_clock::now();
     const ssize_t written = ::write(file, bytes.data(), std::min(bytes.size(), written_at_once));
     if (written <= 0) break;
     bytes.remove_prefix(static_cast<size_t>(written));
-    // Little by little, so that the journal's syncs never wait behind all of it.
+    // Little by little and with rests, so that the journal's syncs never wait behind much of it.
     ::sync_file_range(file, at, written, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
     at += written;
+    if (gently) std::this_thread::sleep_for(rest_of_pieces * (std::chrono::steady_clock::now() - began));
   }
   const bool whole = bytes.empty() && ::fsync(file) == 0;
   const int error = errno;
@@ -110,7 +116,7 @@ void sync_folder(const std::string& folder) {
 
 }  // namespace
 
-Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot) {
+Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot, bool gently) {
   std::error_code error;
   fs::create_directories(folder, error);
   std::vector<fs::path> earlier = list(folder);
@@ -118,7 +124,7 @@ Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot)
   const fs::path path = fs::path(folder) / fmt::format("{:016x}.snapshot", number);
   const bool in_place = mutant("non_atomic_snapshot") && !earlier.empty();
   const fs::path part = in_place ? earlier.front() : fs::path(folder) / "part";
-  TRY_VOID(write_synced(part, encode(snapshot)));
+  TRY_VOID(write_synced(part, encode(snapshot), gently));
   fs::rename(part, path, error);
   if (error) return fail(Code::internal, "{}: {}", path.string(), error.message());
   sync_folder(folder);
@@ -131,11 +137,17 @@ SnapshotChild::~SnapshotChild() {
   ended(true);
 }
 
-bool SnapshotChild::start(const std::function<Result<void>()>& write) {
+bool SnapshotChild::start(const std::function<Result<void>()>& write, const std::string& turns) {
   if (child_ > 0) return false;
+  // The child has the lock from its parent, and the kernel gives it back when the child has ended.
+  const int turn = turns.empty() ? -1 : ::open(turns.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (turn >= 0 && ::flock(turn, LOCK_EX | LOCK_NB) != 0) return ::close(turn), false;
   const pid_t parent = ::getpid();
   child_ = ::fork();
-  if (child_ != 0) return child_ > 0;
+  if (child_ != 0) {
+    if (turn >= 0) ::close(turn);
+    return child_ > 0;
+  }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // Two must never write at once.
   if (::getppid() != parent) ::_exit(1);
   ::setpriority(PRIO_PROCESS, 0, niceness);  // It takes what those who fold leave.

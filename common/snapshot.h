@@ -19,15 +19,17 @@ struct Snapshot {
   std::string state;
 };
 
-// Writes a snapshot beside the earlier ones and keeps the newest three. Atomic: a crash leaves the earlier ones.
-Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot);
+// Writes a snapshot beside the earlier ones and keeps the newest three. Atomic: a crash leaves the earlier ones. `gently`: with
+// rests, for those who have the same disk.
+Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot, bool gently = false);
 // Writes snapshots in a child process: it has the state as it stood when it was made, and the service goes on meanwhile. The
 // child touches neither journal, sockets nor log, and ends with its parent.
 class SnapshotChild {
  public:
   ~SnapshotChild();
-  // False: one is at work already, or there can be no process now. `write` runs in the child.
-  bool start(const std::function<Result<void>()>& write);
+  // False: one is at work already, another process's child has its turn in `turns`, or there can be no process now. `write` runs
+  // in the child. `turns`: a folder, in which one at a time writes; empty = nobody else is waited for.
+  bool start(const std::function<Result<void>()>& write, const std::string& turns = {});
   // Nothing: none has ended since the last call. `wait`: until it has.
   std::optional<bool> ended(bool wait = false);
 

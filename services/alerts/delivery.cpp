@@ -18,7 +18,6 @@ namespace xundian::alerts {
 namespace {
 
 constexpr Millis ask_timeout_ms = 1'000, ask_at_least_ms = 1'000, flush_timeout_ms = 2'000, home_wait_ms = 200;
-constexpr Millis settle_ms = 2;  // Bells of a busy journal are answered once in so long.
 constexpr uint32_t due_at_once = 256;
 
 }  // namespace
@@ -96,14 +95,13 @@ void Delivery::Work::run() {
   while (!stop) {
     news = bells_rang() || news;
     const Millis now = wall_ms();
-    if (unsaid.empty() && ((news && now >= asked_ms + settle_ms) || now >= ask_at_ms)) {
+    if (unsaid.empty() && (news || now >= ask_at_ms)) {
       ask();
       news = false;
     }
-    const Millis until = news ? asked_ms + settle_ms : ask_at_ms;
     // One bell can be waited for together with the answers; several are looked at in turn.
     const Millis wait_max = bells.size() == 1 ? ask_at_least_ms : 5;
-    const Millis wait_ms = std::clamp<Millis>(until - wall_ms(), 0, wait_max);
+    const Millis wait_ms = std::clamp<Millis>(ask_at_ms - wall_ms(), 0, wait_max);
     say(courier->turn(unsaid.empty() ? static_cast<int>(wait_ms) : 100, bells[0]->socket().get(zmq::sockopt::fd)));
   }
   waiting = nullptr;

@@ -169,6 +169,13 @@ void State::schedule(Entry& entry, Millis due) {
   if (due != never) due_.emplace(due, key);
 }
 
+void State::count_firing(const Alert& alert, bool enters) {
+  if (!alert.standing.firing()) return;
+  const auto severity = static_cast<size_t>(alert.standing.terms.finding().severity());
+  Counts& counts = firing_[alert.store];
+  counts[std::min(severity, counts.size() - 1)] += enters ? 1 : -1;
+}
+
 void State::said(const FactView& fact) {
   if (fact.kind() != v1::Fact::kAlertState) return;
   v1::AlertState state;
@@ -180,7 +187,9 @@ void State::said(const FactView& fact) {
     alert.store = fact.store_id();
     alert.finding = terms.finding();
   }
+  count_firing(alert, false);
   alert.standing.take(terms, fact.head().cause);
+  count_firing(alert, true);
   if (alert.standing.open())
     open_.insert(entry.first);
   else
@@ -327,6 +336,7 @@ bool State::load(std::string_view saved) {
     Alert& alert = alerts_[key];
     if (!load_alert(bytes, alert)) return false;
     if (alert.standing.open()) open_.insert(key);
+    count_firing(alert, true);
     if (alert.due != never) due_.emplace(alert.due, key);
   }
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {

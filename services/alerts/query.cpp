@@ -1,5 +1,6 @@
 // What the alerts service answers: alerts with what became of their notices, and, to its delivery shell, what is to be sent.
 #include <algorithm>
+#include <functional>
 
 #include "services/alerts/state.h"
 
@@ -50,6 +51,29 @@ Result<query::ListAlertsResponse> list_alerts(std::span<State* const> folds, con
   return response;
 }
 
+// The alerts' part of an overview: how many fire, at the stores that are asked for together.
+Result<query::GetOverviewResponse> get_overview(std::span<State* const> folds, const query::GetOverviewRequest& request) {
+  const std::set<std::string> wanted(request.stores().begin(), request.stores().end());
+  State::Counts sums{};
+  const auto add = [&](const State::Counts& counts) {
+    std::transform(sums.begin(), sums.end(), counts.begin(), sums.begin(), std::plus());
+  };
+  for (const State* fold : folds) {
+    if (wanted.empty())
+      for (const auto& [store, counts] : fold->firing()) add(counts);
+    for (const std::string& store : wanted)
+      if (const auto found = fold->firing().find(store); found != fold->firing().end()) add(found->second);
+  }
+  query::GetOverviewResponse response;
+  for (size_t severity = 0; severity < sums.size(); ++severity) {
+    if (sums[severity] == 0) continue;
+    query::FiringCount& count = *response.add_firing();
+    count.set_severity(static_cast<v1::Severity>(severity));
+    count.set_count(sums[severity]);
+  }
+  return response;
+}
+
 Result<query::ListDueNoticesResponse> list_due_notices(std::span<State* const> folds,
                                                        const query::ListDueNoticesRequest& request) {
   query::ListDueNoticesResponse response;
@@ -74,6 +98,7 @@ Result<query::ListDueNoticesResponse> list_due_notices(std::span<State* const> f
 
 Result<std::string> answer(std::span<Fold* const> folds, std::string_view method, std::string_view request) {
   if (method == "ListAlerts") return answer_as<State, query::ListAlertsRequest>(folds, request, list_alerts);
+  if (method == "GetOverview") return answer_as<State, query::GetOverviewRequest>(folds, request, get_overview);
   if (method == "ListDueNotices") return answer_as<State, query::ListDueNoticesRequest>(folds, request, list_due_notices);
   return fail(Code::unimplemented, "alerts answers no {}", method);
 }

@@ -2,6 +2,7 @@
 // sent.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <map>
 #include <optional>
@@ -103,6 +104,9 @@ class State : public Fold {
 
   const std::map<std::string, Alert>& alerts() const { return alerts_; }
   const std::set<std::string>& open() const { return open_; }
+  // How many alerts fire at each store, by severity.
+  using Counts = std::array<uint32_t, v1::Severity_ARRAYSIZE>;
+  const std::map<std::string, Counts>& firing() const { return firing_; }
   const std::map<std::string, Subscriber>& subscribers() const { return subscribers_; }
   const std::map<std::string, Silence>& silences() const { return silences_; }
   const Notices& notices() const { return notices_; }
@@ -118,11 +122,13 @@ class State : public Fold {
   bool silenced(const Alert& alert, Millis now) const;
   void judge(const Entry& alert, Millis now, size_t said_before, Outbox& outbox) const;
   void judge_due(Millis now, Outbox& outbox);
+  void count_firing(const Alert& alert, bool enters);
   void touch_open(Millis now);
   void schedule(Entry& alert, Millis due);
 
   std::map<std::string, Alert> alerts_;  // By key.
   std::set<std::string> open_;           // Keys of those that are pending or firing.
+  std::map<std::string, Counts> firing_;
   std::set<std::pair<Millis, std::string>> due_;
   std::map<std::string, Silence> silences_;
   std::set<std::string> running_;                   // Silences that are not over.

@@ -10,6 +10,9 @@ namespace xundian::bus {
 namespace {
 
 constexpr Millis beat_ms = 100;
+// Each ring wakes every service. So many come as they may; under load they come together, once in so long.
+constexpr Millis ring_rest_ms = 2;
+constexpr int64_t rings_kept = 8;
 
 // A Tick concerns a whole partition; its scope is therefore no group's.
 std::string tick_batch(Partition partition, uint32_t partitions, Millis time) {
@@ -46,7 +49,10 @@ Result<Committed> Sequencer::commit(Millis now) {
   for (const BatchHeader& header : group->headers) ledger_.note(header);
   if (again) settle_sessions(*group);
   acknowledge(*group);
-  ring();
+  if (rings_left_ > 0)
+    ring();
+  else
+    ring_owed_ = true;
   return Committed{group->batches.size(), group->bytes};
 }
 
@@ -131,12 +137,19 @@ void Sequencer::ring(Position next_position) {
   for (const Offset head : ledger_.heads) bell.add_heads(head);
   send("", wire::v1::MESSAGE_TYPE_BELL, bell);
   rung_ = true;
+  ring_owed_ = false;
+  rings_left_ -= rings_left_ > 0;
 }
 
 Millis Sequencer::beat(Millis now_steady_ms) {
+  if (const int64_t rested = (now_steady_ms - rested_at_) / ring_rest_ms; rested > 0) {
+    rings_left_ = std::min(rings_left_ + rested, rings_kept);
+    rested_at_ = now_steady_ms;
+  }
+  if (ring_owed_ && rings_left_ > 0) ring();
   if (!rung_ && now_steady_ms - rung_at_ >= beat_ms && !mutant("no_head_beat")) ring();
   if (std::exchange(rung_, false)) rung_at_ = now_steady_ms;
-  return rung_at_ + beat_ms;
+  return ring_owed_ ? rested_at_ + ring_rest_ms : rung_at_ + beat_ms;
 }
 
 // ---- Wakes

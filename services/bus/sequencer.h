@@ -98,7 +98,8 @@ class Sequencer {
   Millis next_tick() const;
   // Rings the bell though nothing happened.
   void ring() { ring(next_position_); }
-  // The same, if it has not been rung for a beat: a bell that was lost is made good by the next. Returns when to call it again.
+  // The same, if a commit is owed a ring, or if it has not been rung for a beat: a bell that was lost is made good by the next.
+  // Returns when to call it again.
   Millis beat(Millis now_steady_ms);
   // Everything to be sent since the last call, in order.
   std::vector<Output> outputs() { return std::exchange(outputs_, {}); }
@@ -168,6 +169,9 @@ class Sequencer {
   std::vector<Output> outputs_;
   bool rung_ = false;  // Since the last look.
   Millis rung_at_ = 0;
+  bool ring_owed_ = false;  // A commit was made since the last ring.
+  int64_t rings_left_ = 1;  // That may come at once.
+  Millis rested_at_ = 0;    // When they were counted last.
   Disk disk_;
   double bytes_per_ms_ = 50'000;  // Until it was measured.
   uint64_t refused_ = 0;

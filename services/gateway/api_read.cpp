@@ -1,5 +1,7 @@
 // Calls that read what services know.
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "common/config.h"
 #include "common/time.h"
@@ -47,37 +49,29 @@ Result<v1::GetOverviewResponse> Api::get_overview(const Call& call, const v1::Ge
   query::v1::GetOverviewRequest question;
   if (stores) question.mutable_stores()->Add(stores->begin(), stores->end());
   question.set_day(request.day());
+  std::vector<std::string> asked = departments(call);
+  if (call.principal->may_see_department("alerts")) asked.push_back("alerts");
   std::vector<query::v1::MetricRow> rows;
+  std::optional<std::map<int, uint32_t>> firing;  // By severity, if alerts told.
   Millis as_of_ms = 0;
-  TRY_VOID(services_.ask_all<query::v1::GetOverviewResponse>(departments(call), "GetOverview", question,
-                                                             response.mutable_missing(),
-                                                             [&](const std::string&, query::v1::GetOverviewResponse& told) {
-                                                               as_of_ms = std::max(as_of_ms, told.as_of_ms());
-                                                               for (query::v1::MetricRow& row : *told.mutable_rows())
-                                                                 rows.push_back(std::move(row));
-                                                             }));
+  TRY_VOID(services_.ask_all<query::v1::GetOverviewResponse>(
+      asked, "GetOverview", question, response.mutable_missing(),
+      [&](const std::string& service, query::v1::GetOverviewResponse& told) {
+        as_of_ms = std::max(as_of_ms, told.as_of_ms());
+        for (query::v1::MetricRow& row : *told.mutable_rows()) rows.push_back(std::move(row));
+        if (service != "alerts") return;
+        firing.emplace();
+        for (const query::v1::FiringCount& count : told.firing()) (*firing)[count.severity()] = count.count();
+      }));
   // By store; within one the departments' own order, which is that of importance.
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.store() < b.store(); });
   for (const query::v1::MetricRow& row : rows) *response.add_rows() = shown(row);
   if (as_of_ms != 0) *response.mutable_as_of() = timestamp(as_of_ms);
-  if (!call.principal->may_see_department("alerts")) return response;
-  query::v1::ListAlertsRequest firing;
-  firing.set_state("firing");
-  uint32_t counts[facts::v1::SEVERITY_CRITICAL + 1] = {};
-  const size_t missing_before = static_cast<size_t>(response.missing_size());
-  TRY_VOID(services_.ask_all<query::v1::ListAlertsResponse>(
-      {"alerts"}, "ListAlerts", firing, response.mutable_missing(),
-      [&](const std::string&, const query::v1::ListAlertsResponse& told) {
-        for (const query::v1::Alert& alert : told.alerts()) {
-          if (stores && std::find(stores->begin(), stores->end(), alert.store()) == stores->end()) continue;
-          ++counts[std::clamp<int>(alert.terms().finding().severity(), 0, facts::v1::SEVERITY_CRITICAL)];
-        }
-      }));
-  if (static_cast<size_t>(response.missing_size()) > missing_before) return response;
+  if (!firing) return response;
   for (int severity = facts::v1::SEVERITY_CRITICAL; severity >= facts::v1::SEVERITY_INFO; --severity) {
     v1::SeverityCount& count = *response.add_alerts();
     count.set_severity(severity_name(static_cast<facts::v1::Severity>(severity)));
-    count.set_firing(counts[severity]);
+    count.set_firing((*firing)[severity]);
   }
   return response;
 }

@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "grpc/health/v1/health.pb.h"
+#include "services/gateway/workers.h"
 #include "xundian/gateway/v1/gateway_service.grpc.pb.h"
 
 namespace xundian::gateway {

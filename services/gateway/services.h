@@ -1,39 +1,16 @@
 // Asks the services of the home over ZeroMQ: several at once, with a time-out, naming those that did not answer.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "common/home.h"
 #include "common/query.h"
 
 namespace xundian::gateway {
-
-// A few threads that carry out tasks in turn.
-class Workers {
- public:
-  Workers(size_t threads, size_t waiting_max);
-  ~Workers();
-  // False: too many wait.
-  bool run(std::function<void()> task);
-
- private:
-  void loop();
-
-  const size_t waiting_max_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> tasks_;
-  bool stop_ = false;
-  std::vector<std::thread> threads_;
-};
 
 class Services {
  public:
@@ -76,6 +53,12 @@ class Services {
     std::vector<std::unique_ptr<QueryClient>> idle;  // Each is one thread's at a time.
     bool silent = false;                             // The last question was not answered: the next waits less long.
   };
+  struct Question {
+    Target* target = nullptr;
+    std::unique_ptr<QueryClient> client;
+  };
+  Question send(const std::string& service, std::string_view method, const std::string& request, Millis timeout_ms);
+  Result<std::string> receive(const std::string& service, Question question);
   static bool is_down(Code code) { return code == Code::unavailable || code == Code::deadline_exceeded; }
   Target& target(const std::string& service);
 
@@ -83,7 +66,6 @@ class Services {
   const Millis timeout_ms_;
   std::mutex mutex_;
   std::map<std::string, Target> targets_;
-  Workers workers_;
 };
 
 }  // namespace xundian::gateway

@@ -290,6 +290,31 @@ TEST_F(Lifecycle, ListsTheMostSevereAndNewestFirst) {
   EXPECT_FALSE(definition().answer({drive.folds(), 1}, "ListAlerts", "\x12\x01x").has_value());
 }
 
+TEST_F(Lifecycle, CountsWhatFiresByStoreAndSeverity) {
+  const auto counts = [&](const std::string& store) {
+    query::v1::GetOverviewRequest request;
+    if (!store.empty()) request.add_stores(store);
+    query::v1::GetOverviewResponse response;
+    const auto answer = definition().answer({drive.folds(), 1}, "GetOverview", request.SerializeAsString());
+    EXPECT_TRUE(answer && response.ParseFromString(*answer));
+    std::string text;
+    for (const auto& count : response.firing()) text += fmt::format("{}x{} ", v1::Severity_Name(count.severity()).substr(9), count.count());
+    return text;
+  };
+  EXPECT_EQ(counts(""), "");
+  find(start, {.entity = "a"});
+  find(start + 1, {.severity = v1::SEVERITY_HIGH, .entity = "b"});
+  find(start + 2, {.entity = "c"});
+  find(start + 3, {.for_ms = minute_ms, .entity = "d"});  // Pending.
+  EXPECT_EQ(counts(""), "WARNINGx2 HIGHx1 ");
+  find(start + 4, {.holds = false, .entity = "a"});
+  find(start + 5, {.severity = v1::SEVERITY_HIGH, .entity = "c"});
+  EXPECT_EQ(counts("s1"), "HIGHx2 ") << "it counts as it was told last";
+  EXPECT_EQ(counts("s2"), "");
+  drive.restart(definition().make_fold());
+  EXPECT_EQ(counts("s1"), "HIGHx2 ");
+}
+
 // Whatever the run, a restart anywhere changes nothing that is said, and alerts alternate between firing and resolved.
 TEST_F(Lifecycle, RestartsChangeNothing) {
   for (unsigned seed = 1; seed <= 40; ++seed) {

@@ -80,6 +80,33 @@ TEST_F(SequencerTest, RingsWhenItHasBeenSilentForABeat) {
   EXPECT_EQ(harness_.bus().beat(1'150), 1'250) << "a bell of another kind is as good";
 }
 
+// Each ring wakes every service: many commits are rung for together, and none is forgotten.
+TEST_F(SequencerTest, UnderLoadRingsComeTogether) {
+  const auto welcome = harness_.hello("a", {alice});
+  harness_.bus().beat(1'000);
+  harness_.bells();
+  uint64_t sequence = 0;
+  const auto bells_of = [&](int commits) {
+    for (int count = 0; count < commits; ++count) {
+      harness_.put("a", welcome, alice, ++sequence);
+      commit();
+    }
+    return harness_.bells();
+  };
+  EXPECT_EQ(bells_of(3).size(), 3u) << "a few come at once";
+  EXPECT_LE(bells_of(100).size(), 5u);
+  EXPECT_EQ(harness_.bus().beat(1'001), 1'002);
+  EXPECT_TRUE(harness_.bells().empty());
+  EXPECT_GT(harness_.bus().beat(1'002), 1'003) << "nothing is owed any more";
+  const auto bells = harness_.bells();
+  ASSERT_EQ(bells.size(), 1u);
+  EXPECT_EQ(bells[0].next_position(), harness_.bus().next_position());
+  EXPECT_EQ(bells_of(1).size(), 0u);
+  harness_.bus().beat(2'000);
+  EXPECT_EQ(harness_.bells().size(), 1u);
+  EXPECT_EQ(bells_of(3).size(), 3u) << "who has rested may ring at once again";
+}
+
 TEST_F(SequencerTest, Row02_AcknowledgesADuplicateAgainAndAppendsItOnce) {
   const auto welcome = harness_.hello("a", {alice});
   harness_.put("a", welcome, alice, 1);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -62,6 +63,28 @@ TEST_F(SnapshotTest, TheNewestIsReadAndThreeAreKept) {
   EXPECT_EQ(read(), 'd');
   EXPECT_EQ(files().size(), 3u);
   EXPECT_EQ(read_snapshot(folder_, "home", 7)->positions, (std::vector<Position>{1, 2}));
+}
+
+TEST_F(SnapshotTest, ChildrenOfOneHomeTakeTurns) {
+  int gate[2];
+  ASSERT_EQ(::pipe(gate), 0);
+  const auto when_told = [&]() -> Result<void> {
+    char byte = 0;
+    return ::read(gate[0], &byte, 1) == 1 ? write(byte) : fail(Code::internal, "nobody told it");
+  };
+  SnapshotChild first, second, elsewhere;
+  ASSERT_TRUE(first.start(when_told, folder_));
+  EXPECT_FALSE(second.start([&] { return write('b'); }, folder_)) << "the first has the turn";
+  EXPECT_FALSE(second.ended().has_value());
+  EXPECT_TRUE(elsewhere.start([] { return Result<void>(); }, "/tmp")) << "another home's turn is another";
+  EXPECT_EQ(elsewhere.ended(true), true);
+  ASSERT_EQ(::write(gate[1], "a", 1), 1);
+  EXPECT_EQ(first.ended(true), true);
+  EXPECT_TRUE(second.start([&] { return write('b'); }, folder_));
+  EXPECT_EQ(second.ended(true), true);
+  EXPECT_EQ(read(), 'b');
+  EXPECT_EQ(files().size(), 2u);
+  ::close(gate[0]), ::close(gate[1]);
 }
 
 TEST_F(SnapshotTest, OneThatCannotBeWrittenLeavesTheOneBefore) {
