@@ -15,6 +15,14 @@ Key hash128(std::string_view bytes) {
   return {hash.low64, hash.high64};
 }
 
+Key hash128(std::initializer_list<std::string_view> pieces) {
+  XXH3_state_t state;
+  XXH3_128bits_reset(&state);
+  for (const std::string_view piece : pieces) XXH3_128bits_update(&state, piece.data(), piece.size());
+  const XXH128_hash_t hash = XXH3_128bits_digest(&state);
+  return {hash.low64, hash.high64};
+}
+
 std::string to_hex(const Key& key) { return fmt::format("{:016x}{:016x}", key.high, key.low); }
 
 void Fingerprint::add(std::string_view cell, std::string_view value) {

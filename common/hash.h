@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,8 @@ struct Key {
 };
 
 Key hash128(std::string_view bytes);
+// The same as of all pieces in one.
+Key hash128(std::initializer_list<std::string_view> pieces);
 
 // 32 hexadecimal digits, the higher half first.
 std::string to_hex(const Key& key);

@@ -24,10 +24,10 @@ template <typename Item, typename Memory>
 uint64_t vector_bytes(const std::vector<Item, Memory>& items) {
   return items.capacity() * sizeof(Item);
 }
-// A tsl::robin_map keeps its entries in one row, each with two bytes of its own, rounded up.
+// An absl::flat_hash_map keeps its entries in one row, and a byte for each in another.
 template <typename Table>
 uint64_t table_bytes(const Table& table) {
-  return table.bucket_count() * (sizeof(typename Table::value_type) + 8);
+  return table.capacity() * (sizeof(typename Table::value_type) + 1);
 }
 // A std::map keeps each entry in a node with a colour and three pointers.
 template <typename Tree>

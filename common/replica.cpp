@@ -311,10 +311,11 @@ std::string Replica::save() const {
     for (const auto& [scope, group] : state.groups) {
       append_text(bytes, scope);
       append(bytes, group.time_ms);
-      std::string saved;
-      group.fold->save(saved);
-      append(bytes, static_cast<uint64_t>(saved.size()));
-      bytes.append(saved);
+      const size_t before = bytes.size();
+      append(bytes, uint64_t{0});  // How many bytes follow; known when they do.
+      group.fold->save(bytes);
+      const uint64_t saved = bytes.size() - before - sizeof(uint64_t);
+      ::xundian::store(bytes.data() + before, saved);
     }
   }
   return bytes;

@@ -258,7 +258,8 @@ size_t Runner::unacknowledged() const {
 
 // A snapshot counts only once everything said up to its offset is acknowledged.
 Result<void> Runner::write_snapshot_now(bool gently) const {
-  Snapshot snapshot{home_.settings().id, definition_.shape, {}, replica_->save()};
+  const std::string state = replica_->save();
+  Snapshot snapshot{home_.settings().id, definition_.shape, {}, state, {}};
   for (const Bus& bus : buses_) snapshot.positions.push_back(bus.position);
   return write_snapshot(home_.path("snapshots/" + name_), snapshot, gently);
 }

@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,7 +15,6 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "common/bytes.h"
@@ -41,7 +42,8 @@ std::vector<fs::path> list(const std::string& folder) {
   return files;
 }
 
-std::string encode(const Snapshot& snapshot) {
+// What comes before the state.
+std::string header_of(const Snapshot& snapshot) {
   std::string bytes;
   append(bytes, magic);
   append(bytes, snapshot.shape);
@@ -49,15 +51,13 @@ std::string encode(const Snapshot& snapshot) {
   append(bytes, static_cast<uint32_t>(snapshot.positions.size()));
   for (const Position position : snapshot.positions) append(bytes, position);
   append(bytes, static_cast<uint64_t>(snapshot.state.size()));
-  bytes.append(snapshot.state);
-  append(bytes, hash128(bytes));
   return bytes;
 }
 
-Result<Snapshot> decode(std::string bytes) {
+Result<Snapshot> decode(std::string_view bytes) {
   if (bytes.size() < sizeof(Key)) return fail(Code::data_loss, "it is empty");
-  const std::string_view content(bytes.data(), bytes.size() - sizeof(Key));
-  if (hash128(content) != load<Key>(bytes.data() + content.size()) && !mutant("trust_snapshots"))
+  const std::string_view content = bytes.substr(0, bytes.size() - sizeof(Key));
+  if (hash128(content) != load<Key>(content.data() + content.size()) && !mutant("trust_snapshots"))
     return fail(Code::data_loss, "its hash is wrong");
   ByteReader reader(content);
   Snapshot snapshot;
@@ -66,41 +66,59 @@ Result<Snapshot> decode(std::string bytes) {
   snapshot.home = reader.take_text();
   for (uint32_t left = reader.take<uint32_t>(); left > 0 && reader.ok(); --left)
     snapshot.positions.push_back(reader.take<Position>());
-  const std::string_view state = reader.take_bytes(reader.take<uint64_t>());
+  snapshot.state = reader.take_bytes(reader.take<uint64_t>());
   if (!reader.ok()) return fail(Code::data_loss, "it is cut off");
-  // Of hundreds of megabytes one copy is enough.
-  const auto from = static_cast<size_t>(state.data() - bytes.data());
-  bytes.resize(from + state.size());
-  bytes.erase(0, from);
-  snapshot.state = std::move(bytes);
   return snapshot;
 }
 
-// All of a file; nothing if it cannot be read.
-std::string read_whole(const fs::path& path) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  std::string bytes(error ? 0 : size, '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) bytes.clear();
-  return bytes;
-}
+// A file as memory; empty if it cannot be read. Snapshots are never written to again, only replaced.
+class MappedFile {
+ public:
+  explicit MappedFile(const fs::path& path) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat about {};
+    if (file >= 0 && ::fstat(file, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0) {
+      const auto size = static_cast<size_t>(about.st_size);
+      void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+      if (mapped != MAP_FAILED) bytes_ = {static_cast<const char*>(mapped), size};
+    }
+    if (file >= 0) ::close(file);
+  }
+  ~MappedFile() {
+    if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  std::string_view bytes() const { return bytes_; }
 
-Result<void> write_synced(const fs::path& path, std::string_view bytes, bool gently) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return fail(Code::internal, "{}: {}", path.string(), std::strerror(errno));
-  off_t at = 0;
+ private:
+  std::string_view bytes_;
+};
+
+// Little by little and, `gently`, with rests, so that the journal's syncs never wait behind much of it.
+bool write_bytes(int file, std::string_view bytes, off_t at, bool gently) {
   while (!bytes.empty()) {
     const auto began = std::chrono::steady_clock::now();
     const ssize_t written = ::write(file, bytes.data(), std::min(bytes.size(), written_at_once));
-    if (written <= 0) break;
+    if (written <= 0) return false;
     bytes.remove_prefix(static_cast<size_t>(written));
-    // Little by little and with rests, so that the journal's syncs never wait behind much of it.
     ::sync_file_range(file, at, written, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
     at += written;
     if (gently) std::this_thread::sleep_for(rest_of_pieces * (std::chrono::steady_clock::now() - began));
   }
-  const bool whole = bytes.empty() && ::fsync(file) == 0;
+  return true;
+}
+
+Result<void> write_synced(const fs::path& path, std::initializer_list<std::string_view> pieces, bool gently) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return fail(Code::internal, "{}: {}", path.string(), std::strerror(errno));
+  bool whole = true;
+  off_t at = 0;
+  for (const std::string_view piece : pieces) {
+    whole = whole && write_bytes(file, piece, at, gently);
+    at += static_cast<off_t>(piece.size());
+  }
+  whole = whole && ::fsync(file) == 0;
   const int error = errno;
   ::close(file);
   if (!whole) return fail(Code::internal, "{}: {}", path.string(), std::strerror(error));
@@ -124,7 +142,10 @@ Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot,
   const fs::path path = fs::path(folder) / fmt::format("{:016x}.snapshot", number);
   const bool in_place = mutant("non_atomic_snapshot") && !earlier.empty();
   const fs::path part = in_place ? earlier.front() : fs::path(folder) / "part";
-  TRY_VOID(write_synced(part, encode(snapshot), gently));
+  const std::string header = header_of(snapshot);
+  std::string hash;
+  append(hash, hash128({header, snapshot.state}));
+  TRY_VOID(write_synced(part, {header, snapshot.state, hash}, gently));
   fs::rename(part, path, error);
   if (error) return fail(Code::internal, "{}: {}", path.string(), error.message());
   sync_folder(folder);
@@ -163,8 +184,12 @@ std::optional<bool> SnapshotChild::ended(bool wait) {
 
 std::optional<Snapshot> read_snapshot(const std::string& folder, const std::string& home, uint64_t shape) {
   for (const fs::path& path : list(folder)) {
-    auto snapshot = decode(read_whole(path));
-    if (snapshot && snapshot->home == home && snapshot->shape == shape) return std::move(*snapshot);
+    const auto file = std::make_shared<const MappedFile>(path);
+    auto snapshot = decode(file->bytes());
+    if (snapshot && snapshot->home == home && snapshot->shape == shape) {
+      snapshot->file = file;
+      return std::move(*snapshot);
+    }
     spdlog::warn("snapshot_passed_over file={} why=\"{}\"", path.filename().string(),
                  snapshot ? "it is of another home or another shape" : snapshot.error().message);
   }

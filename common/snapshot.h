@@ -4,8 +4,10 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/journal.h"
@@ -16,7 +18,8 @@ struct Snapshot {
   std::string home;                 // Id of the home.
   uint64_t shape = 0;               // Of the state; another shape is not loaded.
   std::vector<Position> positions;  // For each bus: where to read on.
-  std::string state;
+  std::string_view state;           // Hundreds of megabytes, so it is looked at where it lies.
+  std::shared_ptr<const void> file;  // There, if it was read.
 };
 
 // Writes a snapshot beside the earlier ones and keeps the newest three. Atomic: a crash leaves the earlier ones. `gently`: with

@@ -160,7 +160,7 @@ void Weigher::settle(const IntakeFold* fold, std::string_view scope_name) {
     const Order& first = scope.order.front();
     const auto found = scope.things.find(first.thing);
     if (found == scope.things.end()) continue;
-    std::vector<Coming>& all = found.value();
+    std::vector<Coming>& all = found->second;
     const auto at = std::find_if(all.begin(), all.end(), [&first](const Coming& coming) { return coming.part == first.part; });
     if (at == all.end() || at->version != first.version) continue;  // Forgotten, or something newer is on its way behind it.
     if (fold == nullptr || fold->held(first.thing, first.part) < at->version) break;
@@ -172,11 +172,10 @@ void Weigher::settle(const IntakeFold* fold, std::string_view scope_name) {
 
 void Weigher::forget(uint64_t import_id) {
   for (auto& [name, scope] : scopes_) {
-    for (auto at = scope.things.begin(); at != scope.things.end();) {
-      std::vector<Coming>& all = at.value();
-      std::erase_if(all, [import_id](const Coming& coming) { return coming.import_id == import_id; });
-      at = all.empty() ? scope.things.erase(at) : std::next(at);
-    }
+    absl::erase_if(scope.things, [import_id](auto& thing) {
+      std::erase_if(thing.second, [import_id](const Coming& coming) { return coming.import_id == import_id; });
+      return thing.second.empty();
+    });
     std::erase_if(scope.order, [&scope](const Order& order) {
       const auto found = scope.things.find(order.thing);
       return found == scope.things.end() ||

@@ -1,7 +1,7 @@
 // Tells what a fact is to those that know what was said before, and remembers what is on its way into the journal.
 #pragma once
 
-#include <tsl/robin_map.h>
+#include <absl/container/flat_hash_map.h>
 
 #include <deque>
 #include <map>
@@ -41,7 +41,7 @@ class Weigher {
     Version version;
   };
   struct Scope {
-    tsl::robin_map<Key, std::vector<Coming>, KeyHash> things;
+    absl::flat_hash_map<Key, std::vector<Coming>, KeyHash> things;
     std::deque<Order> order;  // As they were weighed, which is nearly as they come.
   };
   static void remember(Scope& scope, const Key& thing, const Coming& coming);

@@ -1,6 +1,5 @@
 // How inventory's things are kept as bytes, and what of them makes its fingerprint.
 #include <algorithm>
-#include <numeric>
 
 #include "services/inventory/state.h"
 
@@ -32,6 +31,8 @@ class Writer {
 };
 
 class Reader {
+  static constexpr size_t lines_at_once = 64;  // That a count which nothing bears out is believed for.
+
  public:
   Reader(ByteReader& bytes, RowMemory& memory) : bytes_(bytes), memory_(memory) {}
   template <typename T>
@@ -51,7 +52,9 @@ class Reader {
   }
   template <typename T, typename Each>
   void list(Row<T>& items, Each&& each) {
-    for (uint32_t left = bytes_.take<uint32_t>(); left > 0 && bytes_.ok(); --left) {
+    uint32_t left = bytes_.take<uint32_t>();
+    items.reserve(memory_, std::min<size_t>(left, lines_at_once));
+    for (; left > 0 && bytes_.ok(); --left) {
       T item;
       each(item);
       items.push_back(memory_, item);
@@ -169,17 +172,14 @@ void save_all(std::string& bytes, const Things& things, Each&& each) {
   }
 }
 
-// A table has the order of arrival; saved by keys, the same things are the same bytes.
+// A table keeps the order of arrival, here and in the bytes.
 template <typename Thing, typename Each>
 void save_all(std::string& bytes, const Things<Thing>& things, Each&& each) {
-  std::vector<uint32_t> indices(things.size());
-  std::iota(indices.begin(), indices.end(), 0);
-  std::sort(indices.begin(), indices.end(), [&](uint32_t a, uint32_t b) { return things.key(a) < things.key(b); });
   append(bytes, static_cast<uint64_t>(things.size()));
-  for (const uint32_t index : indices) {
-    append(bytes, things.key(index));
-    each(things[index]);
-  }
+  things.for_each([&](const Key& key, const Thing& thing) {
+    append(bytes, key);
+    each(thing);
+  });
 }
 
 template <typename Things, typename Each>

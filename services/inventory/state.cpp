@@ -7,6 +7,8 @@ namespace xundian::inventory {
 
 namespace {
 
+constexpr uint32_t orders_ahead = 8;
+
 template <typename Thing>
 void add_or_remove(std::vector<const Thing*>& things, const Thing& thing, bool enters) {
   if (enters)
@@ -212,8 +214,14 @@ void State::rebuild() {
   for (const auto& [key, offer] : offers_) add_offer(offer, true);
   for (const auto& [key, purchase] : purchases_) add_purchase(purchase, 1);
   for (const auto& [key, move] : moves_) add_move(move, 1);
-  touched_.clear();
-  orders_.for_each([&](const Key&, const Order& order) { add_order(order, 1, touched_); });
+  for (uint32_t index = 0; index < orders_.size(); ++index) {
+    // SKUs lie anywhere in memory; those of the orders that come next are asked for meanwhile.
+    if (index + orders_ahead < orders_.size())
+      for (const OrderLine& line : orders_[index + orders_ahead].lines)
+        skus_.prefetch(sku_key(*orders_[index + orders_ahead].place, line.sku));
+    add_order(orders_[index], 1, touched_);
+    touched_.clear();
+  }
   for (const auto& [key, refund] : refunds_)
     if (refund.holds_order())
       ++refunds_of_[thing_key(v1::Fact::kOrderState, places_.at(refund.store).info->id, refund.order.content)];

@@ -204,7 +204,7 @@ class State final : public Fold {
   std::map<std::string, PoolId> pool_ids_;
   Things<Sku> skus_;                                   // By sku_key.
   RowMemory day_memory_;                               // Of their days.
-  tsl::robin_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.
+  absl::flat_hash_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.
   Timers timers_;               // Of orders that wait to be shipped: when one of their rules may begin to hold.
   Timers deadlines_;            // Of the same, as far as they are to come.
   Millis midnight_ms_ = never;  // The next at which a store's day begins.

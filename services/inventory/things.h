@@ -1,7 +1,7 @@
 // The things that inventory keeps, as their facts say them aspect by aspect.
 #pragma once
 
-#include <tsl/robin_map.h>
+#include <absl/container/flat_hash_map.h>
 
 #include <deque>
 #include <map>
@@ -50,7 +50,7 @@ class Names {
   bool load(ByteReader& bytes);
 
  private:
-  tsl::robin_map<uint64_t, NameId> ids_;
+  absl::flat_hash_map<uint64_t, NameId> ids_;
   std::deque<std::string> texts_;
 };
 

@@ -1,6 +1,8 @@
 // The counters of a store and day, and what is known of a store.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <map>
 #include <set>
 #include <string>
@@ -37,15 +39,15 @@ struct Counters {
 };
 
 // Distinct buyers, each with the number of orders that name it.
-using BuyerSet = tsl::robin_map<uint64_t, uint32_t, MixHash>;
+using BuyerSet = absl::flat_hash_map<uint64_t, uint32_t, MixHash>;
 
 // By (hour, channel or SKU) << 32 | currency.
-using CounterTable = tsl::robin_map<uint64_t, Counters, MixHash>;
+using CounterTable = absl::flat_hash_map<uint64_t, Counters, MixHash>;
 
 // Adds to one cell of a table; a cell to which nothing contributes any more goes.
 inline void bump(CounterTable& table, uint32_t dimension, TextId currency, const Counters& counters, int sign) {
   const auto entry = table.try_emplace(uint64_t{dimension} << 32 | currency).first;
-  entry.value().add(counters, sign);
+  entry->second.add(counters, sign);
   if (entry->second.empty()) table.erase(entry);
 }
 
@@ -80,7 +82,7 @@ struct CurrencyDay {
 struct DayCell {
   std::vector<CurrencyDay> currencies;
   CounterTable hours, channels, skus;
-  tsl::robin_map<TextId, SnapshotCounters, MixHash> snapshots;  // By product.
+  absl::flat_hash_map<TextId, SnapshotCounters, MixHash> snapshots;  // By product.
   SnapshotCounters snapshot;
 
   bool empty() const { return currencies.empty() && snapshots.empty(); }

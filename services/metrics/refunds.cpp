@@ -73,7 +73,7 @@ void MetricsFold::link_refund(uint32_t index, const Refund& refund, bool linked)
   }
   const auto found = refunds_by_order_.find(refund.order);
   if (found == refunds_by_order_.end()) return;
-  std::erase(found.value(), index);
+  std::erase(found->second, index);
   if (found->second.empty()) refunds_by_order_.erase(found);
 }
 

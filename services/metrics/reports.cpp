@@ -149,7 +149,7 @@ void MetricsFold::count_sale(StoreBook& book, TextId product, const Report& from
   DayCell& cell = book.days[to.from];
   cell.snapshot.add(counters, sign);
   const auto entry = cell.snapshots.try_emplace(product).first;
-  entry.value().add(counters, sign);
+  entry->second.add(counters, sign);
   if (entry->second.empty()) cell.snapshots.erase(entry);
   if (sign < 0) close_day(book, to.from);
 }

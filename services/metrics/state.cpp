@@ -7,6 +7,8 @@ namespace xundian::metrics {
 
 namespace {
 
+constexpr size_t lines_at_once = 64;  // Of an order, that a count which nothing bears out is believed for.
+
 // The fields of each thing, named once for writing and reading.
 template <typename Thing, typename Visit>
 void visit_order(Thing& order, Visit&& visit) {
@@ -118,7 +120,9 @@ bool MetricsFold::load_orders(ByteReader& bytes) {
     Order& order = orders_[index];
     visit_order(order, reader(bytes));
     if (order.store >= books_.size() || !texts_.has(order.currency) || !texts_.has(order.channel)) return false;
-    for (auto lines = bytes.take<uint32_t>(); lines > 0 && bytes.ok(); --lines) {
+    auto lines = bytes.take<uint32_t>();
+    order.lines.reserve(line_memory_, std::min<size_t>(lines, lines_at_once));
+    for (; lines > 0 && bytes.ok(); --lines) {
       OrderLine line;
       visit_line(line, reader(bytes));
       if (!texts_.has(line.sku)) return false;

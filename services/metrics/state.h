@@ -108,13 +108,13 @@ class MetricsFold final : public Fold {
 
   Texts texts_;
   Stores stores_;
-  tsl::robin_map<uint64_t, uint32_t, MixHash> book_index_;  // By the store's hash.
+  absl::flat_hash_map<uint64_t, uint32_t, MixHash> book_index_;  // By the store's hash.
   std::deque<StoreBook> books_;
   RowMemory line_memory_;  // Of the orders' lines.
   Things<Order> orders_;
   Things<Refund> refunds_;
   Things<Report> reports_;
-  tsl::robin_map<Key, std::vector<uint32_t>, KeyHash> refunds_by_order_;  // Those that are live and name an order.
+  absl::flat_hash_map<Key, std::vector<uint32_t>, KeyHash> refunds_by_order_;  // Those that are live and name an order.
 
   RuleBook rules_;
   Judge judge_;

@@ -1,7 +1,7 @@
 // The texts that metrics counts by.
 #pragma once
 
-#include <tsl/robin_map.h>
+#include <absl/container/flat_hash_map.h>
 
 #include <deque>
 #include <string>
@@ -55,7 +55,7 @@ class Texts {
     size_t operator()(std::string_view text) const { return hash64(text); }
   };
   std::deque<std::string> texts_;  // A deque, so that the views in ids_ stay true.
-  tsl::robin_map<std::string_view, TextId, TextHash> ids_;
+  absl::flat_hash_map<std::string_view, TextId, TextHash> ids_;
 };
 
 }  // namespace xundian::metrics

@@ -21,7 +21,7 @@ const Desk* State::desk_of(uint64_t store) const {
 
 Desk& State::desk_of(const FactView& fact) {
   const auto [found, is_new] = desk_index_.try_emplace(fact.store(), nullptr);
-  if (is_new) found.value() = &desks_[fact.store()];
+  if (is_new) found->second = &desks_[fact.store()];
   Desk& desk = *found->second;
   if (!desk.info) {
     desk.store = fact.store();

@@ -1,6 +1,5 @@
 // The state as bytes, and what of it the fingerprint sums up. What follows from the things is not saved but made again.
 #include <algorithm>
-#include <numeric>
 
 #include "services/support/touched.h"
 
@@ -79,13 +78,10 @@ void save_desk(std::string& bytes, const Desk& desk) {
     append(bytes, message.buyer);
   }
   append(bytes, desk.orders.size());
-  std::vector<uint32_t> indices(desk.orders.size());
-  std::iota(indices.begin(), indices.end(), 0);
-  std::sort(indices.begin(), indices.end(), [&](uint32_t a, uint32_t b) { return desk.orders.key(a) < desk.orders.key(b); });
-  for (const uint32_t index : indices) {
-    append(bytes, desk.orders.key(index));
-    append(bytes, desk.orders[index]);
-  }
+  desk.orders.for_each([&](const Key& key, const Order& order) {
+    append(bytes, key);
+    append(bytes, order);
+  });
   save_things(bytes, desk.refunds);
   save_things(bytes, desk.reviews);
   save_things(bytes, desk.scores);

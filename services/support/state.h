@@ -1,7 +1,7 @@
 // What the support service knows: of each store its conversations, buyers who ask, refunds, reviews, scores and cases.
 #pragma once
 
-#include <tsl/robin_map.h>
+#include <absl/container/flat_hash_map.h>
 
 #include <set>
 #include <span>
@@ -123,7 +123,7 @@ class State final : public Fold {
   RuleBook rules_;
   Judge judge_;
   std::map<uint64_t, Desk> desks_;
-  tsl::robin_map<uint64_t, Desk*, MixHash> desk_index_;  // The same, found faster.
+  absl::flat_hash_map<uint64_t, Desk*, MixHash> desk_index_;  // The same, found faster.
   std::set<Due> due_;
   Millis now_ = 0;  // The time of the newest record.
   // Kept between facts to save allocations.

@@ -22,18 +22,37 @@
 namespace xundian::bench {
 namespace {
 
+// What a snapshot costs.
+struct Kept {
+  double save_seconds = 0, load_seconds = 0;
+};
+Kept keep(const ServiceDefinition& service, const Replica& replica) {
+  Kept kept;
+  double begin = thread_seconds();
+  const std::string bytes = replica.save();
+  kept.save_seconds = thread_seconds() - begin;
+  Replica again = make_replica(service);
+  begin = thread_seconds();
+  CHECK(again.load(bytes), "what was saved is loaded");
+  kept.load_seconds = thread_seconds() - begin;
+  return kept;
+}
+
 // Folds it all, as often as asked, and prints the best round: other programs only ever add to it.
 void print_fold(const ServiceDefinition& service, const std::vector<std::string>& commits, size_t repeat) {
   Folded best;
+  Kept kept;
   std::string fingerprint;
   for (size_t round = 0; round < repeat; ++round) {
     Replica replica = make_replica(service);
     const Folded folded = fold(replica, commits);
-    if (round == 0) fingerprint = replica.fingerprint().hex();
+    if (round == 0) fingerprint = replica.fingerprint().hex(), kept = keep(service, replica);
     if (round == 0 || folded.seconds < best.seconds) best = folded;
   }
-  fmt::print("{:<10} {:8.0f} ns/fact {:8.0f} bytes/fact  facts={} answers={} said={:016x} fingerprint={}\n", service.name,
-             best.ns_of_fact(), best.bytes_of_fact(), best.facts, best.answers, best.said, fingerprint);
+  const auto ns_of_fact = [&](double seconds) { return seconds * 1e9 / static_cast<double>(best.facts); };
+  fmt::print("{:<10} {:8.0f} ns/fact (save {:4.0f}, load {:4.0f}) {:6.0f} bytes/fact  facts={} answers={} said={:016x} fingerprint={}\n",
+             service.name, best.ns_of_fact(), ns_of_fact(kept.save_seconds), ns_of_fact(kept.load_seconds), best.bytes_of_fact(),
+             best.facts, best.answers, best.said, fingerprint);
   std::fflush(stdout);
 }
 

@@ -1,7 +1,7 @@
 // The limit: facts that lie in memory are appended to a file and synced by one thread, checked, scanned and folded once by
 // another. No transport, no bus, no second fold, no query; nothing that keeps these promises and does more can be faster.
 #include <fcntl.h>
-#include <tsl/robin_map.h>
+#include <absl/container/flat_hash_map.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -122,8 +122,8 @@ class LeastFold {
     return 0;
   }
 
-  tsl::robin_map<Key, Thing, TakeLow> things_;
-  tsl::robin_map<uint64_t, int64_t> units_;
+  absl::flat_hash_map<Key, Thing, TakeLow> things_;
+  absl::flat_hash_map<uint64_t, int64_t> units_;
   OrderScan scan_;
   Totals totals_;
 };

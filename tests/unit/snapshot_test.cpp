@@ -21,7 +21,7 @@ class SnapshotTest : public ::testing::Test {
   ~SnapshotTest() override { fs::remove_all(folder_); }
 
   Result<void> write(char state, size_t bytes = 100'000) {
-    return write_snapshot(folder_, {"home", 7, {1, 2}, std::string(bytes, state)});
+    return write_snapshot(folder_, {"home", 7, {1, 2}, std::string(bytes, state), {}});
   }
   // The state of the newest that can be read, by its first letter; '-' = none.
   char read() {

@@ -1,5 +1,5 @@
 // Orders: rows of one order are joined wherever they stand; a column that is there is stated even where it is empty.
-#include <tsl/robin_map.h>
+#include <absl/container/flat_hash_map.h>
 
 #include <algorithm>
 #include <map>
@@ -306,7 +306,7 @@ class OrderBook : public Book {
 
   const TableFrame& frame_;
   std::vector<Order> orders_;
-  tsl::robin_map<std::string, size_t> index_;
+  absl::flat_hash_map<std::string, size_t> index_;
   std::map<std::string, std::optional<StatusPlace>, std::less<>> places_;
   std::string place_;
 };

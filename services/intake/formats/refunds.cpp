@@ -1,5 +1,5 @@
 // Refunds, one a row or one of many lines.
-#include <tsl/robin_map.h>
+#include <absl/container/flat_hash_map.h>
 
 #include <algorithm>
 
@@ -140,7 +140,7 @@ class RefundBook : public Book {
 
   const TableFrame& frame_;
   std::vector<Refund> refunds_;
-  tsl::robin_map<std::string, size_t> index_;
+  absl::flat_hash_map<std::string, size_t> index_;
   std::string place_;
 };
 

@@ -1,5 +1,5 @@
 // Cells of reports: products, ads, traffic. A cell belongs to the cut of its file: dimensions, grain and attribution window.
-#include <tsl/robin_map.h>
+#include <absl/container/flat_hash_map.h>
 
 #include <algorithm>
 
@@ -108,7 +108,7 @@ class ReportBook : public Book {
   }
 
   std::vector<v1::Fact> facts_;
-  tsl::robin_map<std::string, size_t> index_;
+  absl::flat_hash_map<std::string, size_t> index_;
 };
 
 class ProductReportBook : public ReportBook<v1::ProductCell> {

@@ -1,7 +1,7 @@
 // One table, from the search for its header to the last fact.
 #pragma once
 
-#include <tsl/robin_set.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <functional>
 #include <map>
@@ -68,14 +68,14 @@ class TableImport {
   size_t header_row_ = 0;
   Header header_;
   std::string header_fault_;  // A second header that cannot be used: the rows below it cannot either.
-  tsl::robin_set<std::string> known_names_;
+  absl::flat_hash_set<std::string> known_names_;
   std::vector<BoundRecord> records_;
   std::vector<int> store_columns_, store_name_columns_;
   std::optional<TimeParser> times_;
   std::optional<RowView> view_;
   TableFrame frame_;
   std::map<RecordKind, std::unique_ptr<Book>> books_;
-  tsl::robin_set<std::string> stores_;
+  absl::flat_hash_set<std::string> stores_;
   std::string store_, store_text_;  // The last row's store, and as the row wrote it.
   FileReport report_;
 };

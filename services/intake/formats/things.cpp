@@ -1,5 +1,5 @@
 // What is said a row at a time: stock, movements, listings, chat messages.
-#include <tsl/robin_map.h>
+#include <absl/container/flat_hash_map.h>
 
 #include <algorithm>
 
@@ -79,7 +79,7 @@ class StockMoveBook : public Book {
 
  private:
   const TableFrame& frame_;
-  tsl::robin_map<uint64_t, uint32_t> counts_;
+  absl::flat_hash_map<uint64_t, uint32_t> counts_;
 };
 
 class ListingBook : public Book {
@@ -161,7 +161,7 @@ class ChatMessageBook : public Book {
   }
 
   const TableFrame& frame_;
-  tsl::robin_map<uint64_t, uint32_t> counts_;
+  absl::flat_hash_map<uint64_t, uint32_t> counts_;
 };
 
 }  // namespace
