@@ -58,21 +58,17 @@ void State::wake(Millis now, Outbox& outbox) {
   now_ = std::max(now_, now);
   if (now_ >= midnight_ms_) {
     midnight_ms_ = never;
-    for (const auto& [hash, book] : books_) {
-      watch_midnight(book);
-      for (const auto& [channel, cells] : book.channels)
-        for (const auto& [campaign, one] : cells.campaigns) judge_campaign(book, channel, campaign, outbox);
-    }
+    for (const auto& [hash, book] : books_) watch_midnight(book);
+    sweep_.campaigns.emplace();
   }
-  while (!timers_.empty() && timers_.begin()->first <= now_) {
-    const Key key = timers_.begin()->second;
-    Budget& budget = budgets_.at(key);
-    schedule(key, budget);
-    judge_budget(budget, outbox);
-  }
+  go_on_sweeping(outbox);
+  judge_due(outbox);
 }
 
-Millis State::next_wake() const { return std::min(midnight_ms_, timers_.empty() ? never : timers_.begin()->first); }
+Millis State::next_wake() const {
+  if (sweep_.runs()) return std::min(now_, midnight_ms_);
+  return std::min(midnight_ms_, timers_.empty() ? never : timers_.begin()->first);
+}
 
 void State::fold_store(const FactView& fact, Outbox& outbox) {
   v1::StoreState state;
@@ -208,16 +204,20 @@ void State::watch_midnight(const Book& book) {
 
 // After its term a budget is looked at once more, when its reports should be in, and once again when it is no news any more.
 void State::schedule(const Key& key, Budget& budget) {
-  if (budget.due_ms != 0) timers_.erase({budget.due_ms, key});
-  budget.due_ms = 0;
+  set_timer(key, budget, 0);
   if (!budget.live()) return;
   const Millis end = books_.at(budget.store).info->zone.start_of(budget.slot->to + 1);
   Millis next = never;
   for (const Millis due : {end + settle_ms, end + forget_ms})
     if (due > now_) next = std::min(next, due);
-  if (next == never) return;
-  budget.due_ms = next;
-  timers_.insert({next, key});
+  if (next != never) set_timer(key, budget, next);
+}
+
+// 0 = none.
+void State::set_timer(const Key& key, Budget& budget, Millis due_ms) {
+  if (budget.due_ms != 0) timers_.erase({budget.due_ms, key});
+  budget.due_ms = due_ms;
+  if (due_ms != 0) timers_.insert({due_ms, key});
 }
 
 void State::rebuild() {

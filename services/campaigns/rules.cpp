@@ -11,6 +11,8 @@ namespace {
 constexpr Day week_days = 7;       // What is older is no news.
 constexpr Day orderless_days = 3;  // Days over which spending must have brought an order.
 constexpr int evening_hour = 20;   // A day's budget should last until then.
+// What one record says at most; the rest waits for the next, so that an answer fits into a batch.
+constexpr size_t said_at_once = 1'000;
 
 // To add a rule, write it here, measure it below, and give it a scenario on both sides of its threshold.
 constexpr ShippedRule rules[] = {
@@ -197,10 +199,42 @@ void State::judge_budget(const Budget& budget, Outbox& outbox) {
 }
 
 void State::judge_all(Outbox& outbox) {
-  for (const auto& [hash, book] : books_)
-    for (const auto& [channel, cells] : book.channels)
-      for (const auto& [campaign, one] : cells.campaigns) judge_campaign(book, channel, campaign, outbox);
-  for (const auto& [key, budget] : budgets_) judge_budget(budget, outbox);
+  sweep_.campaigns.emplace();
+  sweep_.budgets.emplace();
+  go_on_sweeping(outbox);
+}
+
+void State::go_on_sweeping(Outbox& outbox) {
+  const auto is_full = [&] { return outbox.facts().size() >= said_at_once; };
+  if (sweep_.campaigns) {
+    const auto from = *sweep_.campaigns;
+    for (auto book = books_.lower_bound(std::get<0>(from)); book != books_.end(); ++book)
+      for (const auto& [channel, cells] : book->second.channels)
+        for (const auto& [campaign, one] : cells.campaigns) {
+          if (std::tie(book->first, channel, campaign) <= from) continue;
+          if (is_full()) return;
+          judge_campaign(book->second, channel, campaign, outbox);
+          sweep_.campaigns.emplace(book->first, channel, campaign);
+        }
+    sweep_.campaigns.reset();
+  }
+  if (!sweep_.budgets) return;
+  auto budget = budgets_.upper_bound(*sweep_.budgets);
+  for (; budget != budgets_.end() && !is_full(); ++budget) {
+    judge_budget(budget->second, outbox);
+    sweep_.budgets = budget->first;
+  }
+  if (budget == budgets_.end()) sweep_.budgets.reset();
+}
+
+// Budgets whose time has come; the rest waits for the next record.
+void State::judge_due(Outbox& outbox) {
+  while (!timers_.empty() && timers_.begin()->first <= now_ && outbox.facts().size() < said_at_once) {
+    const Key key = timers_.begin()->second;
+    Budget& budget = budgets_.at(key);
+    schedule(key, budget);
+    judge_budget(budget, outbox);
+  }
 }
 
 }  // namespace xundian::campaigns

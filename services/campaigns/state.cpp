@@ -145,12 +145,22 @@ void State::save(std::string& bytes) const {
   for (const auto& [key, budget] : budgets_) {
     save_thing(bytes, key, budget, budget.terms.version, budget.terms.content);
     append_text(bytes, budget.id);
+    append(bytes, budget.due_ms);
   }
   append(bytes, static_cast<uint32_t>(plans_.size()));
   for (const auto& [key, plan] : plans_) {
     save_thing(bytes, key, plan, plan.terms.version, plan.terms.content);
     append_text(bytes, plan.id);
   }
+  append(bytes, static_cast<uint8_t>(sweep_.campaigns.has_value()));
+  if (sweep_.campaigns) {
+    const auto& [store, channel, campaign] = *sweep_.campaigns;
+    append(bytes, store);
+    append_text(bytes, channel);
+    append_text(bytes, campaign);
+  }
+  append(bytes, static_cast<uint8_t>(sweep_.budgets.has_value()));
+  if (sweep_.budgets) append(bytes, *sweep_.budgets);
 }
 
 bool State::load(std::string_view saved) {
@@ -172,10 +182,13 @@ bool State::load(std::string_view saved) {
     report.slot = slot_of(report.cell.content.period());
   }
   budgets_.clear();
+  std::map<Key, Millis> due;
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    Budget& budget = budgets_[bytes.take<Key>()];
+    const auto key = bytes.take<Key>();
+    Budget& budget = budgets_[key];
     if (!load_thing(bytes, budget, budget.terms) || !books_.contains(budget.store)) return false;
     budget.id = bytes.take_text();
+    due[key] = bytes.take<Millis>();
     v1::Period period;
     period.set_from(budget.terms.content.from());
     period.set_to(budget.terms.content.to());
@@ -187,8 +200,17 @@ bool State::load(std::string_view saved) {
     if (!load_thing(bytes, plan, plan.terms) || !books_.contains(plan.store)) return false;
     plan.id = bytes.take_text();
   }
+  sweep_ = {};
+  if (bytes.take<uint8_t>() != 0) {
+    auto& [store, channel, campaign] = sweep_.campaigns.emplace();
+    store = bytes.take<uint64_t>();
+    channel = bytes.take_text();
+    campaign = bytes.take_text();
+  }
+  if (bytes.take<uint8_t>() != 0) sweep_.budgets = bytes.take<Key>();
   if (!bytes.ok() || !bytes.empty()) return false;
   rebuild();
+  for (const auto& [key, at] : due) set_timer(key, budgets_.at(key), at);  // What is due and not judged yet among them.
   return true;
 }
 

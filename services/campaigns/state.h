@@ -132,6 +132,13 @@ void answer_from_one_cut(const Cells& cells, uint8_t needed, Fits&& fits, Visit&
   }
 }
 
+// All campaigns and budgets are judged anew, a part with each record, so that an answer fits into a batch: what is left.
+struct Sweep {
+  std::optional<std::tuple<uint64_t, std::string, std::string>> campaigns;  // Those behind this one: by store, channel and name.
+  std::optional<Key> budgets;                                               // Those behind this one.
+  bool runs() const { return campaigns || budgets; }
+};
+
 class State final : public Fold {
  public:
   State();
@@ -173,12 +180,15 @@ class State final : public Fold {
   void rebuild();
   void watch_midnight(const Book& book);
   void schedule(const Key& key, Budget& budget);
+  void set_timer(const Key& key, Budget& budget, Millis due_ms);
 
   // A campaign's last days, each from one cut.
   std::map<Day, DaySum> days_of(const Book& book, const Campaign& campaign, Day from, Day to) const;
   void judge_campaign(const Book& book, const std::string& channel, const std::string& campaign, Outbox& outbox);
   void judge_budget(const Budget& budget, Outbox& outbox);
   void judge_all(Outbox& outbox);
+  void go_on_sweeping(Outbox& outbox);
+  void judge_due(Outbox& outbox);
 
   // Things.
   Stores stores_;
@@ -187,6 +197,7 @@ class State final : public Fold {
   std::map<Key, Report> reports_;
   std::map<Key, Budget> budgets_;
   std::map<Key, Planned> plans_;
+  Sweep sweep_;
   Millis now_ = 0, as_of_ = 0;
 
   // What follows from them.

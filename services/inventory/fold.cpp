@@ -13,10 +13,6 @@ enum RefundAspect : uint32_t { refund_opened = 1, refund_status = 2 };
 enum PurchaseAspect : uint32_t { purchase_terms = 1, purchase_receipt = 2 };
 enum ListingAspect : uint32_t { listing_identity = 1, listing_shelf = 3, listing_supply = 4 };
 constexpr uint32_t move_movement = 1;
-// What one record judges at most of the orders that are due, but for those of one millisecond; the rest waits for the next, so
-// that an answer fits into a batch.
-constexpr size_t judged_at_once = 1'000;
-
 // Whether a fact says anything of an order that is newer than what is held.
 bool is_newer(const Order& order, const FactView& fact) {
   const std::pair<uint32_t, const Version*> aspects[] = {{order_paid, &order.paid},           {order_status, &order.status},
@@ -119,20 +115,13 @@ void State::wake(Millis now, Outbox& outbox) {
   if (now_ >= midnight_ms_) {
     midnight_ms_ = never;
     for (const auto& [hash, place] : places_) watch_midnight(place);
-    judge_stock(outbox);
-    for (const auto& [key, purchase] : purchases_) judge_purchase(purchase, outbox);
+    begin_sweep();
   }
-  std::vector<std::tuple<Millis, Key, uint32_t>> due;
-  while (due.size() < judged_at_once && timers_.first() <= now_)
-    timers_.take_due(timers_.first(), [&](uint32_t index, Millis at) { due.emplace_back(at, orders_.key(index), index); });
-  std::sort(due.begin(), due.end());
-  for (const auto& [at, key, index] : due) {
-    schedule(index);
-    judge_order(orders_[index], orders_[index].id, true, outbox);
-  }
+  go_on_sweeping(outbox);
+  judge_due(outbox);
 }
 
-Millis State::next_wake() const { return std::min(midnight_ms_, timers_.first()); }
+Millis State::next_wake() const { return sweep_.runs() ? std::min(now_, midnight_ms_) : std::min(midnight_ms_, timers_.first()); }
 
 void State::fold_store(const FactView& fact, Outbox& outbox) {
   v1::StoreState state;

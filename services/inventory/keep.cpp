@@ -214,7 +214,11 @@ void State::save(std::string& bytes) const {
   for (const uint32_t index : waiting) {
     append(bytes, orders_.key(index));
     io(orders_[index].id);
+    append(bytes, timers_.due(index));
   }
+  append(bytes, static_cast<uint8_t>(sweep_.skus.has_value()));
+  if (sweep_.skus) io(sweep_.skus->first), io(sweep_.skus->second);
+  io(sweep_.purchases);
 }
 
 bool State::load(std::string_view saved) {
@@ -239,15 +243,25 @@ bool State::load(std::string_view saved) {
   load_all(bytes, purchases_, [&](Purchase& purchase) { purchase_fields(io, purchase); });
   load_all(bytes, moves_, [&](Move& move) { move_fields(io, move); });
   load_all(bytes, offers_, [&](Offer& offer) { offer_fields(io, offer); });
+  std::vector<std::pair<uint32_t, Millis>> due;
   for (uint64_t left = bytes.take<uint64_t>(); left > 0 && bytes.ok(); --left) {
-    Order* order = orders_.find(bytes.take<Key>());
+    const auto key = bytes.take<Key>();
+    Order* order = orders_.find(key);
     whole &= order != nullptr;
     if (!whole) return false;
     order->waits = true;
     io(order->id);
+    due.emplace_back(orders_.of(key).first, bytes.take<Millis>());
   }
+  sweep_ = {};
+  if (bytes.take<uint8_t>() != 0) {
+    sweep_.skus.emplace();
+    io(sweep_.skus->first), io(sweep_.skus->second);
+  }
+  io(sweep_.purchases);
   if (!whole || !bytes.ok() || !bytes.empty() || !holds_together()) return false;
   rebuild();
+  for (const auto& [index, at] : due) timers_.set(index, at);  // What is due and not judged yet among them.
   for (SkuId id = 0; id < skus_.size(); ++id)
     if (!skus_[id].levels.empty()) settle_standing(skus_[id], plan(skus_[id], last_whole_day(skus_[id])).standing());
   return true;

@@ -109,6 +109,10 @@ constexpr ShippedRule rules[] = {
      .next = "chase_supplier"},
 };
 
+// What one record says and judges at most; the rest waits for the next, so that an answer fits into a batch and takes no time that
+// is felt.
+constexpr size_t said_at_once = 1'000, skus_at_once = 4'000;
+
 constexpr std::string_view sku_rules[] = {"out_of_stock", "below_reorder_point", "runs_out_before_resupply", "oversold",
                                           "overstock"};
 
@@ -189,22 +193,71 @@ void State::judge_sku(SkuId id, Outbox& outbox) {
         now_, outbox);
 }
 
-// By pools and names, not by ids, which a restart gives anew.
-void State::judge_stock(Outbox& outbox) {
-  std::map<std::pair<std::string_view, std::string_view>, SkuId> sorted;
-  for (SkuId id = 0; id < skus_.size(); ++id)
-    if (!skus_[id].levels.empty())
-      sorted.emplace(std::pair(std::string_view(pools_[skus_[id].pool].name), std::string_view(name(skus_[id].name))), id);
-  for (const auto& [sku, id] : sorted) judge_sku(id, outbox);
+void State::judge_all(Outbox& outbox) {
+  begin_sweep();
+  go_on_sweeping(outbox);
+  for (const uint32_t index : waiting()) timers_.set(index, now_);
+  judge_due(outbox);
 }
 
-void State::judge_all(Outbox& outbox) {
-  judge_stock(outbox);
-  for (const uint32_t index : waiting()) {
+void State::begin_sweep() {
+  sweep_ = {SkuName(), Key()};
+  swept_.clear();
+}
+
+// By pools and names, not by ids, which a restart gives anew. Those without stock have nothing to be judged by.
+std::vector<SkuId> State::skus_behind(const SkuName& from) const {
+  std::vector<SkuId> behind;
+  for (SkuId id = 0; id < skus_.size(); ++id)
+    if (!skus_[id].levels.empty() && name_of(id) > std::pair<std::string_view, std::string_view>(from)) behind.push_back(id);
+  std::ranges::sort(behind, std::greater(), [&](SkuId id) { return name_of(id); });
+  return behind;
+}
+
+// A SKU has got stock: as if it had had it when the sweep began.
+void State::sweep_too(SkuId id) {
+  if (swept_.empty() || name_of(id) <= std::pair<std::string_view, std::string_view>(*sweep_.skus)) return;
+  swept_.insert(std::ranges::upper_bound(swept_, name_of(id), std::greater(), [&](SkuId held) { return name_of(held); }), id);
+}
+
+void State::go_on_sweeping(Outbox& outbox) {
+  const auto is_full = [&] { return outbox.facts().size() >= said_at_once; };
+  if (sweep_.skus) {
+    if (swept_.empty()) swept_ = skus_behind(*sweep_.skus);
+    std::optional<SkuId> last;
+    for (size_t judged = 0; !swept_.empty() && judged < skus_at_once && !is_full(); ++judged) {
+      last = swept_.back();
+      swept_.pop_back();
+      judge_sku(*last, outbox);
+    }
+    if (swept_.empty())
+      sweep_.skus.reset();
+    else if (last)
+      sweep_.skus = name_of(*last);
+  }
+  if (sweep_.skus || !sweep_.purchases) return;
+  auto purchase = purchases_.upper_bound(*sweep_.purchases);
+  for (; purchase != purchases_.end() && !is_full(); ++purchase) {
+    judge_purchase(purchase->second, outbox);
+    sweep_.purchases = purchase->first;
+  }
+  if (purchase == purchases_.end()) sweep_.purchases.reset();
+}
+
+// Orders of which a rule may begin to hold, by their times; the rest waits for the next record.
+void State::judge_due(Outbox& outbox) {
+  std::vector<std::tuple<Millis, Key, uint32_t>> due;
+  while (due.size() < said_at_once && timers_.first() <= now_)
+    timers_.take_due(timers_.first(), [&](uint32_t index, Millis at) { due.emplace_back(at, orders_.key(index), index); });
+  std::sort(due.begin(), due.end());
+  for (const auto& [at, key, index] : due) {
+    if (outbox.facts().size() >= said_at_once) {
+      timers_.set(index, at);
+      continue;
+    }
     schedule(index);
     judge_order(orders_[index], orders_[index].id, true, outbox);
   }
-  for (const auto& [key, purchase] : purchases_) judge_purchase(purchase, outbox);
 }
 
 void State::judge_order(const Order& order, std::string_view id, bool waits, Outbox& outbox) {

@@ -110,6 +110,7 @@ std::vector<SkuId> State::add_level(const Level& level, bool enters) {
   const auto name = level.sku();
   if (place.info->withdrawn || !name) return {};
   const SkuId id = sku_of(place, *name);
+  if (enters && sweep_.skus && skus_[id].levels.empty()) sweep_too(id);
   add_or_remove(skus_[id].levels, level, enters);
   return {id};
 }
@@ -198,6 +199,7 @@ void State::rebuild() {
   pools_.clear();
   pool_ids_.clear();
   skus_.clear();
+  swept_.clear();
   day_memory_.clear();
   timers_.clear();
   deadlines_.clear();

@@ -100,6 +100,16 @@ struct Place {
   DayUnits overdue;                 // Those whose deadline has passed.
 };
 
+// A SKU as it is called outside, whatever its id: by its pool and its own name.
+using SkuName = std::pair<std::string, std::string>;
+
+// All SKUs and purchase orders are judged anew, a part with each record, so that an answer fits into a batch: what is left.
+struct Sweep {
+  std::optional<SkuName> skus;   // Those behind this one.
+  std::optional<Key> purchases;  // Those behind this one.
+  bool runs() const { return skus || purchases; }
+};
+
 struct Pool {
   std::string name;              // "pool/NAME" as stated, or "store/ID".
   std::vector<uint64_t> stores;  // In the order of their ids.
@@ -173,13 +183,20 @@ class State final : public Fold {
   std::vector<uint32_t> waiting() const;
   void watch_midnight(const Place& place);
 
+  std::pair<std::string_view, std::string_view> name_of(SkuId id) const {
+    return {pools_[skus_[id].pool].name, name(skus_[id].name)};
+  }
   const Place* home_of(const Sku& sku) const;
   std::optional<int64_t> available_at(const Sku& sku, Millis time) const;
   std::optional<Demand> demand(const Sku& sku, Day last_day) const;
   void settle_standing(Sku& sku, const Standing& standing);
   void judge_sku(SkuId id, Outbox& outbox);
-  void judge_stock(Outbox& outbox);
   void judge_all(Outbox& outbox);
+  void begin_sweep();
+  void go_on_sweeping(Outbox& outbox);
+  std::vector<SkuId> skus_behind(const SkuName& from) const;
+  void sweep_too(SkuId id);
+  void judge_due(Outbox& outbox);
   void judge_skus(const std::vector<SkuId>& ids, Outbox& outbox);
   void judge_order(const Order& order, std::string_view id, bool waits, Outbox& outbox);
   void judge_purchase(const Purchase& purchase, Outbox& outbox);
@@ -196,6 +213,7 @@ class State final : public Fold {
   std::map<Key, Purchase> purchases_;
   std::map<Key, Move> moves_;
   std::map<Key, Offer> offers_;
+  Sweep sweep_;
   Millis now_ = 0, as_of_ = 0;
 
   // What follows from them.
@@ -203,6 +221,7 @@ class State final : public Fold {
   std::vector<Pool> pools_;
   std::map<std::string, PoolId> pool_ids_;
   Things<Sku> skus_;                                   // By sku_key.
+  std::vector<SkuId> swept_;                           // What is left of the sweep, the next at the end; empty = not known yet.
   RowMemory day_memory_;                               // Of their days.
   absl::flat_hash_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.
   Timers timers_;               // Of orders that wait to be shipped: when one of their rules may begin to hold.

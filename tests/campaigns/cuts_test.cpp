@@ -45,6 +45,28 @@ struct Promotion : testing::Test {
   }
 };
 
+// A changed rule may concern every campaign; a restart in the middle forgets none of them.
+TEST_F(Promotion, ARuleThatConcernsThousandsIsAppliedInTurns) {
+  constexpr int campaigns = 2'500;
+  for (int number = 0; number < campaigns; ++number)
+    report("campaign", 20'009, "ztc", fmt::format("c{}", number), "",
+           "impressions: 10000 clicks: 500 cost_micros: 900000000 attributed_orders: 40 attributed_amount_micros: 9000000000");
+  std::map<std::string, int> said;
+  const auto note = [&](const std::vector<v1::Fact>& facts) {
+    for (const v1::Fact& fact : facts) ++said[fact.finding().terms().rule() + " " + fact.finding().terms().entity()];
+    EXPECT_LE(facts.size(), 1'100u);
+  };
+  note(drive.put(now, "key: 'set' rule_set { list { rules { id: 'roas_below' fire_at_micros: 50000000 clear_at_micros: 50000000 } } }"));
+  EXPECT_LT(said.size(), size_t{campaigns});
+  for (int turn = 0; drive.fold().next_wake() <= drive.time(); ++turn) {
+    ASSERT_LT(turn, 20);
+    drive.restart(definition().make_fold());
+    note(drive.tick(now));
+  }
+  EXPECT_EQ(said.size(), size_t{campaigns});
+  EXPECT_TRUE(std::ranges::all_of(said, [](const auto& entry) { return entry.second == 1; }));
+}
+
 TEST_F(Promotion, CutsAreNotAdded) {
   report("campaign", 20'000, "ztc", "c1", "", "cost_micros: 100");
   report("campaign", 20'000, "ztc", "c2", "", "cost_micros: 50");

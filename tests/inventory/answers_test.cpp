@@ -77,6 +77,55 @@ TEST_F(Warehouse, ThousandsThatAreDueAtOnceAreSaidInTurns) {
   EXPECT_GE(turns, 4u);
 }
 
+// A changed rule may concern every SKU and every purchase order; a restart in the middle forgets none of them.
+TEST_F(Warehouse, ARuleThatConcernsThousandsIsAppliedInTurns) {
+  constexpr int skus = 2'500, purchases = 1'500;
+  const auto put_sku = [&](Millis time, const std::string& sku) {
+    return drive.put(time, fmt::format("store: 's1' key: '{0}@' stock_level {{ count {{ sku: '{0}' available_units: 12 counted_ms: {1} }} "
+                                       "policy {{ sku: '{0}' reorder_point_units: 10 }} }}",
+                                       sku, time));
+  };
+  for (int number = 0; number < skus; ++number) EXPECT_EQ(put_sku(noon, fmt::format("k{}", number)).size(), 0u);
+  for (int number = 0; number < purchases; ++number)
+    drive.put(noon, fmt::format("store: 's1' key: 'p{}' purchase_order {{ terms {{ due_ms: {} lines {{ sku: 'other' quantity: 1 }} }} }}",
+                                number, noon + hour_ms));
+  std::map<std::string, int> said;
+  const auto note = [&](const std::vector<v1::Fact>& facts) {
+    for (const v1::Fact& fact : facts) ++said[fact.finding().terms().rule() + " " + fact.finding().terms().entity()];
+    EXPECT_LE(facts.size(), 1'100u);
+    return !facts.empty();
+  };
+  EXPECT_TRUE(note(drive.put(noon + 2 * hour_ms, "key: 'set' rule_set { list { rules { id: 'below_reorder_point' "
+                                                 "fire_at_micros: 2000000 clear_at_micros: 2000000 } } }")));
+  EXPECT_LT(said.size(), size_t{skus});
+  drive.restart(definition().make_fold());
+  EXPECT_TRUE(note(put_sku(noon + 2 * hour_ms, "zz"))) << "one that comes meanwhile is judged with its own fact";
+  for (int turn = 0; drive.fold().next_wake() <= drive.time(); ++turn) {
+    ASSERT_LT(turn, 20);
+    note(drive.tick(noon + 2 * hour_ms));
+    if (turn % 2 == 1) drive.restart(definition().make_fold());
+  }
+  EXPECT_EQ(said.size(), size_t{skus} + 1 + purchases);
+  EXPECT_TRUE(std::ranges::all_of(said, [](const auto& entry) { return entry.second == 1; }));
+}
+
+// Buyers of a flash sale pay in the same millisecond.
+TEST_F(Warehouse, ThousandsThatAreDueAtOneMomentAreSaidInTurns) {
+  constexpr int orders = 2'500;
+  for (int number = 0; number < orders; ++number) order(noon, fmt::format("o{}", number), noon, "mug", 1);
+  std::set<std::string> late;
+  for (int turn = 0; late.size() < orders; ++turn) {
+    ASSERT_LT(turn, 10);
+    const auto said = drive.tick(noon + 30 * day_ms);
+    EXPECT_LE(said.size(), 1'100u);
+    for (const v1::Fact& fact : said) {
+      if (fact.finding().terms().rule() != "unshipped_overdue") continue;
+      EXPECT_TRUE(late.insert(fact.finding().terms().entity()).second);
+    }
+    drive.restart(definition().make_fold());
+  }
+}
+
 TEST_F(Warehouse, FallingToTheStatedReorderPointIsSaidAtOnce) {
   drive.put(noon, "store: 's1' key: 'mug@' stock_level { policy { sku: 'mug' reorder_point_units: 10 } }");
   EXPECT_TRUE(level(noon, "mug@", "sku: 'mug' available_units: 12").empty());
