@@ -44,9 +44,11 @@ using BuyerSet = absl::flat_hash_map<uint64_t, uint32_t, MixHash>;
 // By (hour, channel or SKU) << 32 | currency.
 using CounterTable = absl::flat_hash_map<uint64_t, Counters, MixHash>;
 
+inline uint64_t cell_key(uint32_t dimension, TextId currency) { return uint64_t{dimension} << 32 | currency; }
+
 // Adds to one cell of a table; a cell to which nothing contributes any more goes.
 inline void bump(CounterTable& table, uint32_t dimension, TextId currency, const Counters& counters, int sign) {
-  const auto entry = table.try_emplace(uint64_t{dimension} << 32 | currency).first;
+  const auto entry = table.try_emplace(cell_key(dimension, currency)).first;
   entry->second.add(counters, sign);
   if (entry->second.empty()) table.erase(entry);
 }

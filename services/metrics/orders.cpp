@@ -150,6 +150,9 @@ void MetricsFold::count_order(StoreBook& book, const Order& order, int sign) {
       if (order.live(line)) counters.units += line.quantity;
   }
   DayCell& cell = open_day(book, day);
+  // Cells lie anywhere in memory; they are asked for before the first is waited for.
+  for (const OrderLine& line : order.lines) cell.skus.prefetch(cell_key(line.sku, currency));
+  for (const CurrencyDay& one : cell.currencies) one.buyers.prefetch(order.buyer);
   if (counted && placed && order.buyer != 0 && sign < 0) {
     for (CurrencyDay& one : cell.currencies)
       if (one.currency == currency)
