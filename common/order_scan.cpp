@@ -104,7 +104,7 @@ bool scan_aspect(uint32_t aspect, std::string_view message, OrderScan& order) {
 
 }  // namespace
 
-bool OrderScan::scan(const FactView& fact) {
+bool OrderScan::scan(const FactView& fact, bool with_lines) {
   std::vector<OrderLineScan> kept = std::move(lines);
   *this = OrderScan();
   lines = std::move(kept);
@@ -112,9 +112,11 @@ bool OrderScan::scan(const FactView& fact) {
   const std::string_view payload = fact.payload();
   if (payload.empty()) return false;  // Every order states something; the body is cut off.
   FieldScan scan(payload);
-  while (scan.next())
+  while (scan.next()) {
+    if (scan.field() == lines_aspect && !with_lines) continue;
     if (!scan_aspect(scan.field(), scan.bytes(), *this)) return false;
-  return scan.ok() && lines.size() == fact.line_count();
+  }
+  return scan.ok() && (!with_lines || lines.size() == fact.line_count());
 }
 
 }  // namespace xundian

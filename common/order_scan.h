@@ -43,8 +43,8 @@ struct OrderScan {
   int64_t refunded_micros = 0;
   std::vector<OrderLineScan> lines;  // In the order of FactView's lines.
 
-  // False: the bytes are broken. Reuse one OrderScan to save allocations.
-  bool scan(const FactView& fact);
+  // False: the bytes are broken. Reuse one OrderScan to save allocations. Who counts no lines may leave them out.
+  bool scan(const FactView& fact, bool with_lines = true);
 };
 
 }  // namespace xundian

@@ -46,7 +46,7 @@ void State::take_order(Desk& desk, const FactView& fact, Outbox& outbox) {
   const bool paid_newer = fact.states(paid_aspect) && fact.version(paid_aspect) > order.paid;
   const bool end_newer = fact.withdrawn() && fact.version(withdrawn_aspect) > order.withdrawn;
   if (!placed_newer && !paid_newer && !end_newer) return;
-  if (!scan_.scan(fact)) return outbox.reject("the order cannot be read");
+  if (!scan_.scan(fact, false)) return outbox.reject("the order cannot be read");
   const Millis before_ms = order.counted_ms();
   const uint64_t buyer_before = order.buyer;
   if (placed_newer) {

@@ -60,6 +60,11 @@ TEST(OrderScan, GivesWhatTheParserGives) {
     compare(scan, parsed);
     if (HasFatalFailure()) FAIL() << fact.ShortDebugString();
     lines += scan.lines.size();
+    ASSERT_TRUE(scan.scan(view, false));
+    ASSERT_TRUE(scan.lines.empty());
+    parsed.clear_lines();
+    compare(scan, parsed);
+    if (HasFatalFailure()) FAIL() << "without lines: " << fact.ShortDebugString();
   }
   EXPECT_GT(lines, 1'000u);
 }
