@@ -92,18 +92,37 @@ bool RuleBook::fold(const FactView& fact) {
   if (!fact.parse(state)) return false;
   const uint32_t aspect = fact.withdrawn() ? withdrawn_aspect : list_aspect;
   if (!fact.states(aspect) || fact.version(aspect) <= set.version || mutant("rules_not_applied")) return false;
+  leave(set);
   set.version = fact.version(aspect);
   set.rules = fact.withdrawn() ? v1::RuleList() : state.list();
+  enter(set);
   return true;
+}
+
+void RuleBook::enter(const Set& set) {
+  for (const v1::Rule& rule : set.rules.rules()) {
+    const auto shipped = std::ranges::find(shipped_, rule.id(), &ShippedRule::id);
+    if (shipped == shipped_.end()) continue;  // Another service's.
+    overrides_[static_cast<size_t>(shipped - shipped_.begin())][rule.store()].push_back({set.version, &rule});
+  }
+}
+
+void RuleBook::leave(const Set& set) {
+  for (const v1::Rule& rule : set.rules.rules())
+    for (ByStore& stores : overrides_)
+      if (const auto found = stores.find(rule.store()); found != stores.end()) {
+        std::erase_if(found->second, [&](const Override& held) { return held.rule == &rule; });
+        if (found->second.empty()) stores.erase(found);
+      }
 }
 
 EffectiveRule RuleBook::find(std::string_view id, std::string_view store, std::string_view platform,
                              std::string_view entity) const {
+  const auto found = std::ranges::find(shipped_, id, &ShippedRule::id);
+  CHECK(found != shipped_.end(), "a rule that does not ship is judged");
+  const ShippedRule& shipped = *found;
   EffectiveRule rule;
-  for (const ShippedRule& shipped : shipped_)
-    if (shipped.id == id) rule.shipped = &shipped;
-  CHECK(rule.shipped != nullptr, "a rule that does not ship is judged");
-  const ShippedRule& shipped = *rule.shipped;
+  rule.shipped = &shipped;
   rule.fire_at_micros = shipped.fire_at_micros;
   rule.clear_at_micros = shipped.clear_at_micros;
   rule.for_ms = shipped.for_ms;
@@ -113,13 +132,19 @@ EffectiveRule RuleBook::find(std::string_view id, std::string_view store, std::s
   rule.text_zh = shipped.text_zh;
   rule.text_en = shipped.text_en;
   rule.next = shipped.next;
+  const ByStore& stores = overrides_[static_cast<size_t>(found - shipped_.begin())];
+  if (stores.empty()) return rule;
   // From the least to the most specific; among equals the newest set wins.
   std::vector<std::tuple<int, Version, const v1::Rule*>> overrides;
-  for (const auto& [key, set] : sets_)
-    for (const v1::Rule& candidate : set.rules.rules())
-      if (candidate.id() == id)
-        if (const int how = specificity(candidate, store, platform, entity); how >= 0)
-          overrides.emplace_back(how, set.version, &candidate);
+  const auto consider = [&](std::string_view of_store) {
+    const auto held = stores.find(of_store);
+    if (held == stores.end()) return;
+    for (const Override& candidate : held->second)
+      if (const int how = specificity(*candidate.rule, store, platform, entity); how >= 0)
+        overrides.emplace_back(how, candidate.version, candidate.rule);
+  };
+  consider({});
+  if (!store.empty()) consider(store);
   std::stable_sort(overrides.begin(), overrides.end(), [](const auto& a, const auto& b) {
     return std::tie(std::get<0>(a), std::get<1>(a)) < std::tie(std::get<0>(b), std::get<1>(b));
   });
@@ -172,6 +197,8 @@ bool RuleBook::load(ByteReader& bytes) {
     const std::string_view rules = bytes.take_text();
     if (!set.rules.ParseFromArray(rules.data(), static_cast<int>(rules.size()))) return false;
   }
+  overrides_.assign(shipped_.size(), {});
+  for (const auto& [key, set] : sets_) enter(set);
   return bytes.ok();
 }
 

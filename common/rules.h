@@ -52,7 +52,9 @@ struct EffectiveRule {
 // The rules that hold: those that ship, overridden by RuleSet facts. The most specific override wins (entity, store, platform).
 class RuleBook {
  public:
-  explicit RuleBook(std::span<const ShippedRule> shipped) : shipped_(shipped) {}
+  explicit RuleBook(std::span<const ShippedRule> shipped) : shipped_(shipped), overrides_(shipped.size()) {}
+  RuleBook(const RuleBook&) = delete;
+  RuleBook& operator=(const RuleBook&) = delete;
   // Takes in a RuleSet fact. True if anything changed.
   bool fold(const FactView& rule_set);
   EffectiveRule find(std::string_view rule, std::string_view store, std::string_view platform, std::string_view entity) const;
@@ -66,8 +68,18 @@ class RuleBook {
     Version version;
     v1::RuleList rules;
   };
+  // An override is looked for at every judgement, and a home may have thousands.
+  struct Override {
+    Version version;
+    const v1::Rule* rule = nullptr;
+  };
+  using ByStore = std::map<std::string, std::vector<Override>, std::less<>>;  // "" = of every store.
+  void enter(const Set& set);
+  void leave(const Set& set);
+
   std::span<const ShippedRule> shipped_;
   std::map<Key, Set> sets_;
+  std::vector<ByStore> overrides_;  // By the rule's place among those shipped.
 };
 
 // What a detector measured of a thing, and what supports it.

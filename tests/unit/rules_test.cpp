@@ -1,0 +1,110 @@
+// Which override holds for a thing: the most specific, among equals the newest, of those that stand now.
+#include "common/rules.h"
+
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+namespace xundian {
+namespace {
+
+constexpr ShippedRule rule_of(std::string_view id, int64_t fire_at_micros) {
+  ShippedRule rule;
+  rule.id = id;
+  rule.fire_at_micros = rule.clear_at_micros = fire_at_micros;
+  return rule;
+}
+constexpr ShippedRule shipped[] = {rule_of("low", 1), rule_of("high", 2)};
+
+struct Book {
+  // A set of rules as text, or its withdrawal where there is none; true if it changed anything.
+  bool put(Millis as_of, const std::string& key, const std::string& said) {
+    v1::Fact fact;
+    const std::string text = said.empty() ? "rule_set { withdrawn {} }" : "rule_set { list { " + said + " } }";
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &fact)) << text;
+    fact.set_key(key);
+    fact.set_as_of_ms(as_of);
+    std::string frame;
+    EXPECT_TRUE(append_frame(frame, fact).has_value());
+    return rules.fold(FactView(frame, 0, 0));
+  }
+  int64_t fires_at(std::string_view rule, std::string_view store, std::string_view platform, std::string_view entity) const {
+    return rules.find(rule, store, platform, entity).fire_at_micros;
+  }
+
+  RuleBook rules{shipped};
+};
+
+TEST(RuleBookTest, TheMostSpecificHolds) {
+  Book book;
+  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 1);
+  EXPECT_TRUE(book.put(1, "all", "rules { id: 'low' fire_at_micros: 10 } rules { id: 'other' fire_at_micros: 99 }"));
+  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 10);
+  EXPECT_EQ(book.fires_at("high", "a", "jd", "mug"), 2) << "another rule's";
+  book.put(2, "jd", "rules { id: 'low' platform: 'jd' fire_at_micros: 11 }");
+  book.put(3, "a", "rules { id: 'low' store: 'a' fire_at_micros: 12 } rules { id: 'low' store: 'b' fire_at_micros: 13 }");
+  book.put(4, "mug", "rules { id: 'low' entity: 'mug' fire_at_micros: 14 }");
+  EXPECT_EQ(book.fires_at("low", "c", "taobao", "cup"), 10);
+  EXPECT_EQ(book.fires_at("low", "c", "jd", "cup"), 11);
+  EXPECT_EQ(book.fires_at("low", "a", "jd", "cup"), 12);
+  EXPECT_EQ(book.fires_at("low", "b", "jd", "cup"), 13);
+  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 14);
+  EXPECT_EQ(book.fires_at("low", "", "", "mug"), 14);
+}
+
+TEST(RuleBookTest, ASetIsReplacedAsAWhole) {
+  Book book;
+  book.put(1, "set", "rules { id: 'low' fire_at_micros: 10 } rules { id: 'low' store: 'a' fire_at_micros: 11 }");
+  EXPECT_FALSE(book.put(1, "set", "rules { id: 'low' fire_at_micros: 10 } rules { id: 'low' store: 'a' fire_at_micros: 11 }"));
+  EXPECT_TRUE(book.put(2, "set", "rules { id: 'low' fire_at_micros: 20 }"));
+  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 20);
+  EXPECT_FALSE(book.put(1, "set", "rules { id: 'low' fire_at_micros: 5 }")) << "older";
+  EXPECT_TRUE(book.put(3, "newer", "rules { id: 'low' fire_at_micros: 30 }"));
+  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 30) << "among equals the newest";
+  EXPECT_TRUE(book.put(4, "newer", ""));
+  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 20);
+  EXPECT_TRUE(book.put(5, "set", ""));
+  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 1);
+}
+
+// In whatever order sets come, and after a restart, the same holds.
+TEST(RuleBookTest, TheOrderOfArrivalDecidesNothing) {
+  const std::vector<std::pair<std::string, std::string>> rules = {
+      {"1", "rules { id: 'low' fire_at_micros: 10 } rules { id: 'high' fire_at_micros: 15 }"},
+      {"2", "rules { id: 'low' store: 'a' fire_at_micros: 20 }"},
+      {"3", "rules { id: 'low' store: 'a' fire_at_micros: 30 } rules { id: 'low' platform: 'jd' for_ms: 5 }"},
+      {"1", "rules { id: 'low' fire_at_micros: 40 disabled: true }"},
+      {"2", ""},
+      {"4", "rules { id: 'high' store: 'b' entity: 'mug' fire_at_micros: 50 }"}};
+  const auto all = [&](const RuleBook& book) {
+    std::string text;
+    for (const char* rule : {"low", "high"})
+      for (const char* store : {"a", "b", ""})
+        for (const char* entity : {"mug", "cup"}) {
+          const EffectiveRule found = book.find(rule, store, "jd", entity);
+          text += fmt::format("{} {} {} ", found.fire_at_micros, found.for_ms, found.disabled);
+        }
+    return text;
+  };
+  std::vector<size_t> order = {0, 1, 2, 3, 4, 5};
+  std::mt19937 dice(1);
+  std::string first;
+  for (int round = 0; round < 50; ++round) {
+    Book book;
+    for (const size_t index : order) book.put(static_cast<Millis>(index) + 1, rules[index].first, rules[index].second);
+    if (first.empty()) first = all(book.rules);
+    EXPECT_EQ(all(book.rules), first);
+    std::string bytes;
+    book.rules.save(bytes);
+    RuleBook again(shipped);
+    ByteReader reader(bytes);
+    ASSERT_TRUE(again.load(reader));
+    EXPECT_EQ(all(again), first);
+    std::shuffle(order.begin(), order.end(), dice);
+  }
+}
+
+}  // namespace
+}  // namespace xundian
