@@ -230,12 +230,16 @@ bool State::load(std::string_view saved) {
   orders_.clear();
   line_memory_.clear();
   places_.clear();
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) places_[bytes.take<uint64_t>()];
+  place_index_.clear();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const auto store = bytes.take<uint64_t>();
+    place_index_[store] = &places_[store];
+  }
   bool whole = true;
   load_all(bytes, orders_, [&](Order& order) {
-    const auto place = places_.find(bytes.take<uint64_t>());
-    whole &= place != places_.end();
-    if (whole) order.place = &place->second;
+    const auto place = place_index_.find(bytes.take<uint64_t>());
+    whole &= place != place_index_.end();
+    if (whole) order.place = place->second;
     order_fields(io, order);
   });
   load_all(bytes, refunds_, [&](Refund& refund) { refund_fields(io, refund); });

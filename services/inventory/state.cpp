@@ -30,9 +30,9 @@ void StandingSums::add(const Standing& standing, int64_t sign) {
 State::State() : rules_(shipped_rules()) {}
 
 Place& State::place_of(const FactView& fact) {
-  const auto [found, is_new] = places_.try_emplace(fact.store());
-  Place& place = found->second;
-  if (!is_new) return place;
+  Place*& known = place_index_[fact.store()];
+  if (known != nullptr) return *known;
+  Place& place = *(known = &places_[fact.store()]);
   place.store = fact.store();
   place.info = &stores_.of(fact);
   join_pool(place);

@@ -218,6 +218,7 @@ class State final : public Fold {
 
   // What follows from them.
   std::map<uint64_t, Place> places_;
+  absl::flat_hash_map<uint64_t, Place*, MixHash> place_index_;  // The same, found faster.
   std::vector<Pool> pools_;
   std::map<std::string, PoolId> pool_ids_;
   Things<Sku> skus_;                                   // By sku_key.
