@@ -115,21 +115,21 @@ void State::fold_report(const FactView& fact, Outbox& outbox) {
   touch();
   watch_midnight(book);
   for (const auto& [channel, campaign] : touched) judge_campaign(book, channel, campaign, outbox);
-  for (const auto& [key, budget] : budgets_) {
-    const v1::BudgetTerms& terms = budget.terms.content;
+  for (const auto& [key, budget] : book.budgets) {
+    const v1::BudgetTerms& terms = budget->terms.content;
     const bool concerned = std::any_of(touched.begin(), touched.end(), [&](const auto& cell) {
       return (terms.channel().empty() || terms.channel() == cell.first) &&
              (terms.campaign().empty() || terms.campaign() == cell.second);
     });
-    if (budget.store == fact.store() && concerned) judge_budget(budget, outbox);
+    if (concerned) judge_budget(*budget, outbox);
   }
 }
 
 void State::fold_budget(const FactView& fact, Outbox& outbox) {
   v1::BudgetPlan state;
   if (!fact.parse(state)) return outbox.reject("the budget cannot be read");
-  book_of(fact);
   Budget& budget = budgets_[fact.key()];
+  book_of(fact).budgets[fact.key()] = &budget;
   budget.store = fact.store();
   budget.id = fact.key_text();
   if (take_newer(fact, first_aspect, budget.terms.version)) {
@@ -147,8 +147,8 @@ void State::fold_budget(const FactView& fact, Outbox& outbox) {
 void State::fold_plan(const FactView& fact, Outbox& outbox) {
   v1::CampaignPlan state;
   if (!fact.parse(state)) return outbox.reject("the campaign plan cannot be read");
-  book_of(fact);
   Planned& plan = plans_[fact.key()];
+  book_of(fact).plans[fact.key()] = &plan;
   plan.store = fact.store();
   plan.id = fact.key_text();
   if (take_newer(fact, first_aspect, plan.terms.version)) plan.terms.content = state.terms();
@@ -221,13 +221,15 @@ void State::set_timer(const Key& key, Budget& budget, Millis due_ms) {
 }
 
 void State::rebuild() {
-  for (auto& [hash, book] : books_) book = {stores_.find(hash), {}};
+  for (auto& [hash, book] : books_) book = {stores_.find(hash), {}, {}, {}};
   for (const auto& [key, report] : reports_) enter(key, report);
   timers_.clear();
   for (auto& [key, budget] : budgets_) {
     budget.due_ms = 0;
+    books_.at(budget.store).budgets[key] = &budget;
     schedule(key, budget);
   }
+  for (const auto& [key, plan] : plans_) books_.at(plan.store).plans[key] = &plan;
   midnight_ms_ = never;
   for (const auto& [hash, book] : books_) watch_midnight(book);
 }

@@ -88,16 +88,19 @@ class Adder {
   explicit Adder(const Asked& asked) : asked_(asked) {}
 
   void add(const State& state) {
-    state_ = &state;
-    for (const auto& [hash, book] : state.books()) {
-      if (!asked_.wants_store(*book.info)) continue;
-      book_ = &book;
-      for (const auto& [name, channel] : book.channels) add_channel(name, channel);
-      if (asked_.grain == Grain::hour || asked_.by == By::item) continue;
-      if (asked_.wants("budget_used") || asked_.wants("budget_pace")) add_budgets(hash);
-      if (asked_.wants("campaigns_planned") && asked_.by != By::channel) add_plans(hash);
-    }
+    for (const auto& [hash, book] : state.books())
+      if (asked_.wants_store(*book.info)) add_store(state, book);
     as_of_ms_ = std::max(as_of_ms_, state.as_of());
+  }
+
+  void add_store(const State& state, const Book& book) {
+    state_ = &state;
+    book_ = &book;
+    as_of_ms_ = std::max(as_of_ms_, state.as_of());
+    for (const auto& [name, channel] : book.channels) add_channel(name, channel);
+    if (asked_.grain == Grain::hour || asked_.by == By::item) return;
+    if (asked_.wants("budget_used") || asked_.wants("budget_pace")) add_budgets();
+    if (asked_.wants("campaigns_planned") && asked_.by != By::channel) add_plans();
   }
 
   template <typename Rows>
@@ -174,17 +177,17 @@ class Adder {
 
   // Budgets of one level are added, the coarsest that there is for what is asked; of budgets whose terms overlap the longest
   // counts.
-  void add_budgets(uint64_t store) {
+  void add_budgets() {
     std::map<std::string, std::vector<const Budget*>> by_key;
-    for (const auto& [key, budget] : state_->budgets()) {
-      if (budget.store != store || !budget.live() || budget.slot->to < asked_.from || budget.slot->from > asked_.to) continue;
-      const v1::BudgetTerms& terms = budget.terms.content;
+    for (const auto& [id, budget] : book_->budgets) {
+      if (!budget->live() || budget->slot->to < asked_.from || budget->slot->from > asked_.to) continue;
+      const v1::BudgetTerms& terms = budget->terms.content;
       if ((asked_.by == By::channel && terms.channel().empty()) || (asked_.by == By::campaign && terms.campaign().empty()))
         continue;
       by_key[asked_.by == By::channel    ? terms.channel()
              : asked_.by == By::campaign ? terms.campaign()
                                          : std::string()]
-          .push_back(&budget);
+          .push_back(budget);
     }
     for (auto& [key, budgets] : by_key) {
       std::sort(budgets.begin(), budgets.end(), [](const Budget* a, const Budget* b) { return rank(*a) < rank(*b); });
@@ -218,11 +221,11 @@ class Adder {
     if (pace.reached_ms != 0) add_row(at, "budget_pace", code, "ratio", "provisional", pace.spent_micros, pace.due_micros);
   }
 
-  void add_plans(uint64_t store) {
+  void add_plans() {
     const Zone& zone = book_->info->zone;
-    for (const auto& [key, plan] : state_->plans()) {
-      const v1::CampaignTerms& terms = plan.terms.content;
-      if (plan.store != store || !plan.live() || terms.end_ms() <= terms.start_ms()) continue;
+    for (const auto& [id, plan] : book_->plans) {
+      const v1::CampaignTerms& terms = plan->terms.content;
+      if (!plan->live() || terms.end_ms() <= terms.start_ms()) continue;
       const Day first = std::max(asked_.from, zone.day_of(terms.start_ms())),
                 last = std::min(asked_.to, zone.day_of(terms.end_ms() - 1));
       std::string row_before;
@@ -230,7 +233,7 @@ class Adder {
         Place at = place({}, nullptr, asked_.row_from({day, day, -1}));
         if (at.from == row_before) continue;
         row_before = at.from;
-        if (asked_.by == By::campaign) at.key = terms.name().empty() ? plan.id : terms.name();
+        if (asked_.by == By::campaign) at.key = terms.name().empty() ? plan->id : terms.name();
         add_row(at, "campaigns_planned", {}, "count", "provisional", 1, {});
       }
     }
@@ -332,19 +335,18 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
   asked.by = By::store;
   asked.grain = Grain::day;
   const std::optional<Day> stated = request.day().empty() ? std::nullopt : std::optional<Day>(TRY(parse_day(request.day())));
+  asked.stores = {request.stores().begin(), request.stores().end()};
   std::map<std::string, std::pair<const State*, const Book*>> stores;
   for (const State* state : states)
-    for (const auto& [hash, book] : state->books()) stores.emplace(book.info->id, std::pair(state, &book));
+    for (const auto& [hash, book] : state->books())
+      if (asked.wants_store(*book.info)) stores.emplace(book.info->id, std::pair(state, &book));
   query::v1::GetOverviewResponse response;
   for (const auto& [id, found] : stores) {
-    if (request.stores_size() > 0 && std::find(request.stores().begin(), request.stores().end(), id) == request.stores().end())
-      continue;
     const std::optional<Day> day = stated ? stated : newest_day(*found.second);
-    if (!day || id.empty()) continue;
-    asked.stores = {id};
+    if (!day) continue;
     asked.from = asked.to = *day;
     Adder adder(asked);
-    adder.add(*found.first);
+    adder.add_store(*found.first, *found.second);
     adder.write(*response.mutable_rows());
     response.set_as_of_ms(std::max(response.as_of_ms(), adder.as_of_ms()));
   }

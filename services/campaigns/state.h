@@ -99,6 +99,8 @@ struct Pace {
 struct Book {
   const StoreInfo* info = nullptr;
   std::map<std::string, Channel> channels;
+  std::map<Key, const Budget*> budgets;
+  std::map<Key, const Planned*> plans;
 };
 
 // A campaign's day, from one cut.
@@ -155,8 +157,6 @@ class State final : public Fold {
   const Stores& stores() const { return stores_; }
   const RuleBook& rules() const { return rules_; }
   const std::map<uint64_t, Book>& books() const { return books_; }
-  const std::map<Key, Budget>& budgets() const { return budgets_; }
-  const std::map<Key, Planned>& plans() const { return plans_; }
   Millis as_of() const { return as_of_; }
   Millis now() const { return now_; }
   Pace pace(const Budget& budget) const;
