@@ -122,7 +122,7 @@ class Adder {
 
   void add_channel(const std::string& name, const Channel& channel) {
     answer_from_one_cut(
-        channel.cells, asked_.needed(), [&](const Slot& slot) { return asked_.fits(slot); },
+        channel.cells, asked_.needed(), asked_.from, asked_.to, [&](const Slot& slot) { return asked_.fits(slot); },
         [&](const Slot& slot, const Report& report) {
           add_cell(sums_[place(name, &report.cell.content, asked_.row_from(slot))], slot, report);
         });

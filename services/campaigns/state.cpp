@@ -103,9 +103,9 @@ Pace State::pace(const Budget& budget) const {
   for (const auto& [name, channel] : book.channels) {
     if (!terms.channel().empty() && terms.channel() != name) continue;
     if (terms.campaign().empty())
-      answer_from_one_cut(channel.cells, 0, within, add);
+      answer_from_one_cut(channel.cells, 0, budget.slot->from, budget.slot->to, within, add);
     else if (const auto campaign = channel.campaigns.find(terms.campaign()); campaign != channel.campaigns.end())
-      answer_from_one_cut(campaign->second.cells, by_campaign, within, add);
+      answer_from_one_cut(campaign->second.cells, by_campaign, budget.slot->from, budget.slot->to, within, add);
   }
   const Millis start = book.info->zone.start_of(budget.slot->from), end = book.info->zone.start_of(budget.slot->to + 1);
   const Millis passed = std::clamp<Millis>(pace.reached_ms - start, 0, end - start);
@@ -117,7 +117,7 @@ Pace State::pace(const Budget& budget) const {
 std::map<Day, DaySum> State::days_of(const Book& book, const Campaign& campaign, Day from, Day to) const {
   std::map<Day, DaySum> days;
   const auto within = [&](const Slot& slot) { return slot.from == slot.to && slot.from >= from && slot.from <= to; };
-  answer_from_one_cut(campaign.cells, by_campaign, within, [&](const Slot& slot, const Report& report) {
+  answer_from_one_cut(campaign.cells, by_campaign, from, to, within, [&](const Slot& slot, const Report& report) {
     const v1::AdCell& cell = report.cell.content;
     if (currency(*book.info, cell.currency_code()) != book.info->currency_code && !book.info->currency_code.empty()) return;
     DaySum& day = days[slot.from];

@@ -114,14 +114,16 @@ Cut cut_of(const v1::AdCell& cell);
 std::optional<Slot> slot_of(const v1::Period& period);
 
 // Calls `visit(slot, report)` for the cells that answer a question about whole days in [from, to], or about hours: each day from
-// one cut, the coarsest that has the needed dimensions. `fits(slot)` says whether a period lies within what is asked.
+// one cut, the coarsest that has the needed dimensions. `fits(slot)` says whether a period lies within what is asked; it is asked
+// of those that begin within, however long the history.
 template <typename Fits, typename Visit>
-void answer_from_one_cut(const Cells& cells, uint8_t needed, Fits&& fits, Visit&& visit) {
+void answer_from_one_cut(const Cells& cells, uint8_t needed, Day from, Day to, Fits&& fits, Visit&& visit) {
   std::set<Day> taken;
   for (const auto& [cut, slots] : cells) {
     if ((cut.dimensions & needed) != needed) continue;
     std::set<Day> mine;
-    for (const auto& [slot, reports] : slots) {
+    for (auto at = slots.lower_bound(Slot{from, from, -1}); at != slots.end() && at->first.from <= to; ++at) {
+      const auto& [slot, reports] = *at;
       if (!fits(slot)) continue;
       bool is_free = true;
       for (Day day = slot.from; day <= slot.to && is_free; ++day)
