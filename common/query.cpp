@@ -1,5 +1,6 @@
 #include "common/query.h"
 
+#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -55,9 +56,14 @@ Result<std::string> QueryClient::receive() {
   std::string open;
   append(open, number_);
   std::vector<zmq::message_t> frames;
-  for (Millis left = until_ms_ - steady_ms(); sent_ && left >= 0; left = until_ms_ - steady_ms()) {
-    if (!poll_socket(socket_, left) || !take_frames(socket_, frames)) continue;
-    if (frames.size() != 3 || view_of(frames[0]) != open) continue;  // An answer to a question that was given up.
+  for (bool over = false; sent_ && !over;) {
+    const Millis left = until_ms_ - steady_ms();
+    // What has come is taken though the time be over: who has several questions open may have waited for another's answer.
+    if (!poll_socket(socket_, std::max<Millis>(left, 0))) {
+      over = left <= 0;
+      continue;
+    }
+    if (!take_frames(socket_, frames) || frames.size() != 3 || view_of(frames[0]) != open) continue;  // One that was given up.
     const std::string_view code = view_of(frames[1]);
     int number = static_cast<int>(Code::unknown);
     std::from_chars(code.data(), code.data() + code.size(), number);
