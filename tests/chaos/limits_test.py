@@ -58,24 +58,27 @@ class Limit_Row21_AHotStoreSlowsItself(unittest.TestCase):
             journal.start_bus(bad_disk=False)
             others = [journal.produce(partition, facts=1, window=1, every_us=4000) for partition in (2, 3, 4)]
             ledgers = [journal.ledger(partition) for partition in (2, 3, 4)]
+            # Several, for one producer alone is no faster than a bus that takes all it says.
+            hot_partitions = (1, 5, 6)
+            hot_acknowledged = lambda: sum(journal.ledger(partition).acknowledged for partition in hot_partitions)
             latency = []
             for hot in (False, True):
                 if hot:
-                    store = journal.produce(1, window=1_000_000)
-                    wait_until("the hot store is at work", lambda: journal.ledger(1).acknowledged > 1000)
+                    stores = [journal.produce(partition, window=1_000_000) for partition in hot_partitions]
+                    wait_until("the hot stores are at work", lambda: hot_acknowledged() > 1000)
                 for ledger in ledgers:
                     ledger.forget_times()
-                before, hot_before = [ledger.acknowledged for ledger in ledgers], journal.ledger(1).acknowledged
+                before, hot_before = [ledger.acknowledged for ledger in ledgers], hot_acknowledged()
                 wait_until("150 acknowledgements each", lambda: all(ledger.acknowledged > was + 150 for ledger, was in zip(ledgers, before)), 60)
                 latency.append((max(ledger.latency_ms(50) for ledger in ledgers), max(ledger.latency_ms(99) for ledger in ledgers)))
-            hot_facts = (journal.ledger(1).acknowledged - hot_before) * journal.facts
+            hot_facts = (hot_acknowledged() - hot_before) * journal.facts
             other_facts = sum(ledger.acknowledged - was for ledger, was in zip(ledgers, before))
             share = hot_facts / (hot_facts + other_facts)
-            print(f"the others' acknowledgements: calm p50 {latency[0][0]:.1f} p99 {latency[0][1]:.1f} ms; beside a store with {100 * share:.1f} % of the "
+            print(f"the others' acknowledgements: calm p50 {latency[0][0]:.1f} p99 {latency[0][1]:.1f} ms; beside hot stores with {100 * share:.1f} % of the "
                   f"facts p50 {latency[1][0]:.1f} p99 {latency[1][1]:.1f} ms")
             self.assertGreater(share, 0.95)
-            self.assertLess(latency[1][1], 1_000)
-            self.assertEqual(0, store.end())
+            self.assertLess(latency[1][1], 300)
+            self.assertEqual([0, 0, 0], [store.end() for store in stores])
             self.assertEqual([0, 0, 0], [other.end() for other in others])
 
 
