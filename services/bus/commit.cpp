@@ -83,9 +83,7 @@ void Sequencer::gather(Group& group) {
     const size_t bytes = queue_.front().message.bytes.size();
     if (!group.puts.empty() && group.bytes + bytes > options_.group_bytes) return;
     group.bytes += bytes;
-    queue_bytes_ -= bytes;
-    group.puts.push_back(std::move(queue_.front()));
-    queue_.pop_front();
+    group.puts.push_back(queue_.pop());
   }
 }
 

@@ -84,7 +84,7 @@ void Sequencer::hello(std::string_view connection, const wire::v1::Hello& hello)
   if (hello.producers_size() > 0) welcome.set_session(next_session_++);
   for (const uint64_t producer : hello.producers()) {
     // What waits was put under an older session and has not been acknowledged: its sender sends it again.
-    drop_waiting(producer);
+    queue_.drop(producer);
     const uint64_t last = last_sequence(producer);
     sessions_[producer] = {welcome.session(), std::string(connection), hello.instance(), hello.attempt(), last, {}};
     welcome.add_last_sequences(last);
@@ -105,14 +105,6 @@ bool Sequencer::is_overtaken(const wire::v1::Hello& hello) const {
            return found != sessions_.end() && found->second.instance == hello.instance() &&
                   found->second.attempt > hello.attempt();
          });
-}
-
-void Sequencer::drop_waiting(uint64_t producer) {
-  std::erase_if(queue_, [&](const Waiting& waiting) {
-    if (waiting.producer != producer) return false;
-    queue_bytes_ -= waiting.message.bytes.size();
-    return true;
-  });
 }
 
 uint64_t Sequencer::last_sequence(uint64_t producer) const {
@@ -148,8 +140,7 @@ void Sequencer::put(std::string_view connection, Message message) {
   }
   session.refused.reset();
   session.last_queued = header.sequence;
-  queue_bytes_ += message.bytes.size();
-  queue_.push_back({std::move(message), header.producer, header.sequence});
+  queue_.push({std::move(message), header.producer, header.sequence});
   if (mutant("ack_before_write")) acknowledge(session.connection, header.producer, header.sequence, 0);
   if (mutant("publish_before_ack")) ring(next_position_ + 1);
 }
@@ -204,15 +195,17 @@ std::optional<Sequencer::Why> Sequencer::check_room(const BatchHeader& header) c
   if (held_ || !trouble_.empty())
     return Why{wire::v1::REFUSAL_BUSY, fmt::format("the journal takes nothing now: {}", trouble_), retry_trouble_ms};
   Disk disk = disk_;  // As it will be when what waits is written.
-  disk.free_bytes -= std::min<uint64_t>(disk.free_bytes, queue_bytes_);
+  disk.free_bytes -= std::min<uint64_t>(disk.free_bytes, queue_.bytes());
   if (disk.used() >= disk_refuse_above && !(header.flags & fold_answer) && !mutant("no_disk_limit"))
     return Why{wire::v1::REFUSAL_DISK,
                fmt::format("the journal's disk is {:.0f} % full; make room, it goes on by itself below {:.0f} %",
                            100 * disk.used(), 100 * disk_refuse_above),
                retry_disk_ms};
-  if (queue_bytes_ + header.bytes <= options_.queue_bytes_max || queue_.empty() || mutant("take_all")) return {};
-  const double drained_ms = static_cast<double>(queue_bytes_) / bytes_per_ms_;
-  return Why{wire::v1::REFUSAL_BUSY, fmt::format("{} bytes wait for the disk", queue_bytes_),
+  // The last eighth is for those of whom nothing waits: many who put much do not shut out who puts little.
+  const size_t room = queue_.holds(header.producer) ? options_.queue_bytes_max / 8 * 7 : options_.queue_bytes_max;
+  if (queue_.bytes() + header.bytes <= room || queue_.empty() || mutant("take_all")) return {};
+  const double drained_ms = static_cast<double>(queue_.bytes()) / bytes_per_ms_;
+  return Why{wire::v1::REFUSAL_BUSY, fmt::format("{} bytes wait for the disk", queue_.bytes()),
              static_cast<uint32_t>(std::clamp<double>(drained_ms, retry_busy_ms_min, retry_busy_ms_max))};
 }
 

@@ -2,7 +2,6 @@
 // gives it messages and the time and carries its answers, and so does the simulation.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "common/home.h"
+#include "services/bus/fair_queue.h"
 #include "services/bus/ledger.h"
 #include "xundian/wire/v1/wire.pb.h"
 
@@ -28,18 +28,6 @@ struct SequencerOptions {
   size_t group_bytes = 1u << 20;       // About so much goes into one group commit.
   // Called where the journal does not take the first record yet: waits a moment; false = it has waited enough.
   std::function<bool()> wait = [] { return false; };
-};
-
-// The bytes of a message, with whatever keeps them. Headers are written into them.
-struct Message {
-  std::shared_ptr<void> keep;
-  std::span<char> bytes;
-
-  static Message of(std::string text) {
-    auto kept = std::make_shared<std::string>(std::move(text));
-    return {kept, {kept->data(), kept->size()}};
-  }
-  std::string_view view() const { return {bytes.data(), bytes.size()}; }
 };
 
 // What is to be sent: to one connection or, if `to` is empty, to all who listen to the bell.
@@ -59,13 +47,6 @@ inline constexpr double disk_refuse_above = 0.90, disk_warn_above = 0.80;
 struct Committed {
   size_t batches = 0;
   size_t bytes = 0;
-};
-
-// A put that was taken and is not in the journal yet.
-struct Waiting {
-  Message message;
-  uint64_t producer = 0;
-  uint64_t sequence = 0;
 };
 
 // What goes into one group commit.
@@ -111,7 +92,7 @@ class Sequencer {
   uint32_t epoch() const { return epoch_; }
   Position next_position() const { return next_position_; }
   const Ledger& ledger() const { return ledger_; }
-  size_t queue_bytes() const { return queue_bytes_; }
+  size_t queue_bytes() const { return queue_.bytes(); }
   uint64_t refused() const { return refused_; }
 
  private:
@@ -130,7 +111,6 @@ class Sequencer {
 
   void hello(std::string_view connection, const wire::v1::Hello& hello);
   bool is_overtaken(const wire::v1::Hello& hello) const;
-  void drop_waiting(uint64_t producer);
   void wake(std::string_view connection, const wire::v1::Wake& wake);
   void put(std::string_view connection, Message message);
   // Why a batch cannot be taken; nothing = it can, or it was dealt with.
@@ -163,8 +143,7 @@ class Sequencer {
   uint32_t next_session_ = 1;
   Position next_position_ = 0;
   std::map<uint64_t, Session> sessions_;  // By producer.
-  std::deque<Waiting> queue_;
-  size_t queue_bytes_ = 0;
+  FairQueue queue_;
   std::vector<std::map<uint64_t, Millis>> wakes_;  // By partition, then by producer.
   std::vector<Output> outputs_;
   bool rung_ = false;  // Since the last look.

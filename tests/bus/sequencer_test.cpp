@@ -282,6 +282,23 @@ TEST_F(SequencerTest, RefusesWhenTheQueueIsFullAndLeavesNoHole) {
   EXPECT_EQ(expected, sequence + 1);
 }
 
+TEST_F(SequencerTest, Row21_ProducersTakeTurns) {
+  Harness harness({.home = "home", .queue_bytes_max = 8192, .group_bytes = 1000});
+  const auto hot = harness.hello("a", {alice}), calm = harness.hello("b", {bob});
+  std::vector<wire::v1::Nack> nacks;
+  uint64_t sequence = 0;
+  for (; nacks.empty() && sequence < 100; nacks = harness.nacks()) harness.put("a", hot, alice, ++sequence);
+  ASSERT_EQ(nacks.size(), 1u) << "it may fill the queue";
+  EXPECT_EQ(nacks[0].refusal(), wire::v1::REFUSAL_BUSY);
+  harness.put("b", calm, bob, 1);
+  EXPECT_TRUE(harness.nacks().empty()) << "the other has room";
+  ASSERT_TRUE(harness.bus().commit(noon).has_value());
+  const auto acks = harness.acks();
+  EXPECT_TRUE(std::ranges::any_of(acks, [](const auto& ack) { return ack.producer() == bob; })) << "in the first group";
+  while (harness.bus().waits()) ASSERT_TRUE(harness.bus().commit(noon).has_value());
+  EXPECT_EQ(harness.bus().ledger().producers.at(alice).last_sequence, sequence - 1);
+}
+
 TEST_F(SequencerTest, AnInvalidBatchOfAFoldStopsWhatFollows) {
   const auto welcome = harness_.hello("a", {alice});
   std::string broken = harness_.batch(welcome, alice, 3, {.flags = fold_answer});

@@ -101,21 +101,25 @@ class Producer {
 
   // Until all is acknowledged that is wanted; after a SIGTERM, that was offered.
   Result<void> run() {
-    while (!link_.welcomed() && !stop) TRY_VOID(turn(50));
+    while (!link_.welcomed() && !stop) {
+      TRY_VOID(turn());
+      poll_socket(link_.socket(), 50);
+    }
     // The journal says how far this producer came; from there the source is replayed.
     next_ = done_ = link_.welcome().last_sequences_size() > 0 ? link_.welcome().last_sequences(0) : 0;
     for (;;) {
-      const bool wanted = !stop && ledger_->pause == 0 && next_ < until_;
-      if (wanted && next_ - done_ < window_ && link_.may_send() && now_us() >= offer_at_us_) {
-        offer();
-        continue;
-      }
+      while (may_offer() && now_us() >= offer_at_us_) offer();
+      TRY_VOID(turn());
       if (next_ == done_ && (stop || next_ >= until_)) return {};
-      TRY_VOID(turn(wanted && next_ - done_ < window_ ? 1 : 20));
+      poll_socket(link_.socket(), !may_offer() ? 20 : now_us() < offer_at_us_ ? 1 : 0);
     }
   }
 
  private:
+  bool may_offer() const {
+    return !stop && ledger_->pause == 0 && next_ < until_ && next_ - done_ < window_ && link_.may_send();
+  }
+
   void offer() {
     BatchBuilder builder;
     for (uint64_t number = next_ * facts_; number < (next_ + 1) * facts_; ++number)
@@ -127,8 +131,7 @@ class Producer {
     ledger_->offered = next_;
   }
 
-  Result<void> turn(long wait_ms) {
-    poll_socket(link_.socket(), wait_ms);
+  Result<void> turn() {
     const auto turned = link_.turn(steady_ms());
     const uint64_t acknowledged = link_.welcomed() || next_ > 0 ? link_.acknowledged(0) : 0;
     if (acknowledged > ledger_->acknowledged) ledger_->acknowledged = acknowledged;
