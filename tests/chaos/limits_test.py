@@ -76,7 +76,7 @@ class Limit_Row21_AHotStoreSlowsItself(unittest.TestCase):
             print(f"the others' acknowledgements: calm p50 {latency[0][0]:.1f} p99 {latency[0][1]:.1f} ms; beside hot stores with {100 * share:.1f} % of the "
                   f"facts p50 {latency[1][0]:.1f} p99 {latency[1][1]:.1f} ms")
             self.assertGreater(share, 0.95)
-            self.assertLess(latency[1][1], latency_ms_max)
+            self.assertLess(latency[1][1], 200)
             self.assertEqual([0] * len(stores), [store.end() for store in stores])
             self.assertEqual([0, 0, 0], [other.end() for other in others])
 
