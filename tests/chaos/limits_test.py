@@ -55,7 +55,8 @@ class Limit_Row20_ABurstIsRefusedAndLosesNothing(unittest.TestCase):
 class Limit_Row21_AHotStoreSlowsItself(unittest.TestCase):
     def test(self):
         with Journal(config="volume_bytes = 268_435_456\n", facts=50, fact_bytes=200) as journal:
-            journal.start_bus(bad_disk=False)
+            journal.disk.set(sync_delay_us=10_000)  # So that what waits for the disk waits longer than for the processors.
+            journal.start_bus()
             others = [journal.produce(partition, facts=1, window=1, every_us=4000) for partition in (2, 3, 4)]
             ledgers = [journal.ledger(partition) for partition in (2, 3, 4)]
             hot_partitions = (1, 5, 6)
@@ -68,7 +69,7 @@ class Limit_Row21_AHotStoreSlowsItself(unittest.TestCase):
                 for ledger in ledgers:
                     ledger.forget_times()
                 before, hot_before = [ledger.acknowledged for ledger in ledgers], hot_acknowledged()
-                wait_until("150 acknowledgements each", lambda: all(ledger.acknowledged > was + 150 for ledger, was in zip(ledgers, before)), 60)
+                wait_until("100 acknowledgements each", lambda: all(ledger.acknowledged > was + 100 for ledger, was in zip(ledgers, before)), 60)
                 latency.append((max(ledger.latency_ms(50) for ledger in ledgers), max(ledger.latency_ms(99) for ledger in ledgers)))
             hot_facts = (hot_acknowledged() - hot_before) * journal.facts
             other_facts = sum(ledger.acknowledged - was for ledger, was in zip(ledgers, before))
@@ -76,7 +77,7 @@ class Limit_Row21_AHotStoreSlowsItself(unittest.TestCase):
             print(f"the others' acknowledgements: calm p50 {latency[0][0]:.1f} p99 {latency[0][1]:.1f} ms; beside hot stores with {100 * share:.1f} % of the "
                   f"facts p50 {latency[1][0]:.1f} p99 {latency[1][1]:.1f} ms")
             self.assertGreater(share, 0.95)
-            self.assertLess(latency[1][1], 200)
+            self.assertLess(latency[1][1], 250)
             self.assertEqual([0] * len(stores), [store.end() for store in stores])
             self.assertEqual([0, 0, 0], [other.end() for other in others])
 

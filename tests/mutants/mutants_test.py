@@ -69,6 +69,7 @@ REAL = {
     "id_of_attempt": ["chaos/delivery:Row17_KilledBetweenTheAnswerAndItsRecord"],
     "watch_from_now": ["chaos/delivery:Row18_StreamsGoOnWhereTheGatewayDied"],
     "take_all": ["chaos/limits:Limit_Row20_ABurstIsRefusedAndLosesNothing"],
+    "boundless_credit": ["chaos/limits:Limit_Row21_AHotStoreSlowsItself"],
     "no_turns": ["chaos/limits:Limit_Row21_AHotStoreSlowsItself"],
     "forget_deliveries": ["chaos/delivery:Row22_AReplayTellsNobodyAgain"],
     "rules_not_applied": ["end_to_end/config:Row23_ARuleHoldsFromItsOffsetOn"],
@@ -134,7 +135,7 @@ def main():
     chosen = [name for name in sys.argv[2:] if name != "--real"] or list(table)
 
     named = set()
-    for path in [*ROOT.glob("common/*.cpp"), *ROOT.glob("services/*/*.cpp")]:
+    for path in [*ROOT.glob("common/*.cpp"), *ROOT.glob("services/*/*.cpp"), *ROOT.glob("services/*/*.h")]:
         named |= set(re.findall(r'mutant\("(\w+)"\)', path.read_text()))
     tables = set(MUTANTS) | set(REAL)
     wrong = [f"{name} is in the code and in no table" for name in named - tables]
