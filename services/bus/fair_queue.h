@@ -8,9 +8,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
-
-#include "common/mutant.h"
 
 namespace xundian::bus {
 
@@ -37,38 +34,13 @@ class FairQueue {
  public:
   bool empty() const { return turns_.empty(); }
   size_t bytes() const { return bytes_; }
+  // Whether anything of the producer waits.
   bool holds(uint64_t producer) const { return waiting_.contains(producer); }
-
-  void push(Waiting waiting) {
-    bytes_ += waiting.message.bytes.size();
-    auto& of_producer = waiting_[waiting.producer];
-    if (of_producer.empty()) turns_.push_back(waiting.producer);
-    of_producer.push_back(std::move(waiting));
-  }
-
+  void push(Waiting waiting);
   // Whose turn it is; not of an empty queue.
   const Waiting& front() const { return waiting_.at(turns_.front()).front(); }
-
-  Waiting pop() {
-    const auto of_producer = waiting_.find(turns_.front());
-    Waiting waiting = std::move(of_producer->second.front());
-    of_producer->second.pop_front();
-    turns_.pop_front();
-    if (of_producer->second.empty())
-      waiting_.erase(of_producer);
-    else
-      turns_.insert(mutant("no_turns") ? turns_.begin() : turns_.end(), waiting.producer);
-    bytes_ -= waiting.message.bytes.size();
-    return waiting;
-  }
-
-  void drop(uint64_t producer) {
-    const auto of_producer = waiting_.find(producer);
-    if (of_producer == waiting_.end()) return;
-    for (const Waiting& waiting : of_producer->second) bytes_ -= waiting.message.bytes.size();
-    waiting_.erase(of_producer);
-    std::erase(turns_, producer);
-  }
+  Waiting pop();
+  void drop(uint64_t producer);
 
  private:
   std::map<uint64_t, std::deque<Waiting>> waiting_;  // By producer; none is empty.

@@ -9,6 +9,7 @@ import chaos
 from chaos import Journal, wait_until
 
 MIB = 1 << 20
+CROWD = 45  # More than 64 descriptors are enough for, and fewer than twice as many.
 
 
 class Limit_Row20_ABurstIsRefusedAndLosesNothing(unittest.TestCase):
@@ -92,14 +93,14 @@ class Limit_Row26_FewDescriptors(unittest.TestCase):
             ledger = journal.ledger(1)
             wait_until("acknowledgements", lambda: ledger.acknowledged > 20, said=journal.bus.said)
             crowd = [journal.produce(2 + index % 8, name=f"crowd/{index}", ledger=journal.folder / f"crowd.{index}", every_us=50_000)
-                     for index in range(60)]
-            ledgers = [chaos.Ledger(journal.folder / f"crowd.{index}") for index in range(60)]
+                     for index in range(CROWD)]
+            ledgers = [chaos.Ledger(journal.folder / f"crowd.{index}") for index in range(CROWD)]
             wait_until("some of the crowd are in", lambda: sum(one.acknowledged > 0 for one in ledgers) >= 10, 60, said=journal.bus.said)
             now = ledger.acknowledged
             ledger.forget_times()
             wait_until("whom it has goes on", lambda: ledger.acknowledged > now + 200, 30, said=journal.bus.said)
             inside = sum(one.acknowledged > 0 for one in ledgers)
-            print(f"64 descriptors: {inside} of 60 more producers came in; the first was acknowledged all along, p99 {ledger.latency_ms(99):.0f} ms")
+            print(f"64 descriptors: {inside} of {CROWD} more producers came in; the first was acknowledged all along, p99 {ledger.latency_ms(99):.0f} ms")
             for process, one in zip(crowd, ledgers):
                 if one.acknowledged > 0:
                     process.end(signal.SIGKILL)
