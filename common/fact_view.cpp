@@ -149,26 +149,28 @@ Result<std::string_view> split_frame(std::string_view& frames) {
   return frame;
 }
 
-bool FieldScan::take_long_varint(uint64_t& value) {
-  // Where eight bytes may be looked at and the number ends within them, as nearly all do, its sevens of bits are pushed together.
-  if (end_ - at_ >= 8) {
-    uint64_t word = load<uint64_t>(at_);
-    if (const uint64_t ends = ~word & 0x8080808080808080; ends != 0) {
-      word &= (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7f;
-      word = (word & 0x007f007f007f007f) | (word & 0x7f007f007f007f00) >> 1;
-      word = (word & 0x00003fff00003fff) | (word & 0x3fff00003fff0000) >> 2;
-      value = (word & 0x000000000fffffff) | (word & 0x0fffffff00000000) >> 4;
-      at_ += std::countr_zero(ends) / 8 + 1;
-      return true;
-    }
+LongVarint read_long_varint(const char* at, const char* end) {
+  // Where eight bytes may be looked at, their sevens of bits are pushed together; nearly all numbers end within them, and what is
+  // a hash ends with the tenth.
+  uint64_t value = 0;
+  uint32_t shift = 0;
+  if (end - at >= 8) {
+    uint64_t word = load<uint64_t>(at);
+    const uint64_t ends = ~word & 0x8080808080808080;
+    word &= (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7f;  // All, if none ends.
+    word = (word & 0x007f007f007f007f) | (word & 0x7f007f007f007f00) >> 1;
+    word = (word & 0x00003fff00003fff) | (word & 0x3fff00003fff0000) >> 2;
+    value = (word & 0x000000000fffffff) | (word & 0x0fffffff00000000) >> 4;
+    if (ends != 0) return {at + std::countr_zero(ends) / 8 + 1, value};
+    at += 8;
+    shift = 56;
   }
-  value = 0;
-  for (uint32_t shift = 0; shift < 64 && at_ != end_; shift += 7) {
-    const auto byte = static_cast<uint8_t>(*at_++);
+  for (; shift < 64 && at != end; shift += 7) {
+    const auto byte = static_cast<uint8_t>(*at++);
     value |= uint64_t{byte & 127u} << shift;
-    if (byte < 128) return true;
+    if (byte < 128) return {at, value};
   }
-  return ok_ = false;
+  return {};
 }
 
 }  // namespace xundian

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/bytes.h"
 #include "common/error.h"
@@ -110,6 +111,14 @@ Result<std::string_view> split_frame(std::string_view& frames);
 
 inline constexpr size_t frame_bytes_max = 4u << 20;
 
+// A varint of any length, and where it ends; null: it is broken. A function of its own and of values alone, so that a scan stays
+// in registers.
+struct LongVarint {
+  const char* end = nullptr;
+  uint64_t value = 0;
+};
+LongVarint read_long_varint(const char* at, const char* end);
+
 // Walks over the fields of a serialized message, without building it.
 class FieldScan {
  public:
@@ -158,9 +167,12 @@ class FieldScan {
       value = static_cast<uint8_t>(*at_++);
       return true;
     }
-    return take_long_varint(value);
+    const LongVarint number = read_long_varint(at_, end_);
+    if (number.end == nullptr) return ok_ = false;
+    at_ = number.end;
+    value = number.value;
+    return true;
   }
-  bool take_long_varint(uint64_t& value);
   template <typename Number>
   bool take_fixed() {
     if (static_cast<size_t>(end_ - at_) < sizeof(Number)) return ok_ = false;
@@ -177,5 +189,13 @@ class FieldScan {
   std::string_view value_;
   bool ok_ = true;
 };
+
+// Walks over a whole message; `take(scan)` sees each of its fields. False: the bytes are broken.
+template <typename Take>
+bool walk_fields(std::string_view message, Take&& take) {
+  FieldScan scan(message);
+  while (scan.next()) take(std::as_const(scan));
+  return scan.ok();
+}
 
 }  // namespace xundian

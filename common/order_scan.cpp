@@ -4,36 +4,26 @@ namespace xundian {
 
 namespace {
 
-int64_t zigzag(uint64_t value) { return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1); }
-
-// Walks a sub-message; `take(field, number, bytes)` sees each of its fields.
-template <typename Take>
-bool walk(std::string_view message, Take&& take) {
-  FieldScan scan(message);
-  while (scan.next()) take(scan.field(), scan.number(), scan.bytes());
-  return scan.ok();
-}
-
 bool scan_placed(std::string_view message, OrderScan& order) {
-  return walk(message, [&](uint32_t field, uint64_t number, std::string_view bytes) {
-    switch (field) {
+  return walk_fields(message, [&](const FieldScan& field) {
+    switch (field.field()) {
       case 1:
-        order.created_ms = static_cast<Millis>(number);
+        order.created_ms = static_cast<Millis>(field.number());
         break;
       case 2:
-        order.buyer = number;
+        order.buyer = field.number();
         break;
       case 3:
-        order.buyer_key_id = static_cast<uint32_t>(number);
+        order.buyer_key_id = static_cast<uint32_t>(field.number());
         break;
       case 4:
-        order.currency_code = bytes;
+        order.currency_code = field.bytes();
         break;
       case 5:
-        order.channel = bytes;
+        order.channel = field.bytes();
         break;
       case 6:
-        order.agent = bytes;
+        order.agent = field.bytes();
         break;
       default:
         break;
@@ -42,22 +32,22 @@ bool scan_placed(std::string_view message, OrderScan& order) {
 }
 
 bool scan_line(std::string_view message, OrderLineScan& line) {
-  return walk(message, [&](uint32_t field, uint64_t number, std::string_view bytes) {
-    switch (field) {
+  return walk_fields(message, [&](const FieldScan& field) {
+    switch (field.field()) {
       case 2:
-        line.sku = bytes;
+        line.sku = field.bytes();
         break;
       case 3:
-        line.product = bytes;
+        line.product = field.bytes();
         break;
       case 4:
-        line.quantity = static_cast<int64_t>(number);
+        line.quantity = static_cast<int64_t>(field.number());
         break;
       case 5:
-        line.amount_micros = static_cast<int64_t>(number);
+        line.amount_micros = static_cast<int64_t>(field.number());
         break;
       case 6:
-        line.withdrawn = number != 0;
+        line.withdrawn = field.number() != 0;
         break;
       default:
         break;
@@ -70,30 +60,30 @@ bool scan_aspect(uint32_t aspect, std::string_view message, OrderScan& order) {
     case order_placed:
       return scan_placed(message, order);
     case order_paid:
-      return walk(message, [&](uint32_t field, uint64_t number, std::string_view) {
-        if (field == 1) order.paid_ms = static_cast<Millis>(number);
-        if (field == 2) order.paid_amount_micros = static_cast<int64_t>(number);
+      return walk_fields(message, [&](const FieldScan& field) {
+        if (field.field() == 1) order.paid_ms = static_cast<Millis>(field.number());
+        if (field.field() == 2) order.paid_amount_micros = static_cast<int64_t>(field.number());
       });
     case order_status:
-      return walk(message, [&](uint32_t field, uint64_t, std::string_view bytes) {
-        if (field == 1) order.status = bytes;
+      return walk_fields(message, [&](const FieldScan& field) {
+        if (field.field() == 1) order.status = field.bytes();
       });
     case order_shipped:
-      return walk(message, [&](uint32_t field, uint64_t number, std::string_view) {
-        if (field == 1) order.shipped_ms = zigzag(number);
-        if (field == 3) order.promised_ms = static_cast<Millis>(number);
+      return walk_fields(message, [&](const FieldScan& field) {
+        if (field.field() == 1) order.shipped_ms = field.zigzag();
+        if (field.field() == 3) order.promised_ms = static_cast<Millis>(field.number());
       });
     case order_received:
-      return walk(message, [&](uint32_t field, uint64_t number, std::string_view) {
-        if (field == 1) order.received_ms = static_cast<Millis>(number);
+      return walk_fields(message, [&](const FieldScan& field) {
+        if (field.field() == 1) order.received_ms = static_cast<Millis>(field.number());
       });
     case order_closed:
-      return walk(message, [&](uint32_t field, uint64_t number, std::string_view) {
-        if (field == 1) order.closed_ms = zigzag(number);
+      return walk_fields(message, [&](const FieldScan& field) {
+        if (field.field() == 1) order.closed_ms = field.zigzag();
       });
     case order_refunded:
-      return walk(message, [&](uint32_t field, uint64_t number, std::string_view) {
-        if (field == 1) order.refunded_micros = static_cast<int64_t>(number);
+      return walk_fields(message, [&](const FieldScan& field) {
+        if (field.field() == 1) order.refunded_micros = static_cast<int64_t>(field.number());
       });
     case lines_aspect:
       return scan_line(message, order.lines.emplace_back());

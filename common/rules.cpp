@@ -86,6 +86,20 @@ std::string dash_marks(std::string text) {
 
 }  // namespace
 
+RuleBook::RuleBook(std::span<const ShippedRule> shipped) : shipped_(shipped), overrides_(shipped.size()) {
+  for (const ShippedRule& rule : shipped)
+    plain_.push_back({.shipped = &rule,
+                      .fire_at_micros = rule.fire_at_micros,
+                      .clear_at_micros = rule.clear_at_micros,
+                      .for_ms = rule.for_ms,
+                      .sample_min = rule.sample_min,
+                      .severity = rule.severity,
+                      .owner = rule.owner,
+                      .text_zh = rule.text_zh,
+                      .text_en = rule.text_en,
+                      .next = rule.next});
+}
+
 bool RuleBook::fold(const FactView& fact) {
   Set& set = sets_[fact.key()];
   v1::RuleSet state;
@@ -116,23 +130,17 @@ void RuleBook::leave(const Set& set) {
       }
 }
 
-EffectiveRule RuleBook::find(std::string_view id, std::string_view store, std::string_view platform,
-                             std::string_view entity) const {
+size_t RuleBook::place_of(std::string_view id) const {
   const auto found = std::ranges::find(shipped_, id, &ShippedRule::id);
   CHECK(found != shipped_.end(), "a rule that does not ship is judged");
-  const ShippedRule& shipped = *found;
-  EffectiveRule rule;
-  rule.shipped = &shipped;
-  rule.fire_at_micros = shipped.fire_at_micros;
-  rule.clear_at_micros = shipped.clear_at_micros;
-  rule.for_ms = shipped.for_ms;
-  rule.sample_min = shipped.sample_min;
-  rule.severity = shipped.severity;
-  rule.owner = shipped.owner;
-  rule.text_zh = shipped.text_zh;
-  rule.text_en = shipped.text_en;
-  rule.next = shipped.next;
-  const ByStore& stores = overrides_[static_cast<size_t>(found - shipped_.begin())];
+  return static_cast<size_t>(found - shipped_.begin());
+}
+
+EffectiveRule RuleBook::find(std::string_view id, std::string_view store, std::string_view platform,
+                             std::string_view entity) const {
+  const size_t place = place_of(id);
+  EffectiveRule rule = plain_[place];
+  const ByStore& stores = overrides_[place];
   if (stores.empty()) return rule;
   // From the least to the most specific; among equals the newest set wins.
   std::vector<std::tuple<int, Version, const v1::Rule*>> overrides;
@@ -217,21 +225,25 @@ v1::Evidence evidence(std::string_view name, std::string_view text) {
   return item;
 }
 
-void Judge::judge(const RuleBook& rules, std::string_view id, const Subject& subject, const std::optional<Measurement>& measured,
-                  Millis now, Outbox& outbox) {
-  const auto verdict = weigh(rules, id, subject, measured, now, outbox);
+void Judge::judge(std::string_view id, const Subject& subject, const std::optional<Measurement>& measured, Millis now,
+                  Outbox& outbox) {
+  const auto verdict = weigh(id, subject, measured, now, outbox);
   if (verdict) say(*verdict, subject, measured, now, outbox);
 }
 
-std::optional<Judge::Verdict> Judge::weigh(const RuleBook& rules, std::string_view id, const Subject& subject,
+std::optional<Judge::Verdict> Judge::weigh(std::string_view id, const Subject& subject,
                                            const std::optional<Measurement>& measured, Millis now, Outbox& outbox) {
-  const EffectiveRule rule = rules.find(id, subject.store, subject.platform, subject.entity);
+  const size_t place = rules_.place_of(id);
+  std::optional<EffectiveRule> found;
+  const EffectiveRule* plain = rules_.plain(place);
+  const EffectiveRule& rule = plain ? *plain : found.emplace(rules_.find(id, subject.store, subject.platform, subject.entity));
   const bool judged = measured && !rule.disabled && measured->sample >= rule.sample_min;
   const bool may_begin = judged && holds(rule, measured->value_micros, false);
-  if (!may_begin && holding_.empty() && outbox.facts().empty()) return std::nullopt;  // Nothing could end.
+  const auto& holding = holding_[place];
+  if (!may_begin && holding.empty() && outbox.facts().empty()) return std::nullopt;  // Nothing could end.
   set_key(key_, id, subject.entity);
-  const auto held = holding_.find(thing_key(v1::Fact::kFinding, subject.store, key_));
-  bool is_held = held != holding_.end();
+  const auto held = holding.find(thing_key(v1::Fact::kFinding, subject.store, key_));
+  bool is_held = held != holding.end();
   Millis since = is_held ? held->second : now;
   // What was already said in answer to this input stands.
   for (auto said = outbox.facts().rbegin(); said != outbox.facts().rend(); ++said) {
@@ -281,35 +293,47 @@ void Judge::said(const FactView& fact) {
   if (fact.kind() != v1::Fact::kFinding) return;
   v1::Finding finding;
   if (!fact.parse(finding)) return;
+  const auto shipped = std::ranges::find(rules_.shipped(), finding.terms().rule(), &ShippedRule::id);
+  if (shipped == rules_.shipped().end()) return;  // It no longer ships.
+  auto& holding = holding_[static_cast<size_t>(shipped - rules_.shipped().begin())];
   if (finding.terms().holds())
-    holding_[fact.key()] = finding.terms().since_ms();
+    holding[fact.key()] = finding.terms().since_ms();
   else
-    holding_.erase(fact.key());
+    holding.erase(fact.key());
 }
 
 std::optional<Millis> Judge::holds_since(std::string_view store, std::string_view rule, std::string_view entity) const {
-  if (holding_.empty()) return std::nullopt;
+  const auto& holding = holding_[rules_.place_of(rule)];
+  if (holding.empty()) return std::nullopt;
   std::string key;
   set_key(key, rule, entity);
-  const auto held = holding_.find(thing_key(v1::Fact::kFinding, store, key));
-  if (held == holding_.end()) return std::nullopt;
+  const auto held = holding.find(thing_key(v1::Fact::kFinding, store, key));
+  if (held == holding.end()) return std::nullopt;
   return held->second;
 }
 
 void Judge::save(std::string& bytes) const {
-  std::map<Key, Millis> sorted(holding_.begin(), holding_.end());
-  append(bytes, static_cast<uint32_t>(sorted.size()));
-  for (const auto& [key, since] : sorted) {
-    append(bytes, key);
-    append(bytes, since);
+  append(bytes, static_cast<uint32_t>(holding_.size()));
+  for (size_t place = 0; place < holding_.size(); ++place) {
+    append_text(bytes, rules_.shipped()[place].id);
+    const std::map<Key, Millis> sorted(holding_[place].begin(), holding_[place].end());
+    append(bytes, static_cast<uint32_t>(sorted.size()));
+    for (const auto& [key, since] : sorted) {
+      append(bytes, key);
+      append(bytes, since);
+    }
   }
 }
 
 bool Judge::load(ByteReader& bytes) {
-  holding_.clear();
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const Key key = bytes.take<Key>();
-    holding_[key] = bytes.take<Millis>();
+  for (auto& holding : holding_) holding.clear();
+  for (uint32_t rules = bytes.take<uint32_t>(); rules > 0 && bytes.ok(); --rules) {
+    const auto shipped = std::ranges::find(rules_.shipped(), bytes.take_text(), &ShippedRule::id);
+    for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+      const Key key = bytes.take<Key>();
+      const auto since = bytes.take<Millis>();
+      if (shipped != rules_.shipped().end()) holding_[static_cast<size_t>(shipped - rules_.shipped().begin())][key] = since;
+    }
   }
   return bytes.ok();
 }

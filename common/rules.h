@@ -1,13 +1,14 @@
 // Rules: data that says from which measured value on something matters, and the judge that turns measurements into findings.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <concepts>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "common/service.h"
@@ -52,13 +53,17 @@ struct EffectiveRule {
 // The rules that hold: those that ship, overridden by RuleSet facts. The most specific override wins (entity, store, platform).
 class RuleBook {
  public:
-  explicit RuleBook(std::span<const ShippedRule> shipped) : shipped_(shipped), overrides_(shipped.size()) {}
+  explicit RuleBook(std::span<const ShippedRule> shipped);
   RuleBook(const RuleBook&) = delete;
   RuleBook& operator=(const RuleBook&) = delete;
   // Takes in a RuleSet fact. True if anything changed.
   bool fold(const FactView& rule_set);
   EffectiveRule find(std::string_view rule, std::string_view store, std::string_view platform, std::string_view entity) const;
   std::span<const ShippedRule> shipped() const { return shipped_; }
+  // The rule's place among those shipped; it must ship.
+  size_t place_of(std::string_view rule) const;
+  // The rule at that place as it ships, if nothing overrides it anywhere; else null, and it has to be found.
+  const EffectiveRule* plain(size_t place) const { return overrides_[place].empty() ? &plain_[place] : nullptr; }
   query::v1::ListRulesResponse list(std::string_view service) const;
   void save(std::string& bytes) const;
   bool load(ByteReader& bytes);
@@ -79,7 +84,8 @@ class RuleBook {
 
   std::span<const ShippedRule> shipped_;
   std::map<Key, Set> sets_;
-  std::vector<ByStore> overrides_;  // By the rule's place among those shipped.
+  std::vector<EffectiveRule> plain_;  // Those shipped, and
+  std::vector<ByStore> overrides_;    // what overrides them, by their places.
 };
 
 // What a detector measured of a thing, and what supports it.
@@ -96,6 +102,8 @@ v1::Evidence evidence(std::string_view name, std::string_view text);
 // Remembers which conditions hold and says when one begins or ends to hold.
 class Judge {
  public:
+  // The rules must outlive it.
+  explicit Judge(const RuleBook& rules) : rules_(rules), holding_(rules.shipped().size()) {}
   struct Subject {
     std::string_view store;  // Store id.
     std::string_view platform;
@@ -103,14 +111,14 @@ class Judge {
   };
   // Compares a measurement with the rule and says a Finding if that changes whether it holds. Absent: nothing is wrong (or the
   // thing is gone); what held no longer does. `now` is the time of the record.
-  void judge(const RuleBook& rules, std::string_view rule, const Subject& subject, const std::optional<Measurement>& measured,
-             Millis now, Outbox& outbox);
+  void judge(std::string_view rule, const Subject& subject, const std::optional<Measurement>& measured, Millis now,
+             Outbox& outbox);
   // The same, where `evidence()` is made only for what is said: of most judgements nothing is.
   template <typename MakeEvidence>
   requires std::invocable<MakeEvidence>
-  void judge(const RuleBook& rules, std::string_view rule, const Subject& subject, std::optional<Measurement> measured,
-             MakeEvidence&& evidence, Millis now, Outbox& outbox) {
-    const auto verdict = weigh(rules, rule, subject, measured, now, outbox);
+  void judge(std::string_view rule, const Subject& subject, std::optional<Measurement> measured, MakeEvidence&& evidence,
+             Millis now, Outbox& outbox) {
+    const auto verdict = weigh(rule, subject, measured, now, outbox);
     if (!verdict) return;
     if (measured) measured->evidence = evidence();
     say(*verdict, subject, measured, now, outbox);
@@ -130,15 +138,17 @@ class Judge {
     Millis since = 0;
   };
   // Absent: it holds as it did, or holds as little.
-  std::optional<Verdict> weigh(const RuleBook& rules, std::string_view rule, const Subject& subject,
-                               const std::optional<Measurement>& measured, Millis now, Outbox& outbox);
+  std::optional<Verdict> weigh(std::string_view rule, const Subject& subject, const std::optional<Measurement>& measured,
+                               Millis now, Outbox& outbox);
   static void say(const Verdict& verdict, const Subject& subject, const std::optional<Measurement>& measured, Millis now,
                   Outbox& outbox);
 
+  const RuleBook& rules_;
   std::string key_;  // Kept between judgements to save allocations.
-  // Findings that hold, by their thing_key. What was said in answer to the input at hand is looked up in the outbox, so that two
-  // judgements of one thing within an input say one thing.
-  std::unordered_map<Key, Millis, KeyHash> holding_;
+  // Since when findings hold, by the place of their rule and their thing_key: of most rules hardly any holds, and nothing has to
+  // be looked up. What was said in answer to the input at hand is looked up in the outbox, so that two judgements of one thing
+  // within an input say one thing.
+  std::vector<absl::flat_hash_map<Key, Millis, KeyHash>> holding_;
 };
 
 }  // namespace xundian

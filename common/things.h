@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "common/bytes.h"
 #include "common/hash.h"
 
 namespace xundian {
@@ -44,7 +47,7 @@ class Things {
   // Asks memory for the place in the directory that `find` and `of` will look at.
   void prefetch(const Key& key) const {
     const Shard& shard = shards_[key.high % shards_max];
-    if (shard.used > 0) __builtin_prefetch(&shard.slots[tag_of(key) & (shard.slots.size() - 1)]);
+    if (!shard.slots.empty()) __builtin_prefetch(&shard.slots[tag_of(key) & (shard.slots.size() - 1)]);
   }
   // The same for the thing itself, once its place in the directory is at hand.
   void prefetch_thing(const Key& key) const {
@@ -76,9 +79,35 @@ class Things {
     chunks_.clear();
     size_ = 0;
   }
+  // All keys in the order of arrival, and things made for them in that order: the directory is made at its size, and its places
+  // are asked for together. load_keys takes an empty table; false: the bytes are broken, or a key comes twice.
+  void save_keys(std::string& bytes) const {
+    append(bytes, size_);
+    for (uint32_t index = 0; index < size_; ++index) append(bytes, key(index));
+  }
+  bool load_keys(ByteReader& bytes) {
+    const auto count = bytes.take<uint32_t>();
+    const std::string_view keys = bytes.take_bytes(size_t{count} * sizeof(Key));
+    if (!bytes.ok()) return false;
+    return make(count, [&](uint32_t index) { return load<Key>(keys.data() + size_t{index} * sizeof(Key)); });
+  }
+  // The same for keys that `key_of(index)` gives.
+  template <typename KeyOf>
+  bool make(uint32_t count, KeyOf&& key_of) {
+    constexpr uint32_t ahead = 12;
+    for (Shard& shard : shards_) reserve(shard, count / shards_max + count / (8 * shards_max));  // Hardly any has more.
+    chunks_.reserve(count / chunk_things + 1);
+    for (uint32_t index = 0; index < count; ++index) {
+      if (count - index > ahead) prefetch(key_of(index + ahead));
+      if (!of(key_of(index)).second) return false;
+    }
+    return true;
+  }
 
  private:
-  struct Entry {
+  // One that has the size of a line of the processor's memory lies in one line.
+  static constexpr bool fills_line = sizeof(Key) + sizeof(Thing) == 64;
+  struct alignas(fills_line ? 64 : std::max(alignof(Key), alignof(Thing))) Entry {
     Key key;
     Thing thing{};
   };
@@ -102,8 +131,12 @@ class Things {
       if (slot.number == 0 || (slot.tag == tag_of(key) && entry(slot.number - 1).key == key)) return place;
     }
   }
-  static void grow(Shard& shard) {
-    std::vector<Slot> slots(std::max(2 * shard.slots.size(), slots_min));
+  static void grow(Shard& shard) { resize(shard, std::max(2 * shard.slots.size(), slots_min)); }
+  static void reserve(Shard& shard, size_t things) {
+    if (things > 0) resize(shard, std::max(std::bit_ceil(things / 3 * 4 + 1), slots_min));
+  }
+  static void resize(Shard& shard, size_t places) {
+    std::vector<Slot> slots(places);
     const size_t mask = slots.size() - 1;
     for (const Slot& slot : shard.slots) {
       if (slot.number == 0) continue;

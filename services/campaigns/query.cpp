@@ -380,7 +380,7 @@ ServiceDefinition definition() {
   definition.name = "campaigns";
   definition.kinds = {v1::Fact::kStoreState, v1::Fact::kAdReport, v1::Fact::kCampaignPlan, v1::Fact::kBudgetPlan,
                       v1::Fact::kRuleSet};
-  definition.shape = 2;
+  definition.shape = 3;
   definition.make_fold = [] { return std::make_unique<State>(); };
   definition.answer = answer;
   return definition;

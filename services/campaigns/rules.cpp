@@ -153,9 +153,9 @@ void State::judge_campaign(const Book& book, const std::string& channel, const s
   }
   const auto* day = told_day(days, rules_.find("roas_below", book.info->id, book.info->platform, entity).sample_min);
   judge_.judge(
-      rules_, "roas_below", subject, roas_of(day), [&] { return roas_evidence(*day); }, now_, outbox);
+      "roas_below", subject, roas_of(day), [&] { return roas_evidence(*day); }, now_, outbox);
   judge_.judge(
-      rules_, "spend_without_orders", subject, orderless_of(days),
+      "spend_without_orders", subject, orderless_of(days),
       [&] { return std::vector<v1::Evidence>{evidence("day", format_day(days.rbegin()->first))}; }, now_, outbox);
 
   std::optional<Measurement> wrong;
@@ -170,7 +170,7 @@ void State::judge_campaign(const Book& book, const std::string& channel, const s
                        evidence("clicks", cell.clicks() * micros, "count"), evidence("cost", cell.cost_micros(), "money")}};
     wrong->value_micros += micros;
   }
-  judge_.judge(rules_, "ad_data_error", subject, wrong, now_, outbox);
+  judge_.judge("ad_data_error", subject, wrong, now_, outbox);
 }
 
 void State::judge_budget(const Budget& budget, Outbox& outbox) {
@@ -193,9 +193,9 @@ void State::judge_budget(const Budget& budget, Outbox& outbox) {
     if (is_news && is_one_day && pace.reached_ms < end && zone.hour_of(pace.reached_ms) < evening_hour) burnt = measured(used);
     if (is_news && budget.due_ms != 0 && budget.due_ms >= end + week_days * day_ms) under = measured(used);
   }
-  judge_.judge(rules_, "budget_burn_fast", subject, ahead, now_, outbox);
-  judge_.judge(rules_, "day_budget_burnt", subject, burnt, now_, outbox);
-  judge_.judge(rules_, "budget_underspent", subject, under, now_, outbox);
+  judge_.judge("budget_burn_fast", subject, ahead, now_, outbox);
+  judge_.judge("day_budget_burnt", subject, burnt, now_, outbox);
+  judge_.judge("budget_underspent", subject, under, now_, outbox);
 }
 
 void State::judge_all(Outbox& outbox) {

@@ -195,7 +195,7 @@ class State final : public Fold {
   // Things.
   Stores stores_;
   RuleBook rules_;
-  Judge judge_;
+  Judge judge_{rules_};
   std::map<Key, Report> reports_;
   std::map<Key, Budget> budgets_;
   std::map<Key, Planned> plans_;

@@ -89,13 +89,13 @@ Stock State::stock(const Sku& sku) const {
   const auto stated_at = [&](const Version& version, Millis counted_ms) {
     stock.stated_ms = std::max({stock.stated_ms, counted_ms, rank_parts(version.rank).as_of_ms});
   };
-  for_each_newest(sku.levels, &Level::count, [&](const Version& version, const StockCount& count) {
+  for_each_newest(sku.detail().levels, &Level::count, [&](const Version& version, const StockCount& count) {
     if (const auto sellable = count.sellable()) stock.available = stock.available.value_or(0) + *sellable;
     stock.inbound += count.inbound.value_or(0);
     stated_at(version, count.counted_ms);
   });
   stock.inbound = std::max(stock.inbound, sku.awaited);
-  for_each_newest(sku.levels, &Level::policy, [&](const Version& version, const StockPolicy& policy) {
+  for_each_newest(sku.detail().levels, &Level::policy, [&](const Version& version, const StockPolicy& policy) {
     stock.has_policy = true;
     if (policy.reorder_point) stock.reorder_point = stock.reorder_point.value_or(0) + *policy.reorder_point;
     if (policy.lead_time_days) stock.lead_time_days = std::max(stock.lead_time_days.value_or(0), *policy.lead_time_days);
@@ -107,20 +107,20 @@ Stock State::stock(const Sku& sku) const {
 // The first store, by id, that speaks of the SKU's stock: it is judged for that one.
 const Place* State::home_of(const Sku& sku) const {
   for (const uint64_t store : pools_[sku.pool].stores)
-    for (const Level* level : sku.levels)
-      if (level->store == store) return &places_.at(store);
+    for (const Level* level : sku.detail().levels)
+      if (level->store == store) return &place(store);
   return nullptr;
 }
 
 Day State::last_whole_day(const Sku& sku) const {
   const Place* home = home_of(sku);
-  const Zone& zone = home ? home->info->zone : places_.at(pools_[sku.pool].stores.front()).info->zone;
+  const Zone& zone = home ? home->info->zone : zone_of(sku);
   return zone.day_of(now_) - 1;
 }
 
 std::optional<int64_t> State::available_at(const Sku& sku, Millis time) const {
   std::map<NameId, const StockPoint*> newest;
-  for (const Level* level : sku.levels) {
+  for (const Level* level : sku.detail().levels) {
     const StockPoint* point = point_before(*level, time);
     if (!point) continue;
     const StockPoint*& held = newest[level->count.content.warehouse];
@@ -134,11 +134,11 @@ std::optional<int64_t> State::available_at(const Sku& sku, Millis time) const {
 
 // A day counts as in stock if something was sold on it, or if it ended with stock, or if nobody knows.
 std::optional<Demand> State::demand(const Sku& sku, Day last_day) const {
-  const Zone& zone = places_.at(pools_[sku.pool].stores.front()).info->zone;
+  const Zone& zone = zone_of(sku);
   std::optional<Day> first;
   if (!sku.sold.empty()) first = sku.sold.begin()->first;
   bool ran_out = false;
-  for (const Level* level : sku.levels)
+  for (const Level* level : sku.detail().levels)
     for (const StockPoint& point : level->history) {
       if (point.version <= level->withdrawn) continue;
       const Day day = zone.day_of(point.counted_ms);
@@ -159,14 +159,24 @@ std::optional<Demand> State::demand(const Sku& sku, Day last_day) const {
   return demand;
 }
 
+void State::keep_demand(Sku& sku, Day last_day) const {
+  if (sku.demand_day == last_day) return;
+  sku.own().demand = demand(sku, last_day);
+  sku.demand_day = last_day;
+}
+
+void State::forget_demand(Sku& sku, Millis from) const {
+  if (sku.demand_day != no_day && zone_of(sku).day_of(from) <= sku.demand_day) sku.demand_day = no_day;
+}
+
 Plan State::plan(const Sku& sku, Day last_day) const {
   Plan plan;
   plan.stock = stock(sku);
-  plan.demand = demand(sku, last_day);
+  plan.demand = sku.demand_day == last_day ? sku.detail().demand : demand(sku, last_day);
   plan.sold_month = units_between(sku.sold, last_day - window_days + 1, last_day + 1);
   Version newest_supply, newest_shelf;
   Supply supply;
-  for (const Offer* offer : sku.offers) {
+  for (const Offer* offer : sku.detail().offers) {
     if (offer->supply.live(offer->withdrawn) && offer->supply.version > newest_supply) {
       newest_supply = offer->supply.version;
       supply = offer->supply.content;

@@ -2,13 +2,13 @@
 // stated twice, it counts once.
 #include <algorithm>
 
+#include "services/inventory/level_scan.h"
 #include "services/inventory/state.h"
 
 namespace xundian::inventory {
 
 namespace {
 
-enum LevelAspect : uint32_t { level_count = 1, level_policy = 2 };
 enum RefundAspect : uint32_t { refund_opened = 1, refund_status = 2 };
 enum PurchaseAspect : uint32_t { purchase_terms = 1, purchase_receipt = 2 };
 enum ListingAspect : uint32_t { listing_identity = 1, listing_shelf = 3, listing_supply = 4 };
@@ -187,35 +187,41 @@ void State::fold_refund(const FactView& fact, Outbox& outbox) {
 }
 
 void State::fold_level(const FactView& fact, Outbox& outbox) {
-  v1::StockLevel state;
-  if (!fact.parse(state)) return outbox.reject("the stock level cannot be read");
+  LevelScan said;
+  if (!said.scan(fact)) return outbox.reject("the stock level cannot be read");
   const Place& place = place_of(fact);
   Level& level = levels_[fact.key()];
   level.store = fact.store();
-  std::vector<SkuId> touched = add_level(level, false);
+  const std::optional<NameId> before = level.sku();
+  const auto what = [&] { return std::pair(level.withdrawn, level.count.content.warehouse); };
+  const auto what_before = what();
+  std::optional<Millis> changed;  // From when on.
   if (fact.states(level_count)) {
-    const v1::StockCount& said = state.count();
-    const StockCount count{names_.of(said.sku()),
-                           names_.of(said.warehouse()),
-                           stated_if(said.has_on_hand_units(), said.on_hand_units()),
-                           stated_if(said.has_reserved_units(), said.reserved_units()),
-                           stated_if(said.has_available_units(), said.available_units()),
-                           stated_if(said.has_inbound_units(), said.inbound_units()),
-                           said.counted_ms()};
-    level.remember(fact.version(level_count), count);
-    if (take_newer(fact, level_count, level.count.version)) level.count.content = count;
+    const LevelScan::Count& count = said.count;
+    const StockCount stated{
+        names_.of(count.sku), names_.of(count.warehouse), count.on_hand, count.reserved, count.available, count.inbound,
+        count.counted_ms};
+    changed = level.remember(fact.version(level_count), stated);
+    if (take_newer(fact, level_count, level.count.version)) level.count.content = stated;
   }
-  if (take_newer(fact, level_policy, level.policy.version)) {
-    const v1::StockPolicy& said = state.policy();
-    level.policy.content = {names_.of(said.sku()), names_.of(said.warehouse()),
-                            stated_if(said.has_reorder_point_units(), said.reorder_point_units()),
-                            stated_if(said.has_lead_time_days(), said.lead_time_days())};
-  }
+  if (take_newer(fact, level_policy, level.policy.version))
+    level.policy.content = {names_.of(said.policy.sku), names_.of(said.policy.warehouse), said.policy.reorder_point,
+                            said.policy.lead_time_days};
   take_newer(fact, withdrawn_aspect, level.withdrawn);
-  const std::vector<SkuId> entered = add_level(level, true);
-  touched.insert(touched.end(), entered.begin(), entered.end());
+  const std::optional<NameId> after = level.sku();
+  if (before != after || what() != what_before) changed = 0;
   watch_midnight(place);
-  judge_skus(touched, outbox);
+  if (place.info->withdrawn) return;
+  touched_.clear();
+  if (before == after) {
+    if (after) touched_.push_back(sku_of(place, *after));
+  } else {
+    if (before) add_level(place, level, *before, false, touched_);
+    if (after) add_level(place, level, *after, true, touched_);
+  }
+  if (changed)
+    for (const SkuId id : touched_) forget_demand(skus_[id], *changed);
+  judge_skus(touched_, outbox);
 }
 
 void State::fold_purchase(const FactView& fact, Outbox& outbox) {

@@ -20,6 +20,10 @@ class Writer {
     append(bytes_, static_cast<uint8_t>(value.has_value()));
     append(bytes_, value.value_or(T{}));
   }
+  template <typename... T>
+  void stated(const T&... values) {
+    append_stated(bytes_, std::array{&values...});
+  }
   template <typename Items, typename Each>
   void list(const Items& items, Each&& each) {
     append(bytes_, static_cast<uint32_t>(items.size()));
@@ -45,6 +49,10 @@ class Reader {
     const T stated = bytes_.take<T>();
     value = has ? std::optional<T>(stated) : std::nullopt;
   }
+  template <typename... T>
+  void stated(T&... values) {
+    take_stated(bytes_, std::array{&values...});
+  }
   template <typename T, typename Each>
   void list(std::vector<T>& items, Each&& each) {
     items.clear();
@@ -68,12 +76,8 @@ class Reader {
 
 template <typename Io>
 void order_fields(Io& io, auto& order) {
-  for (auto* version :
-       {&order.paid, &order.status, &order.shipped, &order.received, &order.closed, &order.refunded, &order.withdrawn})
-    io(*version);
-  for (auto* time :
-       {&order.paid_ms, &order.shipped_ms, &order.promised_ms, &order.received_ms, &order.closed_ms, &order.refunded_micros})
-    io(*time);
+  io.stated(order.paid, order.status, order.shipped, order.received, order.closed, order.refunded, order.withdrawn);
+  io.stated(order.paid_ms, order.shipped_ms, order.promised_ms, order.received_ms, order.closed_ms, order.refunded_micros);
   io(order.paid_micros);
   io(order.stage);
   io.list(order.lines, [&](auto& line) {
@@ -172,20 +176,23 @@ void save_all(std::string& bytes, const Things& things, Each&& each) {
   }
 }
 
-// A table keeps the order of arrival, here and in the bytes.
-template <typename Thing, typename Each>
-void save_all(std::string& bytes, const Things<Thing>& things, Each&& each) {
-  append(bytes, static_cast<uint64_t>(things.size()));
-  things.for_each([&](const Key& key, const Thing& thing) {
-    append(bytes, key);
-    each(thing);
-  });
-}
-
 template <typename Things, typename Each>
 void load_all(ByteReader& bytes, Things& things, Each&& each) {
   things.clear();
   for (uint64_t left = bytes.take<uint64_t>(); left > 0 && bytes.ok(); --left) each(things[bytes.take<Key>()]);
+}
+
+struct SavedSku {
+  PoolId pool = 0;
+  NameId name = 0;
+};
+
+template <typename Io>
+void day_fields(Io& io, auto& days) {
+  io.list(days, [&](auto& entry) {
+    io(entry.first);
+    io(entry.second);
+  });
 }
 
 }  // namespace
@@ -200,25 +207,63 @@ void State::save(std::string& bytes) const {
   Writer io(bytes);
   append(bytes, static_cast<uint32_t>(places_.size()));
   for (const auto& [hash, place] : places_) append(bytes, hash);
-  save_all(bytes, orders_, [&](const Order& order) {
+  orders_.save_keys(bytes);
+  for (uint32_t index = 0; index < orders_.size(); ++index) {
+    const Order& order = orders_[index];
     io(order.place->store);
     order_fields(io, order);
-  });
+    io(order.waits);
+    if (order.waits) io(order.id), io(timers_.due(index));
+  }
   save_all(bytes, refunds_, [&](const Refund& refund) { refund_fields(io, refund); });
-  save_all(bytes, levels_, [&](const Level& level) { level_fields(io, level); });
+  levels_.save_keys(bytes);
+  levels_.for_each([&](const Key&, const Level& level) { level_fields(io, level); });
   save_all(bytes, purchases_, [&](const Purchase& purchase) { purchase_fields(io, purchase); });
   save_all(bytes, moves_, [&](const Move& move) { move_fields(io, move); });
   save_all(bytes, offers_, [&](const Offer& offer) { offer_fields(io, offer); });
-  const std::vector<uint32_t> waiting = this->waiting();
-  append(bytes, static_cast<uint64_t>(waiting.size()));
-  for (const uint32_t index : waiting) {
-    append(bytes, orders_.key(index));
-    io(orders_[index].id);
-    append(bytes, timers_.due(index));
-  }
   append(bytes, static_cast<uint8_t>(sweep_.skus.has_value()));
   if (sweep_.skus) io(sweep_.skus->first), io(sweep_.skus->second);
   io(sweep_.purchases);
+  save_skus(bytes);
+}
+
+// What SKUs sold follows from the orders, but to add up millions of them takes longer than to read it.
+void State::save_skus(std::string& bytes) const {
+  append(bytes, static_cast<uint32_t>(pools_.size()));
+  for (const Pool& pool : pools_) append_text(bytes, pool.name);
+  append(bytes, skus_.size());
+  skus_.for_each([&](const Key&, const Sku& sku) { append(bytes, SavedSku{sku.pool, sku.name}); });
+  Writer io(bytes);
+  skus_.for_each([&](const Key&, const Sku& sku) { day_fields(io, sku.sold.row()), day_fields(io, sku.detail().moved.row()); });
+}
+
+bool State::load_skus(ByteReader& bytes) {
+  std::vector<PoolId> pools;  // By the number that it had.
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const auto pool = pool_ids_.find(std::string(bytes.take_text()));
+    if (pool == pool_ids_.end()) return false;
+    pools.push_back(pool->second);
+  }
+  const auto count = bytes.take<uint32_t>();
+  const std::string_view saved = bytes.take_bytes(size_t{count} * sizeof(SavedSku));
+  if (!bytes.ok()) return false;
+  const auto sku_at = [&](uint32_t index) { return xundian::load<SavedSku>(saved.data() + size_t{index} * sizeof(SavedSku)); };
+  for (uint32_t index = 0; index < count; ++index)
+    if (sku_at(index).pool >= pools.size() || !names_.has(sku_at(index).name)) return false;
+  if (!skus_.make(count, [&](uint32_t index) { return sku_key(pools[sku_at(index).pool], sku_at(index).name); })) return false;
+  Reader io(bytes, day_memory_);
+  bool whole = true;
+  for (uint32_t index = 0; index < count && bytes.ok(); ++index) {
+    Sku& sku = skus_[index];
+    sku.pool = pools[sku_at(index).pool];
+    sku.name = sku_at(index).name;
+    day_fields(io, sku.sold.row());
+    DayUnits moved;
+    day_fields(io, moved.row());
+    whole &= sku.sold.is_whole() && moved.is_whole();
+    if (!moved.empty()) sku.own().moved = moved;
+  }
+  return whole && bytes.ok();
 }
 
 bool State::load(std::string_view saved) {
@@ -228,6 +273,7 @@ bool State::load(std::string_view saved) {
   as_of_ = bytes.take<Millis>();
   Reader io(bytes, line_memory_);
   orders_.clear();
+  levels_.clear();
   line_memory_.clear();
   places_.clear();
   place_index_.clear();
@@ -235,39 +281,46 @@ bool State::load(std::string_view saved) {
     const auto store = bytes.take<uint64_t>();
     place_index_[store] = &places_[store];
   }
-  bool whole = true;
-  load_all(bytes, orders_, [&](Order& order) {
+  std::vector<std::pair<uint32_t, Millis>> due;  // Orders that wait.
+  bool whole = orders_.load_keys(bytes);
+  for (uint32_t index = 0; index < orders_.size() && whole; ++index) {
+    Order& order = orders_[index];
     const auto place = place_index_.find(bytes.take<uint64_t>());
-    whole &= place != place_index_.end();
-    if (whole) order.place = place->second;
+    if (place == place_index_.end()) return false;
+    order.place = place->second;
     order_fields(io, order);
-  });
+    for (const OrderLine& line : order.lines) whole &= names_.has(line.sku);
+    io(order.waits);
+    if (order.waits) io(order.id), io(due.emplace_back(index, 0).second);
+    whole &= bytes.ok();
+  }
   load_all(bytes, refunds_, [&](Refund& refund) { refund_fields(io, refund); });
-  load_all(bytes, levels_, [&](Level& level) { level_fields(io, level); });
+  whole = whole && levels_.load_keys(bytes);
+  for (uint32_t index = 0; index < levels_.size() && bytes.ok(); ++index) level_fields(io, levels_[index]);
   load_all(bytes, purchases_, [&](Purchase& purchase) { purchase_fields(io, purchase); });
   load_all(bytes, moves_, [&](Move& move) { move_fields(io, move); });
   load_all(bytes, offers_, [&](Offer& offer) { offer_fields(io, offer); });
-  std::vector<std::pair<uint32_t, Millis>> due;
-  for (uint64_t left = bytes.take<uint64_t>(); left > 0 && bytes.ok(); --left) {
-    const auto key = bytes.take<Key>();
-    Order* order = orders_.find(key);
-    whole &= order != nullptr;
-    if (!whole) return false;
-    order->waits = true;
-    io(order->id);
-    due.emplace_back(orders_.of(key).first, bytes.take<Millis>());
-  }
   sweep_ = {};
   if (bytes.take<uint8_t>() != 0) {
     sweep_.skus.emplace();
     io(sweep_.skus->first), io(sweep_.skus->second);
   }
   io(sweep_.purchases);
-  if (!whole || !bytes.ok() || !bytes.empty() || !holds_together()) return false;
-  rebuild();
-  for (const auto& [index, at] : due) timers_.set(index, at);  // What is due and not judged yet among them.
-  for (SkuId id = 0; id < skus_.size(); ++id)
-    if (!skus_[id].levels.empty()) settle_standing(skus_[id], plan(skus_[id], last_whole_day(skus_[id])).standing());
+  if (!whole || !bytes.ok() || !holds_together()) return false;
+  forget_what_follows();
+  if (!load_skus(bytes) || !bytes.empty()) return false;
+  join_skus();
+  for (const auto& [index, at] : due) {
+    count_wait(index, orders_[index], wait_of(orders_[index]), true);
+    timers_.set(index, at);  // What is due and not judged yet among them.
+  }
+  for (SkuId id = 0; id < skus_.size(); ++id) {
+    Sku& sku = skus_[id];
+    if (sku.detail().levels.empty()) continue;
+    const Day day = last_whole_day(sku);
+    keep_demand(sku, day);
+    settle_standing(sku, plan(sku, day).standing());
+  }
   return true;
 }
 
@@ -283,7 +336,6 @@ bool State::holds_together() const {
   for (const auto& [hash, place] : places_)
     if (!stores_.find(hash)) return false;
   bool whole = true;
-  orders_.for_each([&](const Key&, const Order& order) { whole &= named(order.lines); });
   levels_.for_each([&](const Key&, const Level& level) {
     const StockCount& count = level.count.content;
     const StockPolicy& policy = level.policy.content;
@@ -305,7 +357,9 @@ std::vector<Held> State::held() const {
   Held orders{"orders", orders_.size(), orders_.bytes() + line_memory_.bytes()},
       skus{"skus", skus_.size(), skus_.bytes() + day_memory_.bytes()}, levels{"stock levels", levels_.size(), levels_.bytes()};
   orders_.for_each([&](const Key&, const Order& order) { orders.bytes += text_bytes(order.id); });
-  skus_.for_each([&](const Key&, const Sku& sku) { skus.bytes += vector_bytes(sku.levels) + vector_bytes(sku.offers); });
+  skus_.for_each([&](const Key&, const Sku& sku) {
+    if (sku.more) skus.bytes += sizeof(SkuDetail) + vector_bytes(sku.more->levels) + vector_bytes(sku.more->offers);
+  });
   levels_.for_each([&](const Key&, const Level& level) { levels.bytes += vector_bytes(level.history); });
   return {orders,
           skus,

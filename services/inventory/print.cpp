@@ -128,7 +128,7 @@ void State::fingerprint(Fingerprint& sum) const {
   skus_.for_each([&](const Key&, const Sku& sku) {
     const std::string cell = fmt::format("{}\n{}", pools_[sku.pool].name, name(sku.name));
     for (const auto& [day, units] : sku.sold) add_cell(sum, fmt::format("sold/{}/{}", cell, day), units);
-    for (const auto& [day, units] : sku.moved) add_cell(sum, fmt::format("moved/{}/{}", cell, day), units);
+    for (const auto& [day, units] : sku.detail().moved) add_cell(sum, fmt::format("moved/{}/{}", cell, day), units);
     if (sku.awaited != 0) add_cell(sum, fmt::format("awaited/{}", cell), sku.awaited);
   });
   for (const auto& [hash, place] : places_)

@@ -187,10 +187,11 @@ class Adder {
       if (!asked_.wants_store(place) || (counted && asked_.by != By::store)) continue;
       counted = true;
       if (asked_.wants("stock_moved_units"))
-        for (auto day = sku.moved.lower_bound(asked_.from); day != sku.moved.end() && day->first <= asked_.to; ++day)
+        for (auto day = sku.detail().moved.lower_bound(asked_.from); day != sku.detail().moved.end() && day->first <= asked_.to;
+             ++day)
           at(place.info->id, state.name(sku.name), day->first, "stock_moved_units").numerator += day->second;
       const Day last = std::min(asked_.to, state.last_whole_day(sku));
-      if (last < asked_.from - 1 || (sku.levels.empty() && sku.sold.empty())) continue;
+      if (last < asked_.from - 1 || (sku.detail().levels.empty() && sku.sold.empty())) continue;
       if (!plan) plan = state.plan(sku, last);
       add_plan(place.info->id, state.name(sku.name), std::min(asked_.to, last + 1), *plan);
     }
@@ -335,7 +336,7 @@ ServiceDefinition definition() {
   definition.name = "inventory";
   definition.kinds = {v1::Fact::kStoreState, v1::Fact::kOrderState,    v1::Fact::kRefundState, v1::Fact::kListing,
                       v1::Fact::kStockLevel, v1::Fact::kPurchaseOrder, v1::Fact::kStockMove,   v1::Fact::kRuleSet};
-  definition.shape = 2;
+  definition.shape = 3;
   definition.make_fold = [] { return std::make_unique<State>(); };
   definition.answer = answer;
   return definition;

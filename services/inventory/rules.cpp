@@ -109,12 +109,9 @@ constexpr ShippedRule rules[] = {
      .next = "chase_supplier"},
 };
 
-// What one record says and judges at most; the rest waits for the next, so that an answer fits into a batch and takes no time that
-// is felt.
+// What one record says and judges at most; the rest waits for the next, so that an answer fits into a batch and takes no time
+// that is felt.
 constexpr size_t said_at_once = 1'000, skus_at_once = 4'000;
-
-constexpr std::string_view sku_rules[] = {"out_of_stock", "below_reorder_point", "runs_out_before_resupply", "oversold",
-                                          "overstock"};
 
 int64_t hours_micros(Millis span) { return span * 1000 / 3600; }  // Hours times 1,000,000.
 
@@ -131,33 +128,46 @@ std::vector<v1::Evidence> evidence_of(const Plan& plan) {
   return list;
 }
 
-// What is measured of a SKU for a rule; absent: nothing is wrong with it in that way.
-std::optional<Measurement> measure(std::string_view rule, const Plan& plan) {
-  if (!plan.stock.available) return std::nullopt;
-  const int64_t available_micros = *plan.stock.available * micros;
-  const auto measured = [](int64_t value_micros) { return Measurement{.value_micros = value_micros, .evidence = {}}; };
-  if (rule == "out_of_stock")
-    return plan.off_shelf || !(plan.sold_month > 0 || plan.stock.has_policy) ? std::nullopt
-                                                                             : std::optional(measured(available_micros));
-  if (rule == "oversold") return measured(available_micros);
-  if (rule == "below_reorder_point") {
-    if (!plan.reorder_point || plan.off_shelf) return std::nullopt;
-    return measured((plan.stock.position() - *plan.reorder_point) * micros);
-  }
-  if (!plan.cover_micros || !plan.demand || plan.demand->daily_micros == 0) return std::nullopt;
-  if (rule == "runs_out_before_resupply")
-    return plan.off_shelf ? std::nullopt : std::optional(measured(*plan.cover_micros - int64_t{plan.lead_time_days} * micros));
-  Measurement cover = measured(*plan.cover_micros);
-  cover.sample = plan.demand->days_known;
-  return cover;
-}
+Measurement measured(int64_t value_micros) { return {.value_micros = value_micros, .evidence = {}}; }
+
+// What is measured of a SKU whose stock is known, for a rule; absent: nothing is wrong with it in that way.
+struct SkuDetector {
+  std::string_view rule;
+  std::optional<Measurement> (*measure)(const Plan& plan);
+};
+using Found = std::optional<Measurement>;
+constexpr SkuDetector sku_detectors[] = {
+    {"out_of_stock",
+     [](const Plan& plan) {
+       const bool concerns = !plan.off_shelf && (plan.sold_month > 0 || plan.stock.has_policy);
+       return concerns ? Found(measured(*plan.stock.available * micros)) : std::nullopt;
+     }},
+    {"below_reorder_point",
+     [](const Plan& plan) {
+       const bool concerns = plan.reorder_point && !plan.off_shelf;
+       return concerns ? Found(measured((plan.stock.position() - *plan.reorder_point) * micros)) : std::nullopt;
+     }},
+    {"runs_out_before_resupply",
+     [](const Plan& plan) {
+       const bool concerns = plan.sells() && !plan.off_shelf;
+       return concerns ? Found(measured(*plan.cover_micros - int64_t{plan.lead_time_days} * micros)) : std::nullopt;
+     }},
+    {"oversold", [](const Plan& plan) { return Found(measured(*plan.stock.available * micros)); }},
+    {"overstock",
+     [](const Plan& plan) {
+       if (!plan.sells()) return Found();
+       Measurement cover = measured(*plan.cover_micros);
+       cover.sample = plan.demand->days_known;
+       return Found(std::move(cover));
+     }},
+};
 
 }  // namespace
 
 std::span<const ShippedRule> shipped_rules() { return rules; }
 
 void State::judge_skus(const std::vector<SkuId>& ids, Outbox& outbox) {
-  if (ids.empty()) return;
+  if (ids.size() == 1) return judge_sku(ids.front(), outbox);
   // In the order of their names, each once, so that what is said does not depend on ids.
   std::map<std::string_view, SkuId> sorted;
   for (const SkuId id : ids) sorted.emplace(name(skus_[id].name), id);
@@ -166,9 +176,9 @@ void State::judge_skus(const std::vector<SkuId>& ids, Outbox& outbox) {
 
 void State::settle_standing(Sku& sku, const Standing& standing) {
   StandingSums& sums = pools_[sku.pool].sums;
-  sums.add(sku.standing, -1);
-  sku.standing = standing;
-  sums.add(sku.standing, 1);
+  sums.add(sku.detail().standing, -1);
+  sku.own().standing = standing;
+  sums.add(standing, 1);
 }
 
 void State::judge_sku(SkuId id, Outbox& outbox) {
@@ -177,20 +187,25 @@ void State::judge_sku(SkuId id, Outbox& outbox) {
   const Place* home = home_of(sku);
   // A pool speaks for the SKU at one store; what held at another, before that one spoke of it, holds no longer.
   for (const uint64_t hash : pools_[sku.pool].stores) {
-    const Place& place = places_.at(hash);
+    const Place& place = this->place(hash);
     if (&place == home) continue;
-    for (const std::string_view rule : sku_rules)
+    for (const auto& [rule, measure] : sku_detectors)
       if (judge_.holds_since(place.info->id, rule, entity))
-        judge_.judge(rules_, rule, {place.info->id, place.info->platform, entity}, std::nullopt, now_, outbox);
+        judge_.judge(rule, {place.info->id, place.info->platform, entity}, std::nullopt, now_, outbox);
   }
-  if (!home) return settle_standing(sku, {});
-  const Plan plan = this->plan(sku, last_whole_day(sku));
+  if (!home) {
+    if (sku.more) settle_standing(sku, {});
+    return;
+  }
+  const Day day = home->info->zone.day_of(now_) - 1;
+  keep_demand(sku, day);
+  const Plan plan = this->plan(sku, day);
   settle_standing(sku, plan.standing());
   if (plan.stock.stated_ms != 0 && !home->info->is_news(plan.stock.stated_ms)) return;
-  for (const std::string_view rule : sku_rules)
-    judge_.judge(
-        rules_, rule, {home->info->id, home->info->platform, entity}, measure(rule, plan), [&] { return evidence_of(plan); },
-        now_, outbox);
+  const auto support = [&] { return evidence_of(plan); };
+  for (const auto& [rule, measure] : sku_detectors)
+    judge_.judge(rule, {home->info->id, home->info->platform, entity}, plan.stock.available ? measure(plan) : std::nullopt,
+                 support, now_, outbox);
 }
 
 void State::judge_all(Outbox& outbox) {
@@ -209,7 +224,8 @@ void State::begin_sweep() {
 std::vector<SkuId> State::skus_behind(const SkuName& from) const {
   std::vector<SkuId> behind;
   for (SkuId id = 0; id < skus_.size(); ++id)
-    if (!skus_[id].levels.empty() && name_of(id) > std::pair<std::string_view, std::string_view>(from)) behind.push_back(id);
+    if (!skus_[id].detail().levels.empty() && name_of(id) > std::pair<std::string_view, std::string_view>(from))
+      behind.push_back(id);
   std::ranges::sort(behind, std::greater(), [&](SkuId id) { return name_of(id); });
   return behind;
 }
@@ -274,8 +290,8 @@ void State::judge_order(const Order& order, std::string_view id, bool waits, Out
     return std::vector<v1::Evidence>{evidence("deadline", store.zone.format(deadline_ms)),
                                      evidence("age", hours_micros(now_ - order.paid_ms), "hours")};
   };
-  judge_.judge(rules_, "shipping_deadline_near", subject, near, support, now_, outbox);
-  judge_.judge(rules_, "unshipped_overdue", subject, late, support, now_, outbox);
+  judge_.judge("shipping_deadline_near", subject, near, support, now_, outbox);
+  judge_.judge("unshipped_overdue", subject, late, support, now_, outbox);
 }
 
 void State::judge_purchase(const Purchase& purchase, Outbox& outbox) {
@@ -289,7 +305,7 @@ void State::judge_purchase(const Purchase& purchase, Outbox& outbox) {
         Measurement{.value_micros = hours_micros(now_ - terms.due_ms),
                     .evidence = {evidence("supplier", terms.supplier), evidence("due", place.info->zone.format(terms.due_ms)),
                                  evidence("awaited", awaited * micros, "units")}};
-  judge_.judge(rules_, "purchase_order_late", {place.info->id, place.info->platform, purchase.id}, measured, now_, outbox);
+  judge_.judge("purchase_order_late", {place.info->id, place.info->platform, purchase.id}, measured, now_, outbox);
 }
 
 }  // namespace xundian::inventory

@@ -36,6 +36,10 @@ Place& State::place_of(const FactView& fact) {
   place.store = fact.store();
   place.info = &stores_.of(fact);
   join_pool(place);
+  // The first of a pool says by which zone its days are reckoned.
+  if (const Pool& pool = pools_[place.pool]; pool.stores.size() > 1 && pool.stores.front() == place.store)
+    for (SkuId id = 0; id < skus_.size(); ++id)
+      if (skus_[id].pool == place.pool) skus_[id].demand_day = no_day;
   watch_midnight(place);
   return place;
 }
@@ -68,13 +72,13 @@ void State::watch_midnight(const Place& place) {
   midnight_ms_ = std::min(midnight_ms_, zone.start_of(zone.day_of(now_) + 1));
 }
 
-Key State::sku_key(const Place& place, NameId name) {
-  const uint64_t number = uint64_t{place.pool} << 32 | name;
+Key State::sku_key(PoolId pool, NameId name) {
+  const uint64_t number = uint64_t{pool} << 32 | name;
   return {MixHash()(number), number};
 }
 
 SkuId State::sku_of(const Place& place, NameId name) {
-  const auto [id, is_new] = skus_.of(sku_key(place, name));
+  const auto [id, is_new] = skus_.of(sku_key(place.pool, name));
   if (is_new) {
     skus_[id].pool = place.pool;
     skus_[id].name = name;
@@ -87,8 +91,8 @@ void State::add_order(const Order& order, int64_t sign, std::vector<SkuId>& touc
   if (place.info->withdrawn || !order.is_demand()) return;
   const Day day = place.info->zone.day_of(order.paid_ms);
   // SKUs lie anywhere in memory: each step asks for what the next one looks at, for all lines together.
-  for (const OrderLine& line : order.lines) skus_.prefetch(sku_key(place, line.sku));
-  for (const OrderLine& line : order.lines) skus_.prefetch_thing(sku_key(place, line.sku));
+  for (const OrderLine& line : order.lines) skus_.prefetch(sku_key(place.pool, line.sku));
+  for (const OrderLine& line : order.lines) skus_.prefetch_thing(sku_key(place.pool, line.sku));
   const size_t first = touched.size();
   for (const OrderLine& line : order.lines) {
     if (!order.counts(line)) continue;
@@ -96,8 +100,12 @@ void State::add_order(const Order& order, int64_t sign, std::vector<SkuId>& touc
     __builtin_prefetch(skus_[touched.back()].sold.begin());
   }
   auto sku = touched.begin() + static_cast<ptrdiff_t>(first);
-  for (const OrderLine& line : order.lines)
-    if (order.counts(line)) skus_[*sku++].sold.add(day_memory_, day, sign * line.quantity);
+  for (const OrderLine& line : order.lines) {
+    if (!order.counts(line)) continue;
+    Sku& sold = skus_[*sku++];
+    sold.sold.add(day_memory_, day, sign * line.quantity);
+    if (day <= sold.demand_day) sold.demand_day = no_day;
+  }
 }
 
 std::vector<SkuId> State::add_purchase(const Purchase& purchase, int64_t sign) {
@@ -111,21 +119,18 @@ std::vector<SkuId> State::add_purchase(const Purchase& purchase, int64_t sign) {
   return touched;
 }
 
-std::vector<SkuId> State::add_level(const Level& level, bool enters) {
-  const Place& place = places_.at(level.store);
-  const auto name = level.sku();
-  if (place.info->withdrawn || !name) return {};
-  const SkuId id = sku_of(place, *name);
-  if (enters && sweep_.skus && skus_[id].levels.empty()) sweep_too(id);
-  add_or_remove(skus_[id].levels, level, enters);
-  return {id};
+void State::add_level(const Place& place, const Level& level, NameId name, bool enters, std::vector<SkuId>& touched) {
+  const SkuId id = sku_of(place, name);
+  if (enters && sweep_.skus && skus_[id].detail().levels.empty()) sweep_too(id);
+  add_or_remove(skus_[id].own().levels, level, enters);
+  touched.push_back(id);
 }
 
 std::vector<SkuId> State::add_offer(const Offer& offer, bool enters) {
   const Place& place = places_.at(offer.store);
   if (place.info->withdrawn) return {};
   const SkuId id = sku_of(place, offer.sku);
-  add_or_remove(skus_[id].offers, offer, enters);
+  add_or_remove(skus_[id].own().offers, offer, enters);
   return {id};
 }
 
@@ -133,7 +138,8 @@ void State::add_move(const Move& move, int64_t sign) {
   const Place& place = places_.at(move.store);
   if (place.info->withdrawn || !move.movement.live(move.withdrawn)) return;
   const Movement& movement = move.movement.content;
-  skus_[sku_of(place, movement.sku)].moved.add(day_memory_, place.info->zone.day_of(movement.moved_ms), sign * movement.quantity);
+  skus_[sku_of(place, movement.sku)].own().moved.add(day_memory_, place.info->zone.day_of(movement.moved_ms),
+                                                     sign * movement.quantity);
 }
 
 // The next time at which one of the order's rules begins to hold.
@@ -202,6 +208,27 @@ std::vector<uint32_t> State::waiting() const {
 }
 
 void State::rebuild() {
+  forget_what_follows();
+  for (uint32_t index = 0; index < orders_.size(); ++index) {
+    // SKUs lie anywhere in memory; those of the orders that come next are asked for meanwhile.
+    if (index + orders_ahead < orders_.size())
+      for (const OrderLine& line : orders_[index + orders_ahead].lines)
+        skus_.prefetch(sku_key(orders_[index + orders_ahead].place->pool, line.sku));
+    add_order(orders_[index], 1, touched_);
+    touched_.clear();
+  }
+  for (const auto& [key, move] : moves_) add_move(move, 1);
+  join_skus();
+  // Whether an order waits follows from the order and its refunds alone, so the same orders wait as before.
+  for (uint32_t index = 0; index < orders_.size(); ++index) {
+    Order& order = orders_[index];
+    if (!order.waits) continue;
+    order.waits = order.overdue = false;
+    settle_unshipped(index, std::string(order.id), {}, nullptr);
+  }
+}
+
+void State::forget_what_follows() {
   pools_.clear();
   pool_ids_.clear();
   skus_.clear();
@@ -218,28 +245,20 @@ void State::rebuild() {
   refresh_places();
   midnight_ms_ = never;
   for (const auto& [hash, place] : places_) watch_midnight(place);
-  levels_.for_each([&](const Key&, const Level& level) { add_level(level, true); });
+}
+
+// What points at other things, or is seldom.
+void State::join_skus() {
+  levels_.for_each([&](const Key&, const Level& level) {
+    const Place& place = this->place(level.store);
+    if (const auto name = level.sku(); name && !place.info->withdrawn) add_level(place, level, *name, true, touched_);
+  });
+  touched_.clear();
   for (const auto& [key, offer] : offers_) add_offer(offer, true);
   for (const auto& [key, purchase] : purchases_) add_purchase(purchase, 1);
-  for (const auto& [key, move] : moves_) add_move(move, 1);
-  for (uint32_t index = 0; index < orders_.size(); ++index) {
-    // SKUs lie anywhere in memory; those of the orders that come next are asked for meanwhile.
-    if (index + orders_ahead < orders_.size())
-      for (const OrderLine& line : orders_[index + orders_ahead].lines)
-        skus_.prefetch(sku_key(*orders_[index + orders_ahead].place, line.sku));
-    add_order(orders_[index], 1, touched_);
-    touched_.clear();
-  }
   for (const auto& [key, refund] : refunds_)
     if (refund.holds_order())
       ++refunds_of_[thing_key(v1::Fact::kOrderState, places_.at(refund.store).info->id, refund.order.content)];
-  // Whether an order waits follows from the order and its refunds alone, so the same orders wait as before.
-  for (uint32_t index = 0; index < orders_.size(); ++index) {
-    Order& order = orders_[index];
-    if (!order.waits) continue;
-    order.waits = order.overdue = false;
-    settle_unshipped(index, std::string(order.id), {}, nullptr);
-  }
 }
 
 }  // namespace xundian::inventory

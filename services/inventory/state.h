@@ -2,6 +2,7 @@
 // shipped.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -32,17 +33,41 @@ struct StandingSums {
   void add(const Standing& standing, int64_t sign);
 };
 
-// A SKU in a pool of stores, with everything that was said of it. All of it follows from the things and can be made anew.
+// How fast a SKU sells on days on which it can be bought.
+struct Demand {
+  int64_t daily_micros = 0;
+  double sigma = 0;
+  int64_t days_known = 0;  // Whole days since it was first sold or counted.
+};
+
+inline constexpr Day no_day = std::numeric_limits<Day>::min();
+
+// What is known of a SKU beside what it sold. Of many nothing is, and orders, which are most of all facts, do not ask for it.
+struct SkuDetail {
+  std::vector<const Level*> levels;
+  std::vector<const Offer*> offers;
+  DayUnits moved;                // By the day on which they were moved.
+  Standing standing;             // As it was judged last; time moves it at midnight alone, and then all are judged.
+  std::optional<Demand> demand;  // As of demand_day.
+};
+inline const SkuDetail no_detail;
+
+// A SKU in a pool of stores, with everything that was said of it. All of it follows from the things and can be made anew; what it
+// sold is saved all the same. With its key it fills a line of the processor's memory.
 struct Sku {
   PoolId pool = 0;
   NameId name = 0;
-  std::vector<const Level*> levels;
-  std::vector<const Offer*> offers;
-  DayUnits sold;        // By pay day.
-  DayUnits moved;       // By the day on which they were moved.
-  int64_t awaited = 0;  // Units in open purchase orders.
-  Standing standing;    // As it was judged last; time moves it at midnight alone, and then all are judged.
+  DayUnits sold;            // By pay day.
+  int64_t awaited = 0;      // Units in open purchase orders.
+  Day demand_day = no_day;  // Its demand is kept, by the sales and the stock up to that day; no_day: it has to be reckoned.
+  std::unique_ptr<SkuDetail> more;
+  const SkuDetail& detail() const { return more ? *more : no_detail; }
+  SkuDetail& own() {
+    if (!more) more = std::make_unique<SkuDetail>();
+    return *more;
+  }
 };
+static_assert(sizeof(Sku) + sizeof(Key) == 64);
 
 // A SKU's stock over all its warehouses.
 struct Stock {
@@ -53,13 +78,6 @@ struct Stock {
   bool has_policy = false;
   Millis stated_ms = 0;  // The newest count or policy.
   int64_t position() const { return available.value_or(0) + inbound; }
-};
-
-// How fast a SKU sells on days on which it can be bought.
-struct Demand {
-  int64_t daily_micros = 0;
-  double sigma = 0;
-  int64_t days_known = 0;  // Whole days since it was first sold or counted.
 };
 
 // When and how much to order.
@@ -73,6 +91,7 @@ struct Plan {
   std::optional<int64_t> reorder_point;
   std::optional<int64_t> cover_micros;  // Days.
   int64_t suggested_units = 0;
+  bool sells() const { return cover_micros && demand && demand->daily_micros != 0; }
   bool is_out() const { return stock.available && *stock.available <= 0 && (sold_month > 0 || stock.has_policy) && !off_shelf; }
   bool is_below() const { return stock.available && reorder_point && stock.position() <= *reorder_point; }
   Standing standing() const {
@@ -156,17 +175,22 @@ class State final : public Fold {
 
   // The store of a fact, made if it was never heard of.
   Place& place_of(const FactView& fact);
-  static Key sku_key(const Place& place, NameId name);
+  static Key sku_key(PoolId pool, NameId name);
   SkuId sku_of(const Place& place, NameId name);
   // Makes everything that follows from the things anew; needed when a store changes its day or its pool.
   void rebuild();
+  void forget_what_follows();
+  void join_skus();
+  void save_skus(std::string& bytes) const;
+  bool load_skus(ByteReader& bytes);
   void join_pool(Place& place);
   void refresh_places();
   bool holds_together() const;
   // What a thing adds to the SKUs (sign 1), or takes away (-1); gives the SKUs.
   void add_order(const Order& order, int64_t sign, std::vector<SkuId>& touched);
   std::vector<SkuId> add_purchase(const Purchase& purchase, int64_t sign);
-  std::vector<SkuId> add_level(const Level& level, bool enters);
+  // A level speaks of a SKU from now on, or no longer.
+  void add_level(const Place& place, const Level& level, NameId name, bool enters, std::vector<SkuId>& touched);
   std::vector<SkuId> add_offer(const Offer& offer, bool enters);
   void add_move(const Move& move, int64_t sign);
   // Takes an order into the waiting ones or out of them; `id` is its key's text, and it waited as of `before`.
@@ -186,9 +210,14 @@ class State final : public Fold {
   std::pair<std::string_view, std::string_view> name_of(SkuId id) const {
     return {pools_[skus_[id].pool].name, name(skus_[id].name)};
   }
+  const Place& place(uint64_t store) const { return *place_index_.at(store); }
   const Place* home_of(const Sku& sku) const;
+  const Zone& zone_of(const Sku& sku) const { return place(pools_[sku.pool].stores.front()).info->zone; }
   std::optional<int64_t> available_at(const Sku& sku, Millis time) const;
   std::optional<Demand> demand(const Sku& sku, Day last_day) const;
+  void keep_demand(Sku& sku, Day last_day) const;
+  // Something that demand is reckoned from has changed, from that time on.
+  void forget_demand(Sku& sku, Millis from) const;
   void settle_standing(Sku& sku, const Standing& standing);
   void judge_sku(SkuId id, Outbox& outbox);
   void judge_all(Outbox& outbox);
@@ -205,7 +234,7 @@ class State final : public Fold {
   Stores stores_;
   Names names_;
   RuleBook rules_;
-  Judge judge_;
+  Judge judge_{rules_};
   RowMemory line_memory_;  // Of the orders' lines.
   Things<Order> orders_;
   std::map<Key, Refund> refunds_;
@@ -221,9 +250,9 @@ class State final : public Fold {
   absl::flat_hash_map<uint64_t, Place*, MixHash> place_index_;  // The same, found faster.
   std::vector<Pool> pools_;
   std::map<std::string, PoolId> pool_ids_;
-  Things<Sku> skus_;                                   // By sku_key.
-  std::vector<SkuId> swept_;                           // What is left of the sweep, the next at the end; empty = not known yet.
-  RowMemory day_memory_;                               // Of their days.
+  Things<Sku> skus_;          // By sku_key.
+  std::vector<SkuId> swept_;  // What is left of the sweep, the next at the end; empty = not known yet.
+  RowMemory day_memory_;      // Of their days.
   absl::flat_hash_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.
   Timers timers_;               // Of orders that wait to be shipped: when one of their rules may begin to hold.
   Timers deadlines_;            // Of the same, as far as they are to come.

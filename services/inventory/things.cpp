@@ -24,6 +24,12 @@ const DayUnits::Entry* DayUnits::lower_bound(Day day) const {
   return std::lower_bound(days_.begin(), days_.end(), day, is_before);
 }
 
+bool DayUnits::is_whole() const {
+  for (const Entry& entry : days_)
+    if (entry.second == 0 || (&entry != days_.begin() && entry.first <= (&entry - 1)->first)) return false;
+  return true;
+}
+
 int64_t DayUnits::at(Day day) const {
   const auto entry = lower_bound(day);
   return entry != days_.end() && entry->first == day ? entry->second : 0;
@@ -49,7 +55,9 @@ void Names::save(std::string& bytes) const {
 bool Names::load(ByteReader& bytes) {
   ids_.clear();
   texts_.clear();
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) of(bytes.take_text());
+  auto left = bytes.take<uint32_t>();
+  ids_.reserve(std::min<size_t>(left, bytes.left() / sizeof(uint32_t)));
+  for (; left > 0 && bytes.ok(); --left) of(bytes.take_text());
   return bytes.ok();
 }
 
@@ -91,22 +99,28 @@ std::optional<NameId> Level::sku() const {
 
 // What was counted in an hour replaces what an older version said of the same hour; what is older than the window goes, so that
 // what stays follows from the set of counts alone.
-void Level::remember(const Version& version, const StockCount& stated) {
+std::optional<Millis> Level::remember(const Version& version, const StockCount& stated) {
   const auto sellable = stated.sellable();
-  if (!sellable) return;
+  if (!sellable) return std::nullopt;
   const Millis counted = stated.counted_ms > 0 ? stated.counted_ms : rank_parts(version.rank).as_of_ms;
   const StockPoint point{counted / hour_ms, version, counted, *sellable};
-  if (!history.empty() && point.hour < history.back().hour - history_hours) return;
+  if (!history.empty() && point.hour < history.back().hour - history_hours) return std::nullopt;
   const auto at = std::lower_bound(history.begin(), history.end(), point.hour,
                                    [](const StockPoint& held, int64_t hour) { return held.hour < hour; });
-  if (at != history.end() && at->hour == point.hour) {
-    if (point.version > at->version) *at = point;
-  } else {
+  Millis changed = counted;
+  if (at == history.end() || at->hour != point.hour) {
     history.insert(at, point);
+  } else if (point.version > at->version) {
+    changed = std::min(changed, at->counted_ms);
+    *at = point;
+  } else {
+    return std::nullopt;
   }
   const int64_t first = history.back().hour - history_hours;
-  history.erase(history.begin(),
-                std::find_if(history.begin(), history.end(), [&](const StockPoint& held) { return held.hour >= first; }));
+  const auto kept = std::find_if(history.begin(), history.end(), [&](const StockPoint& held) { return held.hour >= first; });
+  if (kept != history.begin()) changed = std::min(changed, history.front().counted_ms);
+  history.erase(history.begin(), kept);
+  return changed;
 }
 
 std::map<NameId, int64_t> Purchase::awaited() const {

@@ -34,6 +34,11 @@ class DayUnits {
   const Entry* lower_bound(Day day) const;
   int64_t at(Day day) const;
   bool empty() const { return days_.empty(); }
+  // As they lie, for whoever writes or reads them.
+  Row<Entry>& row() { return days_; }
+  const Row<Entry>& row() const { return days_; }
+  // Whether what was read are units by day.
+  bool is_whole() const;
 
  private:
   Row<Entry> days_;
@@ -151,7 +156,8 @@ struct Level {
   std::vector<StockPoint> history;  // In the order of their hours.
   // The SKU it speaks of; absent: nothing that is said of it counts.
   std::optional<NameId> sku() const;
-  void remember(const Version& version, const StockCount& count);
+  // Gives from when on the history has become another; absent: it has not.
+  std::optional<Millis> remember(const Version& version, const StockCount& count);
 };
 
 struct UnitLine {

@@ -156,7 +156,8 @@ void MetricsFold::count_order(StoreBook& book, const Order& order, int sign) {
   if (counted && placed && order.buyer != 0 && sign < 0) {
     for (CurrencyDay& one : cell.currencies)
       if (one.currency == currency)
-        if (const auto buyer = one.buyers.find(order.buyer); --buyer->second == 0) one.buyers.erase(buyer);
+        if (const auto buyer = one.buyers.find(order.buyer); buyer != one.buyers.end() && --buyer->second == 0)
+          one.buyers.erase(buyer);
   }
   add(cell, currency, book.zone.hour_of(order.paid_ms), placed ? order.channel : 0, counters, sign);
   if (counted && placed && order.buyer != 0 && sign > 0) {

@@ -152,7 +152,7 @@ void MetricsFold::judge_no_orders(StoreBook& book, Millis now, Outbox& outbox) {
     for (const CurrencyDay& one : cell->second.currencies) measured.sample += one.total.orders;
   measured.evidence = {evidence("minutes", silence.open_ms / minute_ms * micros, "count"),
                        evidence("since", book.zone.format(silent_since(book)))};
-  judge_.judge(rules_, no_orders, subject(book), measured, now, outbox);
+  judge_.judge(no_orders, subject(book), measured, now, outbox);
 }
 
 // The last finished day against the same weekday of the four weeks before. A day is finished once the store has spoken after its
@@ -182,7 +182,7 @@ void MetricsFold::judge_sales_drop(StoreBook& book, Millis now, Outbox& outbox) 
                 .evidence = {evidence("day", format_day(day)), evidence("amount", amount, "money"),
                              evidence("mean", mean, "money"), evidence("weeks", weeks * micros, "count")}};
   }
-  judge_.judge(rules_, sales_drop, subject(book), measured, now, outbox);
+  judge_.judge(sales_drop, subject(book), measured, now, outbox);
 }
 
 // Refunds of the last seven days against what was paid in them.
@@ -203,7 +203,7 @@ void MetricsFold::judge_refund_rate(StoreBook& book, Millis now, Outbox& outbox)
         .evidence = {evidence("refunds", window.refund_micros, "money"), evidence("amount", window.paid_amount_micros, "money"),
                      evidence("orders", window.orders * micros, "count")}};
   }
-  judge_.judge(rules_, refund_rate_high, subject(book), measured, now, outbox);
+  judge_.judge(refund_rate_high, subject(book), measured, now, outbox);
 }
 
 void MetricsFold::judge_store(StoreBook& book, Millis now, Outbox& outbox) {

@@ -1,4 +1,5 @@
-// The state as bytes, and its fingerprint. Cells are no part of the bytes: they follow from the things.
+// The state as bytes, and its fingerprint. Cells follow from the things, but to add up millions takes longer than to read them,
+// so those of orders and refunds are saved too.
 #include "services/metrics/state.h"
 
 #include <algorithm>
@@ -12,9 +13,9 @@ constexpr size_t lines_at_once = 64;  // Of an order, that a count which nothing
 // The fields of each thing, named once for writing and reading.
 template <typename Thing, typename Visit>
 void visit_order(Thing& order, Visit&& visit) {
-  visit(order.placed), visit(order.paid), visit(order.closed), visit(order.refunded), visit(order.withdrawn);
-  visit(order.created_ms), visit(order.paid_ms), visit(order.closed_ms), visit(order.buyer), visit(order.amount_micros);
-  visit(order.refunded_micros), visit(order.store), visit(order.currency), visit(order.channel), visit(order.amount_stated);
+  visit.stated(order.placed, order.paid, order.closed, order.refunded, order.withdrawn);
+  visit.stated(order.created_ms, order.paid_ms, order.closed_ms, order.amount_micros, order.refunded_micros);
+  visit(order.buyer), visit(order.store), visit(order.currency), visit(order.channel), visit(order.amount_stated);
 }
 
 template <typename Thing, typename Visit>
@@ -43,13 +44,39 @@ void visit_book(Thing& book, Visit&& visit) {
   visit(book.finished_from_ms), visit(book.finished_to_ms), visit(book.waits_for_ms);
 }
 
-auto writer(std::string& bytes) {
-  return [&bytes](const auto& value) { append(bytes, value); };
+template <typename Table>
+void save_table(std::string& bytes, const Table& table) {
+  append(bytes, static_cast<uint32_t>(table.size()));
+  for (const auto& [key, value] : table) append(bytes, key), append(bytes, value);
 }
 
-auto reader(ByteReader& bytes) {
-  return [&bytes](auto& value) { value = bytes.take<std::remove_reference_t<decltype(value)>>(); };
+// `is_key(key)` says whether there may be such an entry.
+template <typename Table, typename IsKey>
+bool load_table(ByteReader& bytes, Table& table, IsKey&& is_key) {
+  using Entry = typename Table::value_type;
+  auto left = bytes.take<uint32_t>();
+  table.reserve(std::min<size_t>(left, bytes.left() / (sizeof(Entry::first) + sizeof(Entry::second))));
+  for (; left > 0 && bytes.ok(); --left) {
+    const auto key = bytes.take<typename Table::key_type>();
+    const auto value = bytes.take<typename Table::mapped_type>();
+    if (!is_key(key) || !table.try_emplace(key, value).second) return false;
+  }
+  return bytes.ok();
 }
+
+struct Writer {
+  std::string& bytes;
+  void operator()(const auto& value) const { append(bytes, value); }
+  void stated(const auto&... values) const { append_stated(bytes, std::array{&values...}); }
+};
+Writer writer(std::string& bytes) { return {bytes}; }
+
+struct Reader {
+  ByteReader& bytes;
+  void operator()(auto& value) const { value = bytes.take<std::remove_reference_t<decltype(value)>>(); }
+  void stated(auto&... values) const { take_stated(bytes, std::array{&values...}); }
+};
+Reader reader(ByteReader& bytes) { return {bytes}; }
 
 }  // namespace
 
@@ -60,9 +87,8 @@ void MetricsFold::save(std::string& bytes) const {
   judge_.save(bytes);
   append(bytes, static_cast<uint32_t>(books_.size()));
   for (const StoreBook& book : books_) visit_book(book, writer(bytes));
-  append(bytes, orders_.size());
+  orders_.save_keys(bytes);
   for (uint32_t i = 0; i < orders_.size(); ++i) {
-    append(bytes, orders_.key(i));
     visit_order(orders_[i], writer(bytes));
     append(bytes, static_cast<uint32_t>(orders_[i].lines.size()));
     for (const OrderLine& line : orders_[i].lines) visit_line(line, writer(bytes));
@@ -80,6 +106,22 @@ void MetricsFold::save(std::string& bytes) const {
     append(bytes, reports_.key(i));
     visit_report(reports_[i], writer(bytes));
   }
+  for (const StoreBook& book : books_) save_cells(bytes, book);
+}
+
+void MetricsFold::save_cells(std::string& bytes, const StoreBook& book) {
+  append(bytes, book.paid_orders);
+  append(bytes, static_cast<uint32_t>(book.days.size()));
+  for (const auto& [day, cell] : book.days) {
+    append(bytes, day);
+    append(bytes, static_cast<uint32_t>(cell.currencies.size()));
+    for (const CurrencyDay& one : cell.currencies) {
+      append(bytes, one.currency);
+      append(bytes, one.total);
+      save_table(bytes, one.buyers);
+    }
+    for (const CounterTable* table : {&cell.hours, &cell.channels, &cell.skus}) save_table(bytes, *table);
+  }
 }
 
 bool MetricsFold::load(std::string_view saved) {
@@ -93,9 +135,31 @@ bool MetricsFold::load(std::string_view saved) {
   refunds_by_order_.clear();
   timers_.clear();
   if (!texts_.load(bytes) || !stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes)) return false;
-  if (!load_books(bytes) || !load_orders(bytes) || !load_refunds(bytes) || !load_reports(bytes) || !bytes.empty()) return false;
-  for (StoreBook& book : books_) recount(book);
-  return true;
+  if (!load_books(bytes) || !load_orders(bytes) || !load_refunds(bytes) || !load_reports(bytes)) return false;
+  for (StoreBook& book : books_) {
+    if (!load_cells(bytes, book)) return false;
+    for (const uint32_t index : book.reports) place_report(book, index, true);
+  }
+  return bytes.empty();
+}
+
+bool MetricsFold::load_cells(ByteReader& bytes, StoreBook& book) const {
+  const auto is_text = [&](uint64_t id) { return id <= UINT32_MAX && texts_.has(static_cast<TextId>(id)); };
+  const auto is_of_text = [&](uint64_t key) { return is_text(key >> 32) && is_text(key & UINT32_MAX); };
+  book.paid_orders = bytes.take<int64_t>();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    DayCell& cell = book.days[bytes.take<Day>()];
+    for (uint32_t currencies = bytes.take<uint32_t>(); currencies > 0 && bytes.ok(); --currencies) {
+      CurrencyDay& one = cell.currencies.emplace_back();
+      one.currency = bytes.take<TextId>();
+      one.total = bytes.take<Counters>();
+      if (!is_text(one.currency) || !load_table(bytes, one.buyers, [](uint64_t) { return true; })) return false;
+    }
+    if (!load_table(bytes, cell.hours, [&](uint64_t key) { return key >> 32 < 24 && is_text(key & UINT32_MAX); }) ||
+        !load_table(bytes, cell.channels, is_of_text) || !load_table(bytes, cell.skus, is_of_text))
+      return false;
+  }
+  return bytes.ok();
 }
 
 bool MetricsFold::load_books(ByteReader& bytes) {
@@ -114,9 +178,8 @@ bool MetricsFold::load_books(ByteReader& bytes) {
 }
 
 bool MetricsFold::load_orders(ByteReader& bytes) {
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const auto [index, fresh] = orders_.of(bytes.take<Key>());
-    if (!fresh) return false;
+  if (!orders_.load_keys(bytes)) return false;
+  for (uint32_t index = 0; index < orders_.size() && bytes.ok(); ++index) {
     Order& order = orders_[index];
     visit_order(order, reader(bytes));
     if (order.store >= books_.size() || !texts_.has(order.currency) || !texts_.has(order.channel)) return false;

@@ -12,7 +12,7 @@
 namespace xundian::metrics {
 
 // Changes with the layout that save writes.
-inline constexpr uint64_t state_shape = 1;
+inline constexpr uint64_t state_shape = 3;
 
 // What an order's fact changed, for the rules.
 struct OrderChange {
@@ -103,6 +103,8 @@ class MetricsFold final : public Fold {
   bool load_orders(ByteReader& bytes);
   bool load_refunds(ByteReader& bytes);
   bool load_reports(ByteReader& bytes);
+  static void save_cells(std::string& bytes, const StoreBook& book);
+  bool load_cells(ByteReader& bytes, StoreBook& book) const;
   void fingerprint_things(Fingerprint& sum) const;
   void fingerprint_book(Fingerprint& sum, const StoreBook& book) const;
 
@@ -117,7 +119,7 @@ class MetricsFold final : public Fold {
   absl::flat_hash_map<Key, std::vector<uint32_t>, KeyHash> refunds_by_order_;  // Those that are live and name an order.
 
   RuleBook rules_;
-  Judge judge_;
+  Judge judge_{rules_};
   std::set<std::pair<Millis, uint32_t>> timers_;  // (due, index of the book).
 
   // Kept between facts to save allocations.

@@ -3,6 +3,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -46,7 +47,9 @@ class Texts {
   bool load(ByteReader& bytes) {
     texts_.clear();
     ids_.clear();
-    for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) intern(bytes.take_text());
+    auto left = bytes.take<uint32_t>();
+    ids_.reserve(std::min<size_t>(left, bytes.left() / sizeof(uint32_t)));
+    for (; left > 0 && bytes.ok(); --left) intern(bytes.take_text());
     return bytes.ok() && !texts_.empty();
   }
 

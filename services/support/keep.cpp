@@ -7,6 +7,8 @@ namespace xundian::support {
 
 namespace {
 
+constexpr uint32_t orders_ahead = 8;
+
 // The words of a message that count; its buyer does not, because the key that hides buyers is another one in every home.
 void append_line(std::string& bytes, const Message& message) {
   append(bytes, message.sent_ms);
@@ -77,11 +79,8 @@ void save_desk(std::string& bytes, const Desk& desk) {
     append_line(bytes, message);
     append(bytes, message.buyer);
   }
-  append(bytes, desk.orders.size());
-  desk.orders.for_each([&](const Key& key, const Order& order) {
-    append(bytes, key);
-    append(bytes, order);
-  });
+  desk.orders.save_keys(bytes);
+  desk.orders.for_each([&](const Key&, const Order& order) { append(bytes, order); });
   save_things(bytes, desk.refunds);
   save_things(bytes, desk.reviews);
   save_things(bytes, desk.scores);
@@ -103,10 +102,8 @@ bool load_desk(ByteReader& bytes, Desk& desk, const std::string& store) {
     message.parent = message.reply_to.empty() ? Key() : thing_key(v1::Fact::kChatMessage, store, message.reply_to);
     message.buyer = bytes.take<uint64_t>();
   }
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const Key key = bytes.take<Key>();
-    desk.orders[key] = bytes.take<Order>();
-  }
+  if (!desk.orders.load_keys(bytes)) return false;
+  for (uint32_t index = 0; index < desk.orders.size() && bytes.ok(); ++index) desk.orders[index] = bytes.take<Order>();
   return load_things(bytes, desk.refunds) && load_things(bytes, desk.reviews) && load_things(bytes, desk.scores) &&
          load_things(bytes, desk.cases);
 }
@@ -124,9 +121,12 @@ void State::rebuild(Desk& desk) {
     if (message.from_customer() && message.buyer != 0) desk.buyers[buyer_key(message.buyer)].asked.add(message.sent_ms, 1);
   }
   group(desk, loose, touched);
-  desk.orders.for_each([&](const Key&, const Order& order) {
+  for (uint32_t index = 0; index < desk.orders.size(); ++index) {
+    // Buyers lie anywhere in memory; those of the orders that come next are asked for meanwhile.
+    if (desk.orders.size() - index > orders_ahead) desk.buyers.prefetch(buyer_key(desk.orders[index + orders_ahead].buyer));
+    const Order& order = desk.orders[index];
     if (order.counted_ms() != 0) desk.buyers[buyer_key(order.buyer)].paid.add(order.counted_ms(), 1);
-  });
+  }
   desk.buyers.for_each([&](const Key&, const Buyer& buyer) { count_buyer(desk, buyer, 1); });
 }
 

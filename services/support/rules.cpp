@@ -133,7 +133,7 @@ void State::judge_conversation(Desk& desk, const Key& home, Millis now, Outbox& 
   waited.evidence.push_back(evidence("since", info(desk).zone.format(progress.waiting_ms)));
   Millis due = never;
   for (const std::string_view rule : {reply_due, reply_missed}) {
-    judge_.judge(rules_, rule, subject(desk, conversation.name), waited, now, outbox);
+    judge_.judge(rule, subject(desk, conversation.name), waited, now, outbox);
     const auto patience = threshold(desk, rule, conversation.name);
     if (patience && progress.waiting_ms + *patience > now) due = std::min(due, progress.waiting_ms + *patience);
   }
@@ -144,7 +144,7 @@ void State::judge_conversation(Desk& desk, const Key& home, Millis now, Outbox& 
 void State::judge_gone(const Desk& desk, const std::string& name, Millis now, Outbox& outbox) {
   for (const std::string_view rule : {reply_due, reply_missed})
     if (!outbox.facts().empty() || judge_.holds_since(info(desk).id, rule, name))
-      judge_.judge(rules_, rule, subject(desk, name), std::nullopt, now, outbox);
+      judge_.judge(rule, subject(desk, name), std::nullopt, now, outbox);
 }
 
 // The day at hand alone is judged: earlier ones are over.
@@ -159,7 +159,7 @@ void State::judge_first_response(const Desk& desk, Millis now, Outbox& outbox) {
     mean->evidence.push_back(evidence("day", format_day(day)));
     mean->evidence.push_back(evidence("conversations", news.count * micros, "count"));
   }
-  judge_.judge(rules_, first_response_slow, subject(desk, store.id), mean, now, outbox);
+  judge_.judge(first_response_slow, subject(desk, store.id), mean, now, outbox);
 }
 
 void State::judge_refund(Desk& desk, const Key& key, Millis now, Outbox& outbox) {
@@ -177,7 +177,7 @@ void State::judge_refund(Desk& desk, const Key& key, Millis now, Outbox& outbox)
     if (notice && opened.deadline_ms() - *notice > now) due = opened.deadline_ms() - *notice;
   }
   schedule_refund(desk, key, due);
-  judge_.judge(rules_, refund_deadline_near, subject(desk, refund.id), left, now, outbox);
+  judge_.judge(refund_deadline_near, subject(desk, refund.id), left, now, outbox);
 }
 
 // The newest day's score against the last one known before it.
@@ -193,7 +193,7 @@ void State::judge_score(const Desk& desk, Millis now, Outbox& outbox) {
     fall->evidence.push_back(evidence("before", format_day(before->first)));
     fall->evidence.push_back(evidence("score_before", int64_t{before->second} * 1000, "count"));
   }
-  judge_.judge(rules_, score_drop, subject(desk, store.id), fall, now, outbox);
+  judge_.judge(score_drop, subject(desk, store.id), fall, now, outbox);
 }
 
 // Rules or the store changed: what waits is looked at again, as much as fits now, the rest with the records that follow.

@@ -121,7 +121,7 @@ class State final : public Fold {
 
   Stores stores_;
   RuleBook rules_;
-  Judge judge_;
+  Judge judge_{rules_};
   std::map<uint64_t, Desk> desks_;
   absl::flat_hash_map<uint64_t, Desk*, MixHash> desk_index_;  // The same, found faster.
   std::set<Due> due_;

@@ -62,7 +62,8 @@ class Bench(Running):
             self.assertTrue(told["machine"][name], name)
         self.assertEqual(["ours", *ALWAYS], list(told["machine"]["durability"]))
         self.check_figures(told["ours"], "facts_per_s", "ack_p50_us", "ack_p99_us", "ack_one_batch_p50_us", "single_facts_per_s", "single_p99_us",
-                           "alert_p50_us", "alert_p99_us", "rule_checks_per_s", "rule_facts_per_s", "overview_store_per_s", "overview_store_p50_us",
+                           "alert_p50_us", "alert_p99_us", "alert_busy_p50_us", "alert_busy_p99_us", "alert_busy_beside_facts_per_s", "rule_checks_per_s",
+                           "rule_facts_per_s", "overview_store_per_s", "overview_store_p50_us",
                            "overview_store_p99_us", "overview_beside_facts_per_s", "report_200_stores_ms", "start_empty_ms", "replay_facts_per_s",
                            "start_snapshot_ms", "snapshot_skus")
         self.assertLess({"overview_per_s", "overview_p50_us", "overview_p99_us"}, set(told["ours"]))
@@ -72,6 +73,7 @@ class Bench(Running):
             self.check_figures(told["peers"][peer], "facts_per_s", "ack_p50_us", "ack_p99_us", "secs")
             ours = told["ours"]["single_facts_per_s" if peer == "redis_always" else "facts_per_s"]
             self.assertAlmostEqual(1, told["ratio"][peer] / (ours / told["peers"][peer]["facts_per_s"]), delta=0.05)
+        self.check_figures(told["peers"]["straight"], "alert_busy_p50_us", "alert_busy_p99_us", "alert_busy_beside_facts_per_s")
         self.assertGreater(told["peers"]["redis_always"]["aof_reload_entries_per_s"], 0)
         self.assertGreater(told["peers"]["redis_always"]["sku_hash_bytes"], 0)
         self.check_prometheus(told)

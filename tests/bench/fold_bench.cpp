@@ -24,13 +24,14 @@ namespace {
 
 // What a snapshot costs.
 struct Kept {
-  double save_seconds = 0, load_seconds = 0;
+  double save_seconds = 0, load_seconds = 0, bytes = 0;
 };
 Kept keep(const ServiceDefinition& service, const Replica& replica) {
   Kept kept;
   double begin = thread_seconds();
   const std::string bytes = replica.save();
   kept.save_seconds = thread_seconds() - begin;
+  kept.bytes = static_cast<double>(bytes.size());
   Replica again = make_replica(service);
   begin = thread_seconds();
   CHECK(again.load(bytes), "what was saved is loaded");
@@ -50,9 +51,11 @@ void print_fold(const ServiceDefinition& service, const std::vector<std::string>
     if (round == 0 || folded.seconds < best.seconds) best = folded;
   }
   const auto ns_of_fact = [&](double seconds) { return seconds * 1e9 / static_cast<double>(best.facts); };
-  fmt::print("{:<10} {:8.0f} ns/fact (save {:4.0f}, load {:4.0f}) {:6.0f} bytes/fact  facts={} answers={} said={:016x} fingerprint={}\n",
-             service.name, best.ns_of_fact(), ns_of_fact(kept.save_seconds), ns_of_fact(kept.load_seconds), best.bytes_of_fact(),
-             best.facts, best.answers, best.said, fingerprint);
+  fmt::print(
+      "{:<10} {:8.0f} ns/fact (save {:4.0f}, load {:4.0f}, {:4.0f} bytes) {:6.0f} bytes/fact  facts={} answers={} said={:016x} "
+      "fingerprint={}\n",
+      service.name, best.ns_of_fact(), ns_of_fact(kept.save_seconds), ns_of_fact(kept.load_seconds),
+      kept.bytes / static_cast<double>(best.facts), best.bytes_of_fact(), best.facts, best.answers, best.said, fingerprint);
   std::fflush(stdout);
 }
 

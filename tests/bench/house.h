@@ -85,8 +85,8 @@ class TimedProducer {
 // Parts of our leg that come after the load, each with its own figures; they take their batches from `next` on and move it.
 Result<void> measure_idle_acks(House& house, const Workload& workload, std::array<size_t, producers>& next, Figures& figures);
 Result<void> measure_single_facts(House& house, const Plan& plan, std::array<size_t, producers>& next, Figures& figures);
-// The stock that it leaves behind is added to `said`.
-Result<void> measure_alerts(House& house, const Plan& plan, Totals& said, Figures& figures);
+// The stock that it leaves behind is added to `said`. How fast facts go must be known.
+Result<void> measure_alerts(House& house, const Plan& plan, std::array<size_t, producers>& next, Totals& said, Figures& figures);
 // Needs no house.
 Result<void> measure_rules(const Plan& plan, Figures& figures);
 Result<void> measure_queries(House& house, const Plan& plan, std::array<size_t, producers>& next, Figures& figures);

@@ -20,6 +20,11 @@ class Figures {
  public:
   void add(std::string name, double value) { all_.emplace_back(std::move(name), value); }
   const std::vector<std::pair<std::string, double>>& all() const { return all_; }
+  // 0 if there is none.
+  double of(std::string_view name) const {
+    const auto found = std::find_if(all_.begin(), all_.end(), [&](const auto& figure) { return figure.first == name; });
+    return found == all_.end() ? 0 : found->second;
+  }
 
  private:
   std::vector<std::pair<std::string, double>> all_;

@@ -210,7 +210,9 @@ const std::vector<PeerKind>& peer_kinds() {
   static const std::vector<PeerKind> kinds = {
       {"straight",
        "synced before the ack (appendfsync always); the same six folds, stock protobuf",
-       {{"facts_per_s", "facts_per_s"}},
+       {{"facts_per_s", "facts_per_s"},
+        {"alert_busy_p50_us", "alert_busy_p50_us", true},
+        {"alert_busy_p99_us", "alert_busy_p99_us", true}},
        true,
        run_straight},
       {"redis_always",

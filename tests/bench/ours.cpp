@@ -121,7 +121,7 @@ Result<Figures> run_ours(const Plan& plan) {
   TRY_VOID(measure_single_facts(*house, plan, next, figures));
   TRY_VOID(house->wait_quiet());
   Totals said;
-  TRY_VOID(measure_alerts(*house, plan, said, figures));
+  TRY_VOID(measure_alerts(*house, plan, next, said, figures));
   TRY_VOID(house->wait_quiet());
   TRY_VOID(measure_queries(*house, plan, next, figures));
   said += plan.workload->totals(next);

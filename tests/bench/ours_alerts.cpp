@@ -1,36 +1,15 @@
-// From a stock level below its reorder point to the subscriber's receiver, on quiet services: three group commits and an HTTP
-// request.
+// From a stock level below its reorder point to the subscriber's receiver: three group commits and an HTTP request. On quiet
+// services, and beside facts at half the rate that they take.
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <random>
-#include <thread>
-
 #include "common/clock.h"
-#include "tests/bench/house.h"
-#include "tests/bench/receiver.h"
+#include "tests/bench/alert_samples.h"
+#include "tests/bench/paced.h"
 
 namespace xundian::bench {
 
 namespace {
-
-constexpr size_t samples_of_second = 10, samples_min = 10, samples_max = 200;
-constexpr int64_t level_above = 12, level_below = 9, reorder_point = 10;
-
-std::string sku_of(size_t sample) { return fmt::format("A{:03}", sample); }
-
-v1::Fact stock_fact(size_t sample, int64_t units, Millis now) {
-  v1::Fact fact;
-  fact.set_store(store_id(0));
-  fact.set_key(sku_of(sample) + "@");
-  fact.set_as_of_ms(now);
-  fact.set_source("bench");
-  v1::StockCount& count = *fact.mutable_stock_level()->mutable_count();
-  count.set_sku(sku_of(sample));
-  count.set_available_units(units);
-  count.set_counted_ms(now);
-  return fact;
-}
 
 // A subscriber with a secret of its own.
 Result<v1::Fact> subscriber_fact(const std::string& folder, const std::string& url, Millis now) {
@@ -53,42 +32,37 @@ Result<v1::Fact> subscriber_fact(const std::string& folder, const std::string& u
 
 }  // namespace
 
-Result<void> measure_alerts(House& house, const Plan& plan, Totals& said, Figures& figures) {
+Result<void> measure_alerts(House& house, const Plan& plan, std::array<size_t, producers>& next, Totals& said, Figures& figures) {
   Receiver receiver("entity");
-  const size_t samples = std::clamp(static_cast<size_t>(plan.secs * samples_of_second), samples_min, samples_max);
+  const size_t samples = alert_samples(plan);
   const Millis now = wall_ms();
   std::vector<v1::Fact> setup = {TRY(subscriber_fact(house.folder(), receiver.url(), now))};
-  for (size_t sample = 0; sample < samples; ++sample) {
-    v1::Fact& fact = setup.emplace_back(stock_fact(sample, level_above, now));
-    v1::StockPolicy& policy = *fact.mutable_stock_level()->mutable_policy();
-    policy.set_sku(sku_of(sample));
-    policy.set_reorder_point_units(reorder_point);
-  }
+  for (size_t sample = 0; sample < 2 * samples; ++sample) setup.push_back(sample_setup(sample, now));
   TRY_VOID(house.put(setup));
   TRY_VOID(house.wait_quiet());
   if (receiver.count() > 0) return fail(Code::internal, "{} alerts came before anything was wrong", receiver.count());
   TimedProducer link(house.home(), "bench.alerts");
   TRY_VOID(link.connect());
-  std::vector<double> put_us, accepted_us;
-  std::mt19937 dice(1);
-  for (size_t sample = 0; sample < samples; ++sample) {
-    // Samples come at no fixed distance, so that they fall into every phase of what works by turns.
-    std::this_thread::sleep_for(std::chrono::microseconds(15'000 + dice() % 20'000));
+  const auto put = [&](const v1::Fact& fact) -> Result<double> {
     BatchBuilder builder;
-    TRY_VOID(builder.add(stock_fact(sample, level_below, wall_ms())));
-    const int64_t put = now_ns();
+    TRY_VOID(builder.add(fact));
     link.send(builder.finish(scope, house.home().settings().partitions, {}));
     TRY_VOID(link.drain());
-    const double accepted = link.ack_us().back();
-    const double came = static_cast<double>(TRY(receiver.wait_for(sku_of(sample))) - put) / 1000;
-    put_us.push_back(came);
-    accepted_us.push_back(came - accepted);
-  }
-  said.stock_units += static_cast<int64_t>(samples) * level_below;
-  figures.add("alert_p50_us", quantile(put_us, 0.5));
-  figures.add("alert_p99_us", quantile(put_us, 0.99));
-  figures.add("alert_after_ack_p50_us", quantile(accepted_us, 0.5));
-  figures.add("alert_after_ack_p99_us", quantile(accepted_us, 0.99));
+    return link.ack_us().back();
+  };
+  const AlertTimes idle = TRY(time_alerts(0, samples, put, receiver));
+  PacedLoad load(house, plan.workload->feeds[1], next[1], figures.of("facts_per_s") / 2);
+  const auto busy = time_alerts(samples, samples, put, receiver);
+  next[1] += TRY(load.stop());
+  if (!busy) return tl::unexpected(busy.error());
+  said.stock_units += static_cast<int64_t>(2 * samples) * sample_level_below;
+  figures.add("alert_p50_us", quantile(idle.put_us, 0.5));
+  figures.add("alert_p99_us", quantile(idle.put_us, 0.99));
+  figures.add("alert_after_ack_p50_us", quantile(idle.accepted_us, 0.5));
+  figures.add("alert_after_ack_p99_us", quantile(idle.accepted_us, 0.99));
+  figures.add("alert_busy_p50_us", quantile(busy->put_us, 0.5));
+  figures.add("alert_busy_p99_us", quantile(busy->put_us, 0.99));
+  figures.add("alert_busy_beside_facts_per_s", load.facts_per_s());
   return {};
 }
 

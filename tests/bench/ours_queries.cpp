@@ -7,7 +7,7 @@
 
 #include "common/clock.h"
 #include "tests/bench/gateway_calls.h"
-#include "tests/bench/house.h"
+#include "tests/bench/paced.h"
 
 namespace xundian::bench {
 
@@ -52,32 +52,6 @@ class GatewayProcess {
   Process process_;
   cli::Client client_;
 };
-
-struct Paced {
-  size_t batches = 0;
-  double secs = 0;
-  Result<void> outcome;
-};
-
-// Puts the feed's batches at an even pace until it is told to stop or they are over.
-void put_paced(House& house, const Feed& feed, size_t first, std::stop_token stop, Paced& paced) {
-  paced.outcome = [&]() -> Result<void> {
-    TimedProducer link(house.home(), "bench.paced");
-    TRY_VOID(link.connect());
-    BatchBuilder builder;
-    const int64_t began = now_ns();
-    while (!stop.stop_requested()) {
-      paced.secs = static_cast<double>(now_ns() - began) / 1e9;
-      const auto due = static_cast<size_t>(paced.secs * paced_facts_per_s / facts_of_batch);
-      while (paced.batches < due && first + paced.batches < feed.batches() && link.link().may_send()) {
-        add_frames(builder, feed.frames(first + paced.batches++));
-        link.send(builder.finish(scope, house.home().settings().partitions, {}));
-      }
-      TRY_VOID(link.turn(2));
-    }
-    return link.drain();
-  }();
-}
 
 // An overview without some department, because it was not done in the time that the gateway gives it, is no answer: where one
 // comes there is no figure.
@@ -180,16 +154,11 @@ size_t paced_batches_kept(const Plan& plan) {
 
 Result<void> measure_queries(House& house, const Plan& plan, std::array<size_t, producers>& next, Figures& figures) {
   GatewayProcess gateway = TRY(GatewayProcess::start(house));
-  Paced paced;
-  Result<void> asked;
-  {
-    std::jthread producer([&](std::stop_token stop) { put_paced(house, plan.workload->feeds[0], next[0], stop, paced); });
-    asked = ask_overviews(gateway, plan, figures);
-  }
-  TRY_VOID(paced.outcome);
+  PacedLoad load(house, plan.workload->feeds[0], next[0], paced_facts_per_s);
+  const auto asked = ask_overviews(gateway, plan, figures);
+  next[0] += TRY(load.stop());
   TRY_VOID(asked);
-  next[0] += paced.batches;
-  figures.add("overview_beside_facts_per_s", static_cast<double>(paced.batches * facts_of_batch) / paced.secs);
+  figures.add("overview_beside_facts_per_s", load.facts_per_s());
   TRY_VOID(house.wait_quiet());
   const Totals totals = plan.workload->totals(next);
   const Answered said = {static_cast<int64_t>(totals.orders), static_cast<int64_t>(totals.units), totals.amount_micros,

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/query.h"
 #include "common/wire.h"
+#include "tests/bench/alert_samples.h"
 #include "tests/bench/leg.h"
 #include "tests/bench/redis.h"
 
@@ -87,6 +88,85 @@ Result<int64_t> last_folded_ns(std::vector<Process>& processes, const Totals& sa
   return last_ns;
 }
 
+// Redis, the gate and the folds; who hears of stock that runs low, if anybody.
+struct Set {
+  TempFolder folder;
+  std::optional<RedisServer> redis;
+  std::vector<Process> processes;  // The folds in the order of `parts`, then the gate.
+  std::string endpoint() const { return "ipc://" + folder.path() + "/gate"; }
+
+  Result<void> start(const std::string& receiver) {
+    redis.emplace(TRY(RedisServer::start(folder.path())));
+    const std::string program = program_folder() + "/xundian-bench";
+    for (const straight::Part& part : straight::parts)
+      processes.push_back(TRY(Process::start({program, "straight-fold", redis->socket(), part.name, part.stock ? receiver : ""},
+                                             folder.path() + "/" + part.name + ".log")));
+    processes.push_back(
+        TRY(Process::start({program, "straight-gate", redis->socket(), endpoint()}, folder.path() + "/gate.log")));
+    for (Process& process : processes)
+      if (TRY(process.read_line(start_ms)) != "ready") return fail(Code::internal, "a part of the straight design is not ready");
+    return {};
+  }
+  Result<zmq::socket_t> connect() const {
+    zmq::socket_t socket = make_socket(zmq::socket_type::dealer, put_message_bytes_max);
+    TRY_VOID(connect_socket(socket, endpoint()));
+    return socket;
+  }
+};
+
+// Puts a feed at an even pace until it is told to stop.
+Result<void> put_paced(zmq::socket_t& socket, const Feed& feed, double facts_per_s, std::stop_token stop, Put& put,
+                       double& secs) {
+  std::deque<int64_t> sent_ns;
+  for (const int64_t began = now_ns(); !stop.stop_requested();) {
+    secs = static_cast<double>(now_ns() - began) / 1e9;
+    const auto due = static_cast<size_t>(secs * facts_per_s / facts_of_batch);
+    while (put.batches < due && sent_ns.size() < window_batches && put.batches < feed.batches()) {
+      sent_ns.push_back(now_ns());
+      if (!send_frames(socket, {pack(feed.frames(put.batches++))}))
+        return fail(Code::internal, "the gate's socket takes no more");
+    }
+    poll_socket(socket, 2);
+    TRY_VOID(hear_acks(socket, false, sent_ns, put));
+  }
+  while (!sent_ns.empty()) TRY_VOID(hear_acks(socket, true, sent_ns, put));
+  return {};
+}
+
+// As ours are timed beside half of what it takes: here of what this design takes, its own pace.
+Result<void> measure_alerts(const Plan& plan, double facts_per_s, Figures& figures) {
+  Receiver receiver("entity");
+  Set set;
+  TRY_VOID(set.start(receiver.origin()));
+  zmq::socket_t socket = TRY(set.connect()), loading = TRY(set.connect());
+  Put put;
+  std::deque<int64_t> sent_ns;
+  const auto put_one = [&](const v1::Fact& fact) -> Result<double> {
+    std::string frames;
+    TRY_VOID(append_frame(frames, fact));
+    sent_ns.push_back(now_ns());
+    if (!send_frames(socket, {pack(frames)})) return fail(Code::internal, "the gate's socket takes no more");
+    while (!sent_ns.empty()) TRY_VOID(hear_acks(socket, true, sent_ns, put));
+    return put.ack_us.back();
+  };
+  const size_t samples = alert_samples(plan);
+  for (size_t sample = 0; sample < samples; ++sample) TRY(put_one(sample_setup(sample, wall_ms())));
+  Put paced;
+  double secs = 0;
+  std::jthread load([&](std::stop_token stop) {
+    paced.outcome = put_paced(loading, plan.workload->feeds[0], facts_per_s, std::move(stop), paced, secs);
+  });
+  const auto times = time_alerts(0, samples, put_one, receiver);
+  load.request_stop();
+  load.join();
+  TRY_VOID(paced.outcome);
+  if (!times) return tl::unexpected(times.error());
+  figures.add("alert_busy_p50_us", quantile(times->put_us, 0.5));
+  figures.add("alert_busy_p99_us", quantile(times->put_us, 0.99));
+  figures.add("alert_busy_beside_facts_per_s", static_cast<double>(paced.batches * facts_of_batch) / std::max(secs, 1e-9));
+  return {};
+}
+
 }  // namespace
 
 Totals straight::share_of(const Totals& all, const Part& part) {
@@ -107,21 +187,10 @@ Totals straight::share_of(const Totals& all, const Part& part) {
 }
 
 Result<Figures> run_straight(const Plan& plan) {
-  TempFolder folder;
-  const RedisServer redis = TRY(RedisServer::start(folder.path()));
-  const std::string program = program_folder() + "/xundian-bench", endpoint = "ipc://" + folder.path() + "/gate";
-  std::vector<Process> processes;
-  for (const straight::Part& part : straight::parts)
-    processes.push_back(
-        TRY(Process::start({program, "straight-fold", redis.socket(), part.name}, folder.path() + "/" + part.name + ".log")));
-  processes.push_back(TRY(Process::start({program, "straight-gate", redis.socket(), endpoint}, folder.path() + "/gate.log")));
-  for (Process& process : processes)
-    if (TRY(process.read_line(start_ms)) != "ready") return fail(Code::internal, "a part of the straight design is not ready");
+  Set set;
+  TRY_VOID(set.start(""));
   std::array<zmq::socket_t, producers> sockets;
-  for (zmq::socket_t& socket : sockets) {
-    socket = make_socket(zmq::socket_type::dealer, put_message_bytes_max);
-    TRY_VOID(connect_socket(socket, endpoint));
-  }
+  for (zmq::socket_t& socket : sockets) socket = TRY(set.connect());
   std::array<Put, producers> puts;
   const int64_t began = now_ns();
   {
@@ -133,7 +202,7 @@ Result<Figures> run_straight(const Plan& plan) {
   for (const Put& put : puts) TRY_VOID(put.outcome);
   const int64_t acknowledged = now_ns();
   send_frames(sockets[0], {straight::end_message});
-  const int64_t last_ns = TRY(last_folded_ns(processes, plan.workload->totals({puts[0].batches, puts[1].batches})));
+  const int64_t last_ns = TRY(last_folded_ns(set.processes, plan.workload->totals({puts[0].batches, puts[1].batches})));
   const auto facts = static_cast<double>((puts[0].batches + puts[1].batches) * facts_of_batch);
   const double secs = static_cast<double>(last_ns - began) / 1e9;
   std::vector<float> ack_us = puts[0].ack_us;
@@ -151,17 +220,19 @@ Result<Figures> run_straight(const Plan& plan) {
     cpu_all += used;
     figures.add("cpu_us_per_fact." + name, used * 1e6 / facts);
   };
-  add_cpu("redis", redis.process());
-  add_cpu("gate", processes.back());
-  for (size_t index = 0; index < straight::parts.size(); ++index) add_cpu(straight::parts[index].name, processes[index]);
+  add_cpu("redis", set.redis->process());
+  add_cpu("gate", set.processes.back());
+  for (size_t index = 0; index < straight::parts.size(); ++index) add_cpu(straight::parts[index].name, set.processes[index]);
   figures.add("cpu_us_per_fact.all_but_producers", cpu_all * 1e6 / facts);
+  TRY_VOID(measure_alerts(plan, facts / secs / 2, figures));
   return figures;
 }
 
 int run_straight_role(const std::vector<std::string>& arguments) {
-  if (arguments.size() != 3) return 2;
-  return arguments[0] == "straight-gate" ? straight::run_gate(arguments[1], arguments[2])
-                                         : straight::run_fold(arguments[1], arguments[2]);
+  if (arguments.size() == 3 && arguments[0] == "straight-gate") return straight::run_gate(arguments[1], arguments[2]);
+  if (arguments.size() == 4 && arguments[0] == "straight-fold")
+    return straight::run_fold(arguments[1], arguments[2], arguments[3]);
+  return 2;
 }
 
 }  // namespace xundian::bench

@@ -30,6 +30,7 @@ inline constexpr std::string_view end_message = "end";
 Totals share_of(const Totals& all, const Part& part);
 
 int run_gate(const std::string& redis, const std::string& endpoint);
-int run_fold(const std::string& redis, const std::string& part);
+// `receiver` is the origin of who hears of stock that runs low ("http://127.0.0.1:80"); empty = nobody.
+int run_fold(const std::string& redis, const std::string& part, const std::string& receiver);
 
 }  // namespace xundian::bench::straight

@@ -28,7 +28,7 @@ Receiver::~Receiver() {
   thread_.join();
 }
 
-std::string Receiver::url() const { return fmt::format("http://127.0.0.1:{}/hook", port_); }
+std::string Receiver::origin() const { return fmt::format("http://127.0.0.1:{}", port_); }
 
 void Receiver::note(std::string_view body, int64_t now) {
   const size_t begin = body.find(opening_);

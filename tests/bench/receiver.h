@@ -20,7 +20,8 @@ class Receiver {
   ~Receiver();
   Receiver(const Receiver&) = delete;
   Receiver& operator=(const Receiver&) = delete;
-  std::string url() const;
+  std::string origin() const;
+  std::string url() const { return origin() + "/hook"; }
   // When the first notice of it came, as now_ns; fails if none comes in time.
   Result<int64_t> wait_for(const std::string& thing);
   // How many things notices came of.

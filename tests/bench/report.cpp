@@ -203,6 +203,10 @@ std::string report_text(const Report& report) {
                   with_range(spread_of(report.ours, "ack_one_batch_p99_us")));
   text += fmt::format("idle, put to the subscriber's receiver: p50 {} µs, p99 {} µs\n",
                       with_range(spread_of(report.ours, "alert_p50_us")), with_range(spread_of(report.ours, "alert_p99_us")));
+  text += fmt::format("beside {} facts/s, half of what it takes: p50 {} µs, p99 {} µs\n",
+                      with_range(spread_of(report.ours, "alert_busy_beside_facts_per_s")),
+                      with_range(spread_of(report.ours, "alert_busy_p50_us")),
+                      with_range(spread_of(report.ours, "alert_busy_p99_us")));
   text += fmt::format("started, all answering: in an empty home {} ms, from snapshots of {} SKUs {} ms; replay {} facts/s\n\n",
                       with_range(spread_of(report.ours, "start_empty_ms")), with_range(spread_of(report.ours, "snapshot_skus")),
                       with_range(spread_of(report.ours, "start_snapshot_ms")),

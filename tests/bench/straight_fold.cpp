@@ -1,8 +1,11 @@
 // A fold of the straight design: a consumer group of its own, the stock parser into one message that is used again, and plain
-// tables in which each thing counts once, in its newest version.
+// tables in which each thing counts once, in its newest version. One that is given a receiver tells it what falls below its
+// reorder point, at once and with nothing kept: the quickest that such a design can be.
+#include <httplib.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <unordered_map>
 
 #include "tests/bench/peer_straight.h"
@@ -31,7 +34,7 @@ struct Cell {
 
 class Fold {
  public:
-  explicit Fold(const Part& part) : part_(part) {}
+  Fold(const Part& part, httplib::Client* receiver) : part_(part), receiver_(receiver) {}
 
   // Facts as length and bytes, one behind the other.
   Result<void> take(std::string_view packed) {
@@ -63,6 +66,7 @@ class Fold {
         if (part_.orders) take_order();
         return;
       case v1::Fact::kStockLevel:
+        if (part_.stock && receiver_ != nullptr) judge_stock();
         if (part_.stock) replace(fact_.stock_level().count().available_units(), totals_.stock_units);
         return;
       case v1::Fact::kAdReport:
@@ -93,6 +97,15 @@ class Fold {
     }
   }
 
+  void judge_stock() {
+    const v1::StockLevel& level = fact_.stock_level();
+    const std::string name = fact_.store() + "|" + fact_.key();
+    if (level.policy().has_reorder_point_units()) reorder_points_[name] = level.policy().reorder_point_units();
+    const auto reorder_point = reorder_points_.find(name);
+    if (reorder_point == reorder_points_.end() || level.count().available_units() > reorder_point->second) return;
+    receiver_->Post("/hook", fmt::format("{{\"entity\":\"{}\"}}", level.count().sku()), "application/json");
+  }
+
   void take_message() {
     Cell& seen = cells_[fact_.store() + "|" + fact_.key()];
     if (seen.as_of_ms != 0) return;
@@ -108,11 +121,13 @@ class Fold {
   }
 
   const Part& part_;
+  httplib::Client* const receiver_;
   v1::Fact fact_;
   Totals totals_;
   std::unordered_map<std::string, Order> orders_;
   std::unordered_map<std::string, int64_t> units_;
   std::unordered_map<std::string, Cell> cells_;
+  std::unordered_map<std::string, int64_t> reorder_points_;
 };
 
 std::string_view text_of(const redisReply& reply) { return {reply.str, reply.len}; }
@@ -160,10 +175,16 @@ Result<void> consume(const std::string& redis, const Part& part, Fold& fold) {
 
 }  // namespace
 
-int run_fold(const std::string& redis, const std::string& name) {
+int run_fold(const std::string& redis, const std::string& name, const std::string& receiver) {
   const auto part = std::find_if(parts.begin(), parts.end(), [&](const Part& one) { return name == one.name; });
   if (part == parts.end()) return 2;
-  Fold fold(*part);
+  std::unique_ptr<httplib::Client> client;
+  if (!receiver.empty()) {
+    client = std::make_unique<httplib::Client>(receiver);
+    client->set_keep_alive(true);
+    client->set_tcp_nodelay(true);
+  }
+  Fold fold(*part, client.get());
   if (const auto outcome = consume(redis, *part, fold); !outcome) {
     fmt::print(stderr, "{}\n", outcome.error().message);
     return 1;
