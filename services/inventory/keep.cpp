@@ -224,13 +224,13 @@ void State::save(std::string& bytes) const {
   append(bytes, static_cast<uint8_t>(sweep_.skus.has_value()));
   if (sweep_.skus) io(sweep_.skus->first), io(sweep_.skus->second);
   io(sweep_.purchases);
+  append(bytes, static_cast<uint32_t>(pools_.size()));
+  for (const Pool& pool : pools_) append_text(bytes, pool.name);
   save_skus(bytes);
 }
 
 // What SKUs sold follows from the orders, but to add up millions of them takes longer than to read it.
 void State::save_skus(std::string& bytes) const {
-  append(bytes, static_cast<uint32_t>(pools_.size()));
-  for (const Pool& pool : pools_) append_text(bytes, pool.name);
   append(bytes, skus_.size());
   skus_.for_each([&](const Key&, const Sku& sku) { append(bytes, SavedSku{sku.pool, sku.name}); });
   Writer io(bytes);
@@ -238,32 +238,37 @@ void State::save_skus(std::string& bytes) const {
 }
 
 bool State::load_skus(ByteReader& bytes) {
-  std::vector<PoolId> pools;  // By the number that it had.
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const auto pool = pool_ids_.find(std::string(bytes.take_text()));
-    if (pool == pool_ids_.end()) return false;
-    pools.push_back(pool->second);
-  }
   const auto count = bytes.take<uint32_t>();
   const std::string_view saved = bytes.take_bytes(size_t{count} * sizeof(SavedSku));
   if (!bytes.ok()) return false;
   const auto sku_at = [&](uint32_t index) { return xundian::load<SavedSku>(saved.data() + size_t{index} * sizeof(SavedSku)); };
   for (uint32_t index = 0; index < count; ++index)
-    if (sku_at(index).pool >= pools.size() || !names_.has(sku_at(index).name)) return false;
-  if (!skus_.make(count, [&](uint32_t index) { return sku_key(pools[sku_at(index).pool], sku_at(index).name); })) return false;
+    if (sku_at(index).pool >= pools_.size() || !names_.has(sku_at(index).name)) return false;
+  if (!skus_.make(count, [&](uint32_t index) { return sku_key(sku_at(index).pool, sku_at(index).name); })) return false;
   Reader io(bytes, day_memory_);
   bool whole = true;
   for (uint32_t index = 0; index < count && bytes.ok(); ++index) {
     Sku& sku = skus_[index];
-    sku.pool = pools[sku_at(index).pool];
+    sku.pool = sku_at(index).pool;
     sku.name = sku_at(index).name;
-    day_fields(io, sku.sold.row());
     DayUnits moved;
+    day_fields(io, sku.sold.row());
     day_fields(io, moved.row());
     whole &= sku.sold.is_whole() && moved.is_whole();
     if (!moved.empty()) sku.own().moved = moved;
   }
   return whole && bytes.ok();
+}
+
+// Pools keep their numbers, so that a state is always saved as the same bytes.
+bool State::load_pools(ByteReader& bytes) {
+  forget_what_follows();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left)
+    if (!pool_ids_.try_emplace(std::string(bytes.take_text()), static_cast<PoolId>(pool_ids_.size())).second) return false;
+  const size_t count = pool_ids_.size();
+  join_pools();
+  return bytes.ok() && pools_.size() == count &&
+         std::ranges::none_of(pools_, [](const Pool& pool) { return pool.stores.empty(); });
 }
 
 bool State::load(std::string_view saved) {
@@ -307,8 +312,7 @@ bool State::load(std::string_view saved) {
   }
   io(sweep_.purchases);
   if (!whole || !bytes.ok() || !holds_together()) return false;
-  forget_what_follows();
-  if (!load_skus(bytes) || !bytes.empty()) return false;
+  if (!load_pools(bytes) || !load_skus(bytes) || !bytes.empty()) return false;
   join_skus();
   for (const auto& [index, at] : due) {
     count_wait(index, orders_[index], wait_of(orders_[index]), true);

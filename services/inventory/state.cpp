@@ -209,6 +209,7 @@ std::vector<uint32_t> State::waiting() const {
 
 void State::rebuild() {
   forget_what_follows();
+  join_pools();
   for (uint32_t index = 0; index < orders_.size(); ++index) {
     // SKUs lie anywhere in memory; those of the orders that come next are asked for meanwhile.
     if (index + orders_ahead < orders_.size())
@@ -242,6 +243,9 @@ void State::forget_what_follows() {
     place.store = hash;
     place.info = stores_.find(hash);
   }
+}
+
+void State::join_pools() {
   refresh_places();
   midnight_ms_ = never;
   for (const auto& [hash, place] : places_) watch_midnight(place);

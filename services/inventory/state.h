@@ -180,9 +180,11 @@ class State final : public Fold {
   // Makes everything that follows from the things anew; needed when a store changes its day or its pool.
   void rebuild();
   void forget_what_follows();
+  void join_pools();
   void join_skus();
   void save_skus(std::string& bytes) const;
   bool load_skus(ByteReader& bytes);
+  bool load_pools(ByteReader& bytes);
   void join_pool(Place& place);
   void refresh_places();
   bool holds_together() const;

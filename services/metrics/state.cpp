@@ -44,10 +44,13 @@ void visit_book(Thing& book, Visit&& visit) {
   visit(book.finished_from_ms), visit(book.finished_to_ms), visit(book.waits_for_ms);
 }
 
+// By their keys: a state is always saved as the same bytes.
 template <typename Table>
 void save_table(std::string& bytes, const Table& table) {
-  append(bytes, static_cast<uint32_t>(table.size()));
-  for (const auto& [key, value] : table) append(bytes, key), append(bytes, value);
+  std::vector<std::pair<typename Table::key_type, typename Table::mapped_type>> sorted(table.begin(), table.end());
+  std::ranges::sort(sorted, {}, [](const auto& entry) { return entry.first; });
+  append(bytes, static_cast<uint32_t>(sorted.size()));
+  for (const auto& [key, value] : sorted) append(bytes, key), append(bytes, value);
 }
 
 // `is_key(key)` says whether there may be such an entry.
