@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <memory_resource>
+#include <string_view>
 #include <type_traits>
 
 namespace xundian {
@@ -61,6 +63,14 @@ class Row {
     return items_ + at;
   }
   void push_back(RowMemory& memory, const Item& item) { insert(memory, end(), item); }
+  // Takes the place of what there was with copies of items as they lie in bytes.
+  void assign(RowMemory& memory, std::string_view bytes) {
+    const size_t count = bytes.size() / sizeof(Item);
+    size_ = 0;
+    reserve(memory, count);
+    if (count > 0) std::memcpy(items_, bytes.data(), count * sizeof(Item));
+    size_ = static_cast<uint32_t>(count);
+  }
   // Keeps what lies before `end`.
   void cut(const Item* end) { size_ = static_cast<uint32_t>(end - items_); }
 

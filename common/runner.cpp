@@ -22,6 +22,17 @@ constexpr Millis beat_ms = 100;
 // before the first is written, a fact of it is held to take a microsecond.
 constexpr Millis snapshot_rest = 20;
 constexpr int64_t snapshot_facts_of_ms = 1000;
+// While one is written, each page that is changed is copied first, and what is folded waits for it. So it waits for a calm: a time
+// in which the loop used little of a processor. Once so many times the facts are behind, it comes all the same.
+constexpr Millis calm_ms = 5'000, look_ms = 500;
+constexpr int64_t calm_percent = 5;
+constexpr uint64_t snapshot_pressing = 8;
+
+int64_t thread_cpu_us() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return int64_t{used.tv_sec} * 1'000'000 + used.tv_nsec / 1'000;
+}
 
 }  // namespace
 
@@ -154,6 +165,7 @@ Result<void> Runner::run(const std::function<bool()>& stop) {
     bool more = false;
     for (Bus& bus : buses_) more = TRY(turn(bus)) || more;
     serve_queries();
+    note_work();
     snapshot_if_due();
     poll(more);
   }
@@ -273,11 +285,22 @@ void Runner::note_snapshot(bool written) {
     spdlog::warn("snapshot_failed service={}; the earlier ones stay", name_);
 }
 
+// Whether the loop had much to do lately.
+void Runner::note_work() {
+  const Millis now = steady_ms();
+  if (now - looked_ms_ < look_ms) return;
+  const int64_t used_us = thread_cpu_us();
+  if ((used_us - used_us_) * 100 > (now - looked_ms_) * 1'000 * calm_percent) busy_ms_ = now;
+  looked_ms_ = now;
+  used_us_ = used_us;
+}
+
 void Runner::snapshot_if_due() {
   if (const auto written = snapshot_child_.ended()) note_snapshot(*written);
-  if (folded_ - folded_at_snapshot_ < static_cast<uint64_t>(options_.snapshot_facts) || steady_ms() < snapshot_due_ms_ ||
-      !replica_->may_save(unacknowledged()))
-    return;
+  const uint64_t behind = folded_ - folded_at_snapshot_, enough = static_cast<uint64_t>(options_.snapshot_facts);
+  if (behind < enough || steady_ms() < snapshot_due_ms_) return;
+  if (behind / snapshot_pressing < enough && steady_ms() - busy_ms_ < calm_ms) return;
+  if (!replica_->may_save(unacknowledged())) return;
   // Those of a home take turns: together they would take the disk and the processors from all who fold.
   if (!snapshot_child_.start([this] { return write_snapshot_now(true); }, home_.path("snapshots"))) return;
   snapshot_began_ms_ = steady_ms();

@@ -21,7 +21,7 @@ struct RunnerOptions {
   uint32_t instance = 0;  // Serves the partitions p with p mod instances = instance.
   uint32_t instances = 1;
   bool pull = false;                 // Fetch records through the bus instead of reading the journal in place.
-  int64_t snapshot_facts = 500'000;  // Snapshot when so many were folded since the last, and writing it is worth its time.
+  int64_t snapshot_facts = 500'000;  // Snapshot when so many were folded since the last: in a calm, or at eight times as many.
 };
 
 class Runner {
@@ -57,6 +57,7 @@ class Runner {
   void serve_queries();
   bool replayed() const;
   size_t unacknowledged() const;
+  void note_work();
   void snapshot_if_due();
   void snapshot_at_the_end();
   Result<void> write_snapshot_now(bool gently) const;
@@ -80,6 +81,9 @@ class Runner {
   SnapshotChild snapshot_child_;
   Millis snapshot_began_ms_ = 0;
   Millis snapshot_due_ms_;  // Not before.
+  Millis looked_ms_ = 0;    // When note_work looked last, and what the loop's thread had used of the processor by then.
+  int64_t used_us_ = 0;
+  Millis busy_ms_ = 0;  // When it was seen busy last.
 };
 
 }  // namespace xundian

@@ -10,7 +10,8 @@ namespace xundian::bus {
 namespace {
 
 constexpr Millis beat_ms = 100;
-// Each ring wakes every service. So many come as they may; under load they come together, once in so long.
+// Each ring wakes every service. So many come as they may; under load they come together, once in so long. What a service says is
+// rare among facts, and the next service on an alert's way waits for it: it is rung for at once.
 constexpr Millis ring_rest_ms = 2;
 constexpr int64_t rings_kept = 8;
 
@@ -49,7 +50,8 @@ Result<Committed> Sequencer::commit(Millis now) {
   for (const BatchHeader& header : group->headers) ledger_.note(header);
   if (again) settle_sessions(*group);
   acknowledge(*group);
-  if (rings_left_ > 0)
+  const bool answers = std::ranges::any_of(group->headers, [](const BatchHeader& header) { return header.flags & fold_answer; });
+  if (rings_left_ > 0 || answers)
     ring();
   else
     ring_owed_ = true;

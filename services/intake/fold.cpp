@@ -98,11 +98,10 @@ std::optional<uint64_t> IntakeFold::content_rank(const Key& thing, Part part) co
 }
 
 void IntakeFold::save(std::string& bytes) const {
-  append(bytes, uint64_t{things_.size()});
-  things_.for_each([&](const Key& key, const Row<Said>& known) {
-    append(bytes, key);
+  things_.save_keys(bytes);
+  things_.for_each([&](const Key&, const Row<Said>& known) {
     append(bytes, static_cast<uint32_t>(known.size()));
-    for (const Said& said : known) append(bytes, said);
+    bytes.append(reinterpret_cast<const char*>(known.begin()), known.size() * sizeof(Said));
   });
   append(bytes, static_cast<uint64_t>(content_ranks_.size()));
   for (const auto& [part, rank] : content_ranks_) {
@@ -126,14 +125,10 @@ bool IntakeFold::load(std::string_view bytes) {
   said_memory_.clear();
   content_ranks_.clear();
   imports_.clear();
-  for (uint64_t left = reader.take<uint64_t>(); left > 0 && reader.ok(); --left) {
-    const auto [index, is_new] = things_.of(reader.take<Key>());
-    if (!is_new) return false;
-    const uint32_t count = reader.take<uint32_t>();
-    const std::string_view all = reader.take_bytes(size_t{count} * sizeof(Said));
-    things_[index].reserve(said_memory_, all.size() / sizeof(Said));
-    for (size_t at = 0; at < all.size(); at += sizeof(Said))
-      things_[index].push_back(said_memory_, xundian::load<Said>(all.data() + at));
+  if (!things_.load_keys(reader)) return false;
+  for (uint32_t index = 0; index < things_.size(); ++index) {
+    const auto count = reader.take<uint32_t>();
+    things_[index].assign(said_memory_, reader.take_bytes(size_t{count} * sizeof(Said)));
   }
   for (uint64_t left = reader.take<uint64_t>(); left > 0 && reader.ok(); --left) {
     const Key key = reader.take<Key>();

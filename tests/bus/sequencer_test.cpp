@@ -95,6 +95,10 @@ TEST_F(SequencerTest, UnderLoadRingsComeTogether) {
   };
   EXPECT_EQ(bells_of(3).size(), 3u) << "a few come at once";
   EXPECT_LE(bells_of(100).size(), 5u);
+  harness_.put("a", welcome, alice, sequence += 10, {.flags = fold_answer});
+  commit();
+  EXPECT_EQ(harness_.bells().size(), 1u) << "the next on an alert's way waits for it";
+  EXPECT_TRUE(bells_of(1).empty());
   EXPECT_EQ(harness_.bus().beat(1'001), 1'002);
   EXPECT_TRUE(harness_.bells().empty());
   EXPECT_GT(harness_.bus().beat(1'002), 1'003) << "nothing is owed any more";
