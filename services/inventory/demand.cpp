@@ -162,6 +162,7 @@ std::optional<Demand> State::demand(const Sku& sku, Day last_day) const {
 void State::keep_demand(Sku& sku, Day last_day) const {
   if (sku.demand_day == last_day) return;
   sku.own().demand = demand(sku, last_day);
+  sku.own().sold_units = units_between(sku.sold, last_day - window_days + 1, last_day);
   sku.demand_day = last_day;
 }
 
@@ -172,8 +173,10 @@ void State::forget_demand(Sku& sku, Millis from) const {
 Plan State::plan(const Sku& sku, Day last_day) const {
   Plan plan;
   plan.stock = stock(sku);
-  plan.demand = sku.demand_day == last_day ? sku.detail().demand : demand(sku, last_day);
-  plan.sold_month = units_between(sku.sold, last_day - window_days + 1, last_day + 1);
+  const bool kept = sku.demand_day == last_day;
+  plan.demand = kept ? sku.detail().demand : demand(sku, last_day);
+  plan.sold_month = kept ? sku.detail().sold_units : units_between(sku.sold, last_day - window_days + 1, last_day);
+  plan.sold_month += sku.sold.at(last_day + 1);
   Version newest_supply, newest_shelf;
   Supply supply;
   for (const Offer* offer : sku.detail().offers) {

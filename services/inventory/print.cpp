@@ -52,9 +52,8 @@ Value value_of(const Order& order, const Names& names) {
   value.aspect(order_closed, order.closed > gone, [&](Value& v) { v.number(order.closed_ms); });
   value.aspect(order_refunded, order.refunded > gone, [&](Value& v) { v.number(order.refunded_micros); });
   for (const OrderLine& line : order.lines)
-    value.aspect(lines_aspect, order.counts(line), [&](Value& v) {
-      v.number(line.id).text(names.text(line.sku)).number(line.quantity).number(line.amount_micros);
-    });
+    value.aspect(lines_aspect, order.counts(line),
+                 [&](Value& v) { v.number(line.id).text(names[line.sku]).number(line.quantity).number(line.amount_micros); });
   return value;
 }
 
@@ -62,12 +61,12 @@ Value value_of(const Level& level, const Names& names) {
   Value value;
   const StockCount& count = level.count.content;
   value.aspect(1, level.count.live(level.withdrawn), [&](Value& v) {
-    v.text(names.text(count.sku)).text(names.text(count.warehouse)).maybe(count.on_hand).maybe(count.reserved);
+    v.text(names[count.sku]).text(names[count.warehouse]).maybe(count.on_hand).maybe(count.reserved);
     v.maybe(count.available).maybe(count.inbound).number(count.counted_ms);
   });
   const StockPolicy& policy = level.policy.content;
   value.aspect(2, level.policy.live(level.withdrawn), [&](Value& v) {
-    v.text(names.text(policy.sku)).text(names.text(policy.warehouse)).maybe(policy.reorder_point).maybe(policy.lead_time_days);
+    v.text(names[policy.sku]).text(names[policy.warehouse]).maybe(policy.reorder_point).maybe(policy.lead_time_days);
   });
   for (const StockPoint& point : level.history)
     value.aspect(3, point.version > level.withdrawn, [&](Value& v) { v.number(point.counted_ms).number(point.sellable); });
@@ -77,7 +76,7 @@ Value value_of(const Level& level, const Names& names) {
 Value value_of(const Purchase& purchase, const Names& names) {
   Value value;
   const auto lines = [&](Value& v, const std::vector<UnitLine>& units) {
-    for (const UnitLine& line : units) v.text(names.text(line.sku)).number(line.quantity);
+    for (const UnitLine& line : units) v.text(names[line.sku]).number(line.quantity);
   };
   value.aspect(1, purchase.terms.live(purchase.withdrawn), [&](Value& v) {
     const PurchaseTerms& terms = purchase.terms.content;
@@ -120,7 +119,7 @@ void State::fingerprint(Fingerprint& sum) const {
     Value value;
     const Movement& movement = move.movement.content;
     value.aspect(1, move.movement.live(move.withdrawn), [&](Value& v) {
-      v.text(names_.text(movement.sku)).text(names_.text(movement.warehouse)).number(movement.quantity).text(movement.reason);
+      v.text(names_[movement.sku]).text(names_[movement.warehouse]).number(movement.quantity).text(movement.reason);
       v.number(movement.moved_ms);
     });
     value.add_to(sum, "move", key);

@@ -49,6 +49,7 @@ struct SkuDetail {
   DayUnits moved;                // By the day on which they were moved.
   Standing standing;             // As it was judged last; time moves it at midnight alone, and then all are judged.
   std::optional<Demand> demand;  // As of demand_day.
+  int64_t sold_units = 0;        // In the last 30 days up to demand_day.
 };
 inline const SkuDetail no_detail;
 
@@ -155,7 +156,7 @@ class State final : public Fold {
   const Pool& pool(PoolId id) const { return pools_[id]; }
   const std::vector<Pool>& pools() const { return pools_; }
   const Things<Sku>& skus() const { return skus_; }
-  const std::string& name(NameId id) const { return names_.text(id); }
+  const std::string& name(NameId id) const { return names_[id]; }
   Millis now() const { return now_; }
   Millis as_of() const { return as_of_; }
   // The plan for a SKU, by its sales up to a day and including it.

@@ -6,12 +6,21 @@ namespace xundian::inventory {
 
 namespace {
 
-constexpr auto is_before = [](const DayUnits::Entry& entry, Day day) { return entry.first < day; };
+// Where `sought` is among entries in their order, or would be. Nearly always it is the last, or behind that.
+template <typename Entry, typename Sought, typename Of>
+Entry* find_place(Entry* begin, Entry* end, Sought sought, Of&& of) {
+  if (begin == end || of(*(end - 1)) < sought) return end;
+  if (of(*(end - 1)) == sought) return end - 1;
+  return std::lower_bound(begin, end, sought, [&](const Entry& entry, Sought value) { return of(entry) < value; });
+}
+
+constexpr auto day_of = [](const DayUnits::Entry& entry) { return entry.first; };
+constexpr auto hour_of = [](const StockPoint& point) { return point.hour; };
 
 }  // namespace
 
 void DayUnits::add(RowMemory& memory, Day day, int64_t units) {
-  Entry* const entry = std::lower_bound(days_.begin(), days_.end(), day, is_before);
+  Entry* const entry = find_place(days_.begin(), days_.end(), day, day_of);
   if (entry == days_.end() || entry->first != day) {
     if (units != 0) days_.insert(memory, entry, {day, units});
     return;
@@ -20,9 +29,7 @@ void DayUnits::add(RowMemory& memory, Day day, int64_t units) {
   if (entry->second == 0) days_.cut(std::move(entry + 1, days_.end(), entry));
 }
 
-const DayUnits::Entry* DayUnits::lower_bound(Day day) const {
-  return std::lower_bound(days_.begin(), days_.end(), day, is_before);
-}
+const DayUnits::Entry* DayUnits::lower_bound(Day day) const { return find_place(days_.begin(), days_.end(), day, day_of); }
 
 bool DayUnits::is_whole() const {
   for (const Entry& entry : days_)
@@ -33,32 +40,6 @@ bool DayUnits::is_whole() const {
 int64_t DayUnits::at(Day day) const {
   const auto entry = lower_bound(day);
   return entry != days_.end() && entry->first == day ? entry->second : 0;
-}
-
-NameId Names::of(std::string_view text) {
-  const auto [found, is_new] = ids_.try_emplace(hash64(text), static_cast<NameId>(texts_.size()));
-  if (is_new) texts_.emplace_back(text);
-  return found->second;
-}
-
-Held Names::held() const {
-  Held held{"names", texts_.size(), texts_.size() * sizeof(std::string) + table_bytes(ids_)};
-  for (const std::string& text : texts_) held.bytes += text_bytes(text);
-  return held;
-}
-
-void Names::save(std::string& bytes) const {
-  append(bytes, static_cast<uint32_t>(texts_.size()));
-  for (const std::string& text : texts_) append_text(bytes, text);
-}
-
-bool Names::load(ByteReader& bytes) {
-  ids_.clear();
-  texts_.clear();
-  auto left = bytes.take<uint32_t>();
-  ids_.reserve(std::min<size_t>(left, bytes.left() / sizeof(uint32_t)));
-  for (; left > 0 && bytes.ok(); --left) of(bytes.take_text());
-  return bytes.ok();
 }
 
 Stage stage_of(std::string_view status) {
@@ -105,8 +86,8 @@ std::optional<Millis> Level::remember(const Version& version, const StockCount& 
   const Millis counted = stated.counted_ms > 0 ? stated.counted_ms : rank_parts(version.rank).as_of_ms;
   const StockPoint point{counted / hour_ms, version, counted, *sellable};
   if (!history.empty() && point.hour < history.back().hour - history_hours) return std::nullopt;
-  const auto at = std::lower_bound(history.begin(), history.end(), point.hour,
-                                   [](const StockPoint& held, int64_t hour) { return held.hour < hour; });
+  const auto at =
+      history.begin() + (find_place(history.data(), history.data() + history.size(), point.hour, hour_of) - history.data());
   Millis changed = counted;
   if (at == history.end() || at->hour != point.hour) {
     history.insert(at, point);

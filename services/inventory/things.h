@@ -1,9 +1,6 @@
 // The things that inventory keeps, as their facts say them aspect by aspect.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
-
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,13 +9,11 @@
 
 #include "common/bytes.h"
 #include "common/fact_view.h"
-#include "common/held.h"
+#include "common/names.h"
 #include "common/row.h"
 #include "common/time.h"
 
 namespace xundian::inventory {
-
-using NameId = uint32_t;
 
 // Units by day, the days that have any in their order. Few and mostly added at the end, so they lie in one row.
 class DayUnits {
@@ -42,21 +37,6 @@ class DayUnits {
 
  private:
   Row<Entry> days_;
-};
-
-// Texts that many things share (SKUs, warehouses), kept once. Ids depend on the order of arrival and are never said.
-class Names {
- public:
-  NameId of(std::string_view text);
-  const std::string& text(NameId id) const { return texts_[id]; }
-  bool has(NameId id) const { return id < texts_.size(); }
-  Held held() const;
-  void save(std::string& bytes) const;
-  bool load(ByteReader& bytes);
-
- private:
-  absl::flat_hash_map<uint64_t, NameId> ids_;
-  std::deque<std::string> texts_;
 };
 
 // The newest that was said of one aspect.

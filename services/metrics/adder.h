@@ -129,7 +129,7 @@ class Adder {
     return cell;
   }
 
-  const std::string& text(uint64_t id) const { return fold_->texts()[static_cast<TextId>(id)]; }
+  const std::string& text(uint64_t id) const { return fold_->names()[static_cast<NameId>(id)]; }
 
   void add_day(Day day, const DayCell& cell) {
     if (asked_.grain == Grain::hour) {

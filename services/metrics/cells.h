@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "common/mix_hash.h"
 #include "common/stores.h"
 #include "services/metrics/things.h"
 
@@ -44,10 +45,10 @@ using BuyerSet = absl::flat_hash_map<uint64_t, uint32_t, MixHash>;
 // By (hour, channel or SKU) << 32 | currency.
 using CounterTable = absl::flat_hash_map<uint64_t, Counters, MixHash>;
 
-inline uint64_t cell_key(uint32_t dimension, TextId currency) { return uint64_t{dimension} << 32 | currency; }
+inline uint64_t cell_key(uint32_t dimension, NameId currency) { return uint64_t{dimension} << 32 | currency; }
 
 // Adds to one cell of a table; a cell to which nothing contributes any more goes.
-inline void bump(CounterTable& table, uint32_t dimension, TextId currency, const Counters& counters, int sign) {
+inline void bump(CounterTable& table, uint32_t dimension, NameId currency, const Counters& counters, int sign) {
   const auto entry = table.try_emplace(cell_key(dimension, currency)).first;
   entry->second.add(counters, sign);
   if (entry->second.empty()) table.erase(entry);
@@ -75,7 +76,7 @@ struct SnapshotCounters {
 static_assert(std::has_unique_object_representations_v<Counters> && std::has_unique_object_representations_v<SnapshotCounters>);
 
 struct CurrencyDay {
-  TextId currency = 0;
+  NameId currency = 0;
   Counters total;
   BuyerSet buyers;
 };
@@ -84,7 +85,7 @@ struct CurrencyDay {
 struct DayCell {
   std::vector<CurrencyDay> currencies;
   CounterTable hours, channels, skus;
-  absl::flat_hash_map<TextId, SnapshotCounters, MixHash> snapshots;  // By product.
+  absl::flat_hash_map<NameId, SnapshotCounters, MixHash> snapshots;  // By product.
   SnapshotCounters snapshot;
 
   bool empty() const { return currencies.empty() && snapshots.empty(); }
@@ -95,7 +96,7 @@ struct Slot {
   Day from = 0, to = 0;
   int16_t hour = -1;
   bool is_product = false;
-  TextId subject = 0;
+  NameId subject = 0;
   auto operator<=>(const Slot&) const = default;
 };
 
@@ -105,13 +106,13 @@ struct StoreBook {
   const StoreInfo* info = nullptr;
   // With what its contributions were made; they are made anew when the store's own change.
   Zone zone;
-  TextId currency = 0;
+  NameId currency = 0;
   Millis newest_ms = 0;     // The newest occurred-at.
   int64_t paid_orders = 0;  // Contributing to any cell.
   std::vector<uint32_t> orders, refunds, reports;
   std::map<Day, DayCell> days;
   std::map<Slot, std::vector<uint32_t>> slots;                     // Live reports but for snapshots.
-  std::map<TextId, std::set<std::pair<Day, uint32_t>>> snapshots;  // Live snapshots by product.
+  std::map<NameId, std::set<std::pair<Day, uint32_t>>> snapshots;  // Live snapshots by product.
   // For the rules.
   Millis due_ms = never;                            // When it is to be judged next.
   Millis last_paid_ms = 0;                          // The newest pay time ever heard of.

@@ -44,7 +44,7 @@ StoreBook& MetricsFold::book_of(const FactView& fact) {
     book.store = fact.store();
     book.info = &stores_.of(fact);
     book.zone = book.info->zone;
-    book.currency = texts_.intern(book.info->currency_code);
+    book.currency = names_.of(book.info->currency_code);
   }
   StoreBook& book = books_[entry->second];
   book.newest_ms = std::max(book.newest_ms, fact.occurred_ms());
@@ -56,7 +56,7 @@ void MetricsFold::fold_store(const FactView& fact) {
   const auto found = book_index_.find(fact.store());
   if (found == book_index_.end()) return;
   StoreBook& book = books_[found->second];
-  const TextId currency = texts_.intern(book.info->currency_code);
+  const NameId currency = names_.of(book.info->currency_code);
   if (book.zone == book.info->zone && book.currency == currency) return;
   book.zone = book.info->zone;
   book.currency = currency;

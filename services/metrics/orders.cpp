@@ -55,8 +55,8 @@ void MetricsFold::merge_order(const FactView& fact, Order& order) {
   if (take(order_placed, order.placed)) {
     order.created_ms = scan_.created_ms;
     order.buyer = scan_.buyer;
-    order.currency = texts_.intern(scan_.currency_code);
-    order.channel = texts_.intern(scan_.channel);
+    order.currency = names_.of(scan_.currency_code);
+    order.channel = names_.of(scan_.channel);
   }
   if (take(order_paid, order.paid)) {
     order.paid_ms = scan_.paid_ms;
@@ -77,7 +77,7 @@ void MetricsFold::merge_order(const FactView& fact, Order& order) {
              .version = fact.line_version(i),
              .quantity = scanned.quantity,
              .amount_micros = scanned.amount_micros,
-             .sku = texts_.intern(scanned.sku),
+             .sku = names_.of(scanned.sku),
              .withdrawn = scanned.withdrawn};
   }
 }
@@ -104,7 +104,7 @@ OrderChange MetricsFold::fold_order(const FactView& fact, StoreBook& book, Outbo
   return {.changed = true, .paid_ms = order.is_paid() ? order.paid_ms : 0, .refunded = order.refunded_micros != refunded_before};
 }
 
-void MetricsFold::add(DayCell& cell, TextId currency, int hour, std::optional<TextId> channel, const Counters& counters,
+void MetricsFold::add(DayCell& cell, NameId currency, int hour, std::optional<NameId> channel, const Counters& counters,
                       int sign) {
   auto day = std::find_if(cell.currencies.begin(), cell.currencies.end(),
                           [&](const CurrencyDay& one) { return one.currency == currency; });
@@ -121,13 +121,13 @@ void MetricsFold::close_day(StoreBook& book, Day day) {
 }
 
 // An order counts in a SKU once, however many of its lines have it.
-void MetricsFold::count_skus(DayCell& cell, const Order& order, TextId currency, bool counted, int sign) {
+void MetricsFold::count_skus(DayCell& cell, const Order& order, NameId currency, bool counted, int sign) {
   sku_parts_.clear();
   for (const OrderLine& line : order.lines)
     if (order.live(line)) sku_parts_.push_back({line.sku, line.amount_micros, line.quantity});
   std::sort(sku_parts_.begin(), sku_parts_.end(), [](const SkuPart& a, const SkuPart& b) { return a.sku < b.sku; });
   for (size_t i = 0; i < sku_parts_.size();) {
-    const TextId sku = sku_parts_[i].sku;
+    const NameId sku = sku_parts_[i].sku;
     Counters counters{.orders = counted ? 1 : 0, .paid_orders = 1};
     for (; i < sku_parts_.size() && sku_parts_[i].sku == sku; ++i) {
       counters.paid_amount_micros += sku_parts_[i].amount_micros;
@@ -140,7 +140,7 @@ void MetricsFold::count_skus(DayCell& cell, const Order& order, TextId currency,
 void MetricsFold::count_order(StoreBook& book, const Order& order, int sign) {
   if (!order.is_paid()) return;
   const bool placed = order.live(order.placed);
-  const TextId currency = placed && order.currency != 0 ? order.currency : book.currency;
+  const NameId currency = placed && order.currency != 0 ? order.currency : book.currency;
   const Day day = book.day_of(order.paid_ms);
   Counters counters{.paid_amount_micros = order.paid_amount(), .paid_orders = 1};
   const bool counted = counters.paid_amount_micros > 0;

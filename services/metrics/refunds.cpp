@@ -24,14 +24,14 @@ void MetricsFold::merge_refund(const FactView& fact, Refund& refund, std::string
     refund.names_order = !stated.order().empty();
     refund.order = refund.names_order ? thing_key(v1::Fact::kOrderState, store, stated.order()) : Key{};
     refund.amount_micros = stated.amount_micros();
-    refund.currency = texts_.intern(stated.currency_code());
+    refund.currency = names_.of(stated.currency_code());
     refund.opened_ms = stated.opened_ms();
     refund.lines.clear();
     for (const v1::RefundLine& line : stated.lines())
-      refund.lines.push_back({texts_.intern(line.sku()), line.quantity(), line.amount_micros()});
+      refund.lines.push_back({names_.of(line.sku()), line.quantity(), line.amount_micros()});
   }
   if (status) {
-    refund.status_text = texts_.intern(refund_state_.status().status());
+    refund.status_text = names_.of(refund_state_.status().status());
     refund.settled = refund_state_.status().status() == "settled";
     refund.settled_ms = refund_state_.status().settled_ms();
   }
@@ -85,7 +85,7 @@ void MetricsFold::count_refunds_of(StoreBook& book, const Key& key, const Order&
 
 void MetricsFold::count_refunded(StoreBook& book, const Key& key, const Order& order, int sign) {
   if (!order.live(order.refunded) || order.refunded_micros == 0 || refunds_by_order_.contains(key)) return;
-  const TextId currency = order.live(order.placed) ? order.currency : 0;
+  const NameId currency = order.live(order.placed) ? order.currency : 0;
   book_refund(book, &order, order.fallback_ms(), currency, order.refunded_micros, nullptr, sign);
 }
 
@@ -99,12 +99,12 @@ void MetricsFold::count_refund(StoreBook& book, const Refund& refund, int sign) 
 
 // Counts a refund on its own day, and for net sales on the pay day of its order, else on its own day. Without any time it waits
 // until its order is known.
-void MetricsFold::book_refund(StoreBook& book, const Order* order, Millis own_ms, TextId currency, int64_t amount_micros,
+void MetricsFold::book_refund(StoreBook& book, const Order* order, Millis own_ms, NameId currency, int64_t amount_micros,
                               const std::vector<RefundLine>* lines, int sign) {
   if (own_ms <= 0) return;
   if (currency == 0) currency = book.currency;
   const Millis booked_ms = order != nullptr && order->is_paid() ? order->paid_ms : own_ms;
-  std::optional<TextId> channel;
+  std::optional<NameId> channel;
   if (order != nullptr && order->live(order->placed)) channel = order->channel;
   const auto count = [&](Millis time, const Counters& unit, int64_t Counters::*amount) {
     const Day day = book.day_of(time);

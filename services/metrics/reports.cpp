@@ -29,9 +29,9 @@ uint16_t depth_of(std::string_view dimensions) {
 }  // namespace
 
 void MetricsFold::read_place(const v1::Cut& cut, const v1::Period& period, Report& report) {
-  report.dimensions = texts_.intern(cut.dimensions());
+  report.dimensions = names_.of(cut.dimensions());
   report.depth = depth_of(cut.dimensions());
-  report.grain = texts_.intern(cut.grain());
+  report.grain = names_.of(cut.grain());
   report.attribution_days = cut.attribution_days();
   report.is_snapshot = cut.grain() == "snapshot";
   const auto from = parse_day(period.from()), to = parse_day(period.to().empty() ? period.from() : period.to());
@@ -44,8 +44,8 @@ void MetricsFold::read_place(const v1::Cut& cut, const v1::Period& period, Repor
 
 void MetricsFold::read_traffic(const v1::TrafficCell& cell, Report& report) {
   read_place(cell.cut(), cell.period(), report);
-  report.subject = texts_.intern(cell.source());
-  report.device = texts_.intern(cell.device());
+  report.subject = names_.of(cell.source());
+  report.device = names_.of(cell.device());
   put(report, figure_uv, cell.has_uv(), cell.uv());
   put(report, figure_pv, cell.has_pv(), cell.pv());
   put(report, figure_cart_users, cell.has_cart_users(), cell.cart_users());
@@ -59,7 +59,7 @@ void MetricsFold::read_traffic(const v1::TrafficCell& cell, Report& report) {
 void MetricsFold::read_product(const v1::ProductCell& cell, Report& report) {
   read_place(cell.cut(), cell.period(), report);
   report.is_product = true;
-  report.subject = texts_.intern(cell.product());
+  report.subject = names_.of(cell.product());
   put(report, figure_uv, cell.has_uv(), cell.uv());
   put(report, figure_pv, cell.has_pv(), cell.pv());
   put(report, figure_cart_users, cell.has_cart_users(), cell.cart_users());
@@ -134,7 +134,7 @@ void MetricsFold::place_report(StoreBook& book, uint32_t index, bool placed) {
   if (found->second.empty()) book.slots.erase(found);
 }
 
-void MetricsFold::count_sale(StoreBook& book, TextId product, const Report& from, const Report& to, int sign) {
+void MetricsFold::count_sale(StoreBook& book, NameId product, const Report& from, const Report& to, int sign) {
   const int64_t units = *to.figure(figure_sold_count) - *from.figure(figure_sold_count);
   SnapshotCounters counters;
   if (units < 0) {
@@ -155,7 +155,7 @@ void MetricsFold::count_sale(StoreBook& book, TextId product, const Report& from
 }
 
 // A counter stated on `day` changes what that day sold, and what was sold until the next day on which the counter is known.
-void MetricsFold::count_snapshots(StoreBook& book, TextId product, Day day, int sign) {
+void MetricsFold::count_snapshots(StoreBook& book, NameId product, Day day, int sign) {
   const auto& series = book.snapshots[product];
   // The statement that counts for the day that `at` stands on, and then the first of another day; null if it states no counter.
   const auto newest_of_day = [&](auto at) {

@@ -61,17 +61,17 @@ constexpr int baseline_days = 7;
 // The counters of a day in the currency that brought the most over all of the asked days.
 class DaySums {
  public:
-  DaySums(const StoreBook& book, const Texts& texts) : book_(book), texts_(texts) {}
+  DaySums(const StoreBook& book, const Names& names) : book_(book), names_(names) {}
 
   // Picks the currency by the days that `days` holds.
   void choose(std::initializer_list<std::pair<Day, Day>> ranges) {
     std::map<std::string_view, int64_t> paid;
-    std::map<std::string_view, TextId> ids;
+    std::map<std::string_view, NameId> ids;
     for (const auto& [from, to] : ranges)
       for (auto day = book_.days.lower_bound(from); day != book_.days.end() && day->first <= to; ++day)
         for (const CurrencyDay& one : day->second.currencies) {
-          paid[texts_[one.currency]] += one.total.paid_amount_micros;
-          ids[texts_[one.currency]] = one.currency;
+          paid[names_[one.currency]] += one.total.paid_amount_micros;
+          ids[names_[one.currency]] = one.currency;
         }
     const std::string_view* best = nullptr;
     for (const auto& [code, micros] : paid)
@@ -89,8 +89,8 @@ class DaySums {
 
  private:
   const StoreBook& book_;
-  const Texts& texts_;
-  TextId currency_ = 0;
+  const Names& names_;
+  NameId currency_ = 0;
 };
 
 // Orders of an hour of the day over the seven days before `day`.
@@ -163,7 +163,7 @@ void MetricsFold::judge_sales_drop(StoreBook& book, Millis now, Outbox& outbox) 
   book.finished_to_ms = book.zone.start_of(day + 1);
   book.waits_for_ms = book.newest_ms < book.finished_to_ms ? book.finished_to_ms : never;
   if (book.waits_for_ms != never || !book.info->is_news(book.finished_from_ms)) return;
-  DaySums sums(book, texts_);
+  DaySums sums(book, names_);
   sums.choose({{day - 28, day - 28}, {day - 21, day - 21}, {day - 14, day - 14}, {day - 7, day - 7}});
   int64_t sum = 0, weeks = 0;
   for (const Day back : {7, 14, 21, 28})
@@ -188,7 +188,7 @@ void MetricsFold::judge_sales_drop(StoreBook& book, Millis now, Outbox& outbox) 
 // Refunds of the last seven days against what was paid in them.
 void MetricsFold::judge_refund_rate(StoreBook& book, Millis now, Outbox& outbox) {
   const Day today = book.day_of(now);
-  DaySums sums(book, texts_);
+  DaySums sums(book, names_);
   sums.choose({{today - 6, today}});
   Counters window;
   for (Day day = today - 6; day <= today; ++day)

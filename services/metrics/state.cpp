@@ -84,7 +84,7 @@ Reader reader(ByteReader& bytes) { return {bytes}; }
 }  // namespace
 
 void MetricsFold::save(std::string& bytes) const {
-  texts_.save(bytes);
+  names_.save(bytes);
   stores_.save(bytes);
   rules_.save(bytes);
   judge_.save(bytes);
@@ -137,7 +137,7 @@ bool MetricsFold::load(std::string_view saved) {
   reports_.clear();
   refunds_by_order_.clear();
   timers_.clear();
-  if (!texts_.load(bytes) || !stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes)) return false;
+  if (!names_.load(bytes) || !stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes)) return false;
   if (!load_books(bytes) || !load_orders(bytes) || !load_refunds(bytes) || !load_reports(bytes)) return false;
   for (StoreBook& book : books_) {
     if (!load_cells(bytes, book)) return false;
@@ -147,14 +147,14 @@ bool MetricsFold::load(std::string_view saved) {
 }
 
 bool MetricsFold::load_cells(ByteReader& bytes, StoreBook& book) const {
-  const auto is_text = [&](uint64_t id) { return id <= UINT32_MAX && texts_.has(static_cast<TextId>(id)); };
+  const auto is_text = [&](uint64_t id) { return id <= UINT32_MAX && names_.has(static_cast<NameId>(id)); };
   const auto is_of_text = [&](uint64_t key) { return is_text(key >> 32) && is_text(key & UINT32_MAX); };
   book.paid_orders = bytes.take<int64_t>();
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     DayCell& cell = book.days[bytes.take<Day>()];
     for (uint32_t currencies = bytes.take<uint32_t>(); currencies > 0 && bytes.ok(); --currencies) {
       CurrencyDay& one = cell.currencies.emplace_back();
-      one.currency = bytes.take<TextId>();
+      one.currency = bytes.take<NameId>();
       one.total = bytes.take<Counters>();
       if (!is_text(one.currency) || !load_table(bytes, one.buyers, [](uint64_t) { return true; })) return false;
     }
@@ -174,7 +174,7 @@ bool MetricsFold::load_books(ByteReader& bytes) {
     book.info = stores_.find(book.store);
     if (book.info == nullptr) return false;
     book.zone = book.info->zone;
-    book.currency = texts_.intern(book.info->currency_code);
+    book.currency = names_.of(book.info->currency_code);
     if (book.due_ms != never) timers_.emplace(book.due_ms, index);
   }
   return bytes.ok();
@@ -185,13 +185,13 @@ bool MetricsFold::load_orders(ByteReader& bytes) {
   for (uint32_t index = 0; index < orders_.size() && bytes.ok(); ++index) {
     Order& order = orders_[index];
     visit_order(order, reader(bytes));
-    if (order.store >= books_.size() || !texts_.has(order.currency) || !texts_.has(order.channel)) return false;
+    if (order.store >= books_.size() || !names_.has(order.currency) || !names_.has(order.channel)) return false;
     auto lines = bytes.take<uint32_t>();
     order.lines.reserve(line_memory_, std::min<size_t>(lines, lines_at_once));
     for (; lines > 0 && bytes.ok(); --lines) {
       OrderLine line;
       visit_line(line, reader(bytes));
-      if (!texts_.has(line.sku)) return false;
+      if (!names_.has(line.sku)) return false;
       order.lines.push_back(line_memory_, line);
     }
     books_[order.store].orders.push_back(index);
@@ -205,12 +205,12 @@ bool MetricsFold::load_refunds(ByteReader& bytes) {
     if (!fresh) return false;
     Refund& refund = refunds_[index];
     visit_refund(refund, reader(bytes));
-    if (refund.store >= books_.size() || !texts_.has(refund.currency) || !texts_.has(refund.status_text)) return false;
+    if (refund.store >= books_.size() || !names_.has(refund.currency) || !names_.has(refund.status_text)) return false;
     refund.lines.clear();
     for (auto lines = bytes.take<uint32_t>(); lines > 0 && bytes.ok(); --lines) {
       RefundLine& line = refund.lines.emplace_back();
       reader(bytes)(line.sku), reader(bytes)(line.quantity), reader(bytes)(line.amount_micros);
-      if (!texts_.has(line.sku)) return false;
+      if (!names_.has(line.sku)) return false;
     }
     books_[refund.store].refunds.push_back(index);
     link_refund(index, refund, true);
@@ -225,8 +225,8 @@ bool MetricsFold::load_reports(ByteReader& bytes) {
     Report& report = reports_[index];
     visit_report(report, reader(bytes));
     if (report.store >= books_.size()) return false;
-    for (const TextId text : {report.dimensions, report.grain, report.subject, report.device})
-      if (!texts_.has(text)) return false;
+    for (const NameId text : {report.dimensions, report.grain, report.subject, report.device})
+      if (!names_.has(text)) return false;
     books_[report.store].reports.push_back(index);
   }
   return bytes.ok();
@@ -248,8 +248,8 @@ void MetricsFold::fingerprint_things(Fingerprint& sum) const {
     const Order& order = orders_[i];
     if (order.live(order.placed)) {
       put(order_placed, order.created_ms);
-      append_text(value, texts_[order.currency]);
-      append_text(value, texts_[order.channel]);
+      append_text(value, names_[order.currency]);
+      append_text(value, names_[order.channel]);
     }
     if (order.live(order.paid)) put(order_paid, order.paid_ms, order.amount_stated, order.amount_micros);
     if (order.live(order.closed)) put(order_closed, order.closed_ms);
@@ -257,7 +257,7 @@ void MetricsFold::fingerprint_things(Fingerprint& sum) const {
     for (const OrderLine& line : order.lines) {
       if (!order.live(line)) continue;
       put(lines_aspect, line.id, line.quantity, line.amount_micros);
-      append_text(value, texts_[line.sku]);
+      append_text(value, names_[line.sku]);
     }
     enter("order", orders_.key(i));
   }
@@ -265,15 +265,15 @@ void MetricsFold::fingerprint_things(Fingerprint& sum) const {
     const Refund& refund = refunds_[i];
     if (refund.live(refund.opened)) {
       put(1, refund.order, refund.amount_micros, refund.opened_ms);
-      append_text(value, texts_[refund.currency]);
+      append_text(value, names_[refund.currency]);
       for (const RefundLine& line : refund.lines) {
-        append_text(value, texts_[line.sku]);
+        append_text(value, names_[line.sku]);
         put(0, line.quantity, line.amount_micros);
       }
     }
     if (refund.live(refund.status)) {
       put(2, refund.settled_ms);
-      append_text(value, texts_[refund.status_text]);
+      append_text(value, names_[refund.status_text]);
     }
     enter("refund", refunds_.key(i));
   }
@@ -281,7 +281,7 @@ void MetricsFold::fingerprint_things(Fingerprint& sum) const {
     const Report& report = reports_[i];
     if (!report.live()) continue;
     put(1, report.from, report.to, report.hour, report.attribution_days, report.stated, report.figures);
-    for (const TextId text : {report.dimensions, report.grain, report.subject, report.device}) append_text(value, texts_[text]);
+    for (const NameId text : {report.dimensions, report.grain, report.subject, report.device}) append_text(value, names_[text]);
     enter(report.is_product ? "product" : "traffic", reports_.key(i));
   }
 }
@@ -299,14 +299,14 @@ void MetricsFold::fingerprint_book(Fingerprint& sum, const StoreBook& book) cons
     sum.add(cell, value);
   };
   for (const auto& [day, cell] : book.days) {
-    for (const CurrencyDay& one : cell.currencies) add_cell(day, "day", {}, texts_[one.currency], one.total, one.buyers.size());
+    for (const CurrencyDay& one : cell.currencies) add_cell(day, "day", {}, names_[one.currency], one.total, one.buyers.size());
     for (const auto& [key, counters] : cell.hours)
-      add_cell(day, "hour", fmt::format("{:02}", key >> 32), texts_[static_cast<TextId>(key)], counters, 0);
+      add_cell(day, "hour", fmt::format("{:02}", key >> 32), names_[static_cast<NameId>(key)], counters, 0);
     for (const auto& [key, counters] : cell.channels)
-      add_cell(day, "channel", texts_[static_cast<TextId>(key >> 32)], texts_[static_cast<TextId>(key)], counters, 0);
+      add_cell(day, "channel", names_[static_cast<NameId>(key >> 32)], names_[static_cast<NameId>(key)], counters, 0);
     for (const auto& [key, counters] : cell.skus)
-      add_cell(day, "sku", texts_[static_cast<TextId>(key >> 32)], texts_[static_cast<TextId>(key)], counters, 0);
-    for (const auto& [product, counters] : cell.snapshots) add_cell(day, "snapshot", texts_[product], {}, counters, 0);
+      add_cell(day, "sku", names_[static_cast<NameId>(key >> 32)], names_[static_cast<NameId>(key)], counters, 0);
+    for (const auto& [product, counters] : cell.snapshots) add_cell(day, "snapshot", names_[product], {}, counters, 0);
   }
 }
 
@@ -335,7 +335,7 @@ std::vector<Held> MetricsFold::held() const {
           {"report cells", reports_.size(), reports_.bytes()},
           cells,
           buyers,
-          texts_.held()};
+          names_.held()};
 }
 
 }  // namespace xundian::metrics

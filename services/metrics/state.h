@@ -7,6 +7,7 @@
 #include "common/rules.h"
 #include "common/service.h"
 #include "common/stores.h"
+#include "common/things.h"
 #include "services/metrics/cells.h"
 
 namespace xundian::metrics {
@@ -39,7 +40,7 @@ class MetricsFold final : public Fold {
   void fingerprint(Fingerprint& sum) const override;
 
   const Stores& stores() const { return stores_; }
-  const Texts& texts() const { return texts_; }
+  const Names& names() const { return names_; }
   const RuleBook& rule_book() const { return rules_; }
   const Report& report(uint32_t index) const { return reports_[index]; }
   // Stores that something was said of, those that were withdrawn left out, by their ids.
@@ -57,10 +58,10 @@ class MetricsFold final : public Fold {
   void merge_order(const FactView& fact, Order& order);
   // sign: 1 puts the contribution in, -1 takes it out.
   void count_order(StoreBook& book, const Order& order, int sign);
-  void count_skus(DayCell& cell, const Order& order, TextId currency, bool counted, int sign);
+  void count_skus(DayCell& cell, const Order& order, NameId currency, bool counted, int sign);
   DayCell& open_day(StoreBook& book, Day day) { return book.days[day]; }
   void close_day(StoreBook& book, Day day);
-  void add(DayCell& cell, TextId currency, int hour, std::optional<TextId> channel, const Counters& counters, int sign);
+  void add(DayCell& cell, NameId currency, int hour, std::optional<NameId> channel, const Counters& counters, int sign);
 
   // refunds.cpp
   void fold_refund(const FactView& fact, StoreBook& book, Outbox& outbox);
@@ -71,7 +72,7 @@ class MetricsFold final : public Fold {
   // The order's own refund and all refunds that name it.
   void count_refunds_of(StoreBook& book, const Key& key, const Order& order, int sign);
   void link_refund(uint32_t index, const Refund& refund, bool linked);
-  void book_refund(StoreBook& book, const Order* order, Millis own_ms, TextId currency, int64_t amount_micros,
+  void book_refund(StoreBook& book, const Order* order, Millis own_ms, NameId currency, int64_t amount_micros,
                    const std::vector<RefundLine>* lines, int sign);
 
   // reports.cpp
@@ -84,8 +85,8 @@ class MetricsFold final : public Fold {
   void read_place(const v1::Cut& cut, const v1::Period& period, Report& report);
   void place_report(StoreBook& book, uint32_t index, bool placed);
   // What the snapshots of a product give on a day and on the next one that rests on it.
-  void count_snapshots(StoreBook& book, TextId product, Day day, int sign);
-  void count_sale(StoreBook& book, TextId product, const Report& from, const Report& to, int sign);
+  void count_snapshots(StoreBook& book, NameId product, Day day, int sign);
+  void count_sale(StoreBook& book, NameId product, const Report& from, const Report& to, int sign);
 
   // rules.cpp
   void after_order(StoreBook& book, const OrderChange& change, Millis now, Outbox& outbox);
@@ -108,7 +109,7 @@ class MetricsFold final : public Fold {
   void fingerprint_things(Fingerprint& sum) const;
   void fingerprint_book(Fingerprint& sum, const StoreBook& book) const;
 
-  Texts texts_;
+  Names names_;
   Stores stores_;
   absl::flat_hash_map<uint64_t, uint32_t, MixHash> book_index_;  // By the store's hash.
   std::deque<StoreBook> books_;
@@ -128,7 +129,7 @@ class MetricsFold final : public Fold {
   v1::TrafficReport traffic_report_;
   v1::ProductReport product_report_;
   struct SkuPart {
-    TextId sku;
+    NameId sku;
     int64_t amount_micros, quantity;
   };
   std::vector<SkuPart> sku_parts_;

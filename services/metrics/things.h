@@ -5,10 +5,10 @@
 #include <optional>
 #include <vector>
 
+#include "common/names.h"
 #include "common/row.h"
 #include "common/time.h"
 #include "common/version.h"
-#include "services/metrics/tables.h"
 
 namespace xundian::metrics {
 
@@ -17,7 +17,7 @@ struct OrderLine {
   Version version;
   int64_t quantity = 0;
   int64_t amount_micros = 0;
-  TextId sku = 0;
+  NameId sku = 0;
   bool withdrawn = false;
 };
 
@@ -28,7 +28,7 @@ struct Order {
   int64_t amount_micros = 0;
   int64_t refunded_micros = 0;
   uint32_t store = 0;  // Index of its StoreBook.
-  TextId currency = 0, channel = 0;
+  NameId currency = 0, channel = 0;
   bool amount_stated = false;
   Row<OrderLine> lines;  // By id.
 
@@ -42,7 +42,7 @@ struct Order {
 };
 
 struct RefundLine {
-  TextId sku = 0;
+  NameId sku = 0;
   int64_t quantity = 0;
   int64_t amount_micros = 0;
 };
@@ -53,8 +53,8 @@ struct Refund {
   int64_t amount_micros = 0;
   Millis opened_ms = 0, settled_ms = 0;
   uint32_t store = 0;
-  TextId currency = 0;
-  TextId status_text = 0;
+  NameId currency = 0;
+  NameId status_text = 0;
   bool names_order = false, settled = false;
   std::vector<RefundLine> lines;
 
@@ -84,10 +84,10 @@ struct Report {
   std::array<int64_t, figure_end> figures{};
   Day from = 0, to = 0;
   uint32_t store = 0;
-  TextId dimensions = 0, grain = 0;
+  NameId dimensions = 0, grain = 0;
   uint32_t attribution_days = 0;
-  TextId subject = 0;  // The source of a traffic cell, the product of a product cell.
-  TextId device = 0;
+  NameId subject = 0;  // The source of a traffic cell, the product of a product cell.
+  NameId device = 0;
   uint16_t stated = 0;  // Bit n: figure n is stated.
   int16_t hour = -1;    // -1 = whole days.
   uint16_t depth = 0;   // How many dimensions its cut has.
