@@ -51,7 +51,7 @@ void print_config(const std::string& service, const Flags& flags) {
   fmt::print("[{}]\n", service);
   fmt::print("instances = {}          # processes of this service; each is started with --instance\n", flags.options.instances);
   fmt::print("pull = {}           # fetch records through the bus instead of reading the journal in place\n", flags.options.pull);
-  fmt::print("snapshot_facts = {}  # snapshot when about so many facts were folded since the last\n",
+  fmt::print("snapshot_facts = {}  # snapshot when about so many facts were folded since the last, and little is; or at 8 times\n",
              flags.options.snapshot_facts);
 }
 
