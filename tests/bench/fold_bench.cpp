@@ -176,7 +176,7 @@ Folded fold(Replica& replica, const std::vector<std::string>& commits) {
     folded.answers += answers.size();
     for (const Replica::Answer& answer : answers) folded.said = folded.said * 31 + hash64(answer.batch);
   }
-  folded.bytes = heap_bytes() - before;
+  folded.bytes = static_cast<int64_t>(heap_bytes()) - static_cast<int64_t>(before);
   folded.facts = replica.offset(partition) - first;
   return folded;
 }

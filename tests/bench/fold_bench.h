@@ -48,7 +48,8 @@ std::vector<std::string> commits_of(const Workload& workload, Millis now, size_t
 // What folding came to.
 struct Folded {
   double seconds = 0;
-  size_t bytes = 0, answers = 0;
+  int64_t bytes = 0;  // That it holds more than before; where it gave some back, less.
+  size_t answers = 0;
   uint64_t facts = 0, said = 0;
   double ns_of_fact() const { return seconds * 1e9 / static_cast<double>(facts); }
   double bytes_of_fact() const { return static_cast<double>(bytes) / static_cast<double>(facts); }
