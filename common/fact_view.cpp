@@ -12,19 +12,15 @@ constexpr uint32_t store_field = 4, key_field = 5, source_field = 8, import_fiel
 constexpr uint32_t payload_field_first = 100;  // Fields below it are the envelope's.
 
 std::string_view find_text(std::string_view body, uint32_t field) {
-  FieldScan scan(body);
-  while (scan.next())
-    if (scan.field() == field) return scan.bytes();
+  FieldCursor at(body);
+  while (const uint32_t tag = at.tag()) {
+    if (tag == bytes_tag(field)) return at.bytes();
+    at.skip(tag);
+  }
   return {};
 }
 
-// A line's id is the first field of OrderLine.
-uint64_t line_id_hash(std::string_view line) {
-  FieldScan scan(line);
-  while (scan.next())
-    if (scan.field() == 1) return hash64(scan.bytes());
-  return hash64({});
-}
+uint64_t line_id_hash(std::string_view line) { return hash64(find_text(line, v1::OrderLine::kLineIdFieldNumber)); }
 
 // What the state message says, aspect by aspect.
 struct Stated {
@@ -72,9 +68,11 @@ FactView::FactView(std::string_view frame, Offset offset, Millis time_ms)
 }
 
 std::string_view FactView::payload() const {
-  FieldScan scan(body_);
-  while (scan.next())
-    if (scan.field() >= payload_field_first) return scan.bytes();
+  FieldCursor at(body_);
+  while (const uint32_t tag = at.tag()) {
+    if (tag >= bytes_tag(payload_field_first) && (tag & 7) == 2) return at.bytes();
+    at.skip(tag);
+  }
   return {};
 }
 
@@ -83,9 +81,11 @@ std::string_view FactView::key_text() const { return find_text(body_, key_field)
 std::string_view FactView::source() const { return find_text(body_, source_field); }
 
 uint64_t FactView::import_id() const {
-  FieldScan scan(body_);
-  while (scan.next())
-    if (scan.field() == import_field) return scan.number();
+  FieldCursor at(body_);
+  while (const uint32_t tag = at.tag()) {
+    if (tag == varint_tag(import_field)) return at.number();
+    at.skip(tag);
+  }
   return 0;
 }
 
@@ -171,6 +171,27 @@ LongVarint read_long_varint(const char* at, const char* end) {
     if (byte < 128) return {at, value};
   }
   return {};
+}
+
+const char* skip_field(const char* at, const char* end, uint32_t tag) {
+  FieldCursor cursor({at, static_cast<size_t>(end - at)});
+  switch (tag & 7) {
+    case 0:
+      cursor.number();
+      break;
+    case 1:
+      cursor.take(sizeof(uint64_t));
+      break;
+    case 2:
+      cursor.bytes();
+      break;
+    case 5:
+      cursor.take(sizeof(uint32_t));
+      break;
+    default:
+      return nullptr;
+  }
+  return cursor.ok() ? cursor.at() : nullptr;
 }
 
 }  // namespace xundian

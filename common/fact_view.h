@@ -111,91 +111,135 @@ Result<std::string_view> split_frame(std::string_view& frames);
 
 inline constexpr size_t frame_bytes_max = 4u << 20;
 
-// A varint of any length, and where it ends; null: it is broken. A function of its own and of values alone, so that a scan stays
+// A varint of any length, and where it ends; null: it is broken. Functions of their own and of values alone, so that a scan stays
 // in registers.
 struct LongVarint {
   const char* end = nullptr;
   uint64_t value = 0;
 };
 LongVarint read_long_varint(const char* at, const char* end);
+// Behind the value of a field; null: it is broken.
+const char* skip_field(const char* at, const char* end, uint32_t tag);
 
-// Walks over the fields of a serialized message, without building it.
+// A field's tag on the wire: its number and how its value lies there.
+constexpr uint32_t varint_tag(uint32_t field) { return field << 3; }
+constexpr uint32_t fixed64_tag(uint32_t field) { return field << 3 | 1; }
+constexpr uint32_t bytes_tag(uint32_t field) { return field << 3 | 2; }
+
+// Reads a serialized message tag by tag, without building it. After each tag its value is taken, or skipped; a field of another
+// wire type than is asked for has another tag, and is skipped as the parser does. Once the bytes are found broken all that is
+// taken is zero and there is no further tag.
+class FieldCursor {
+ public:
+  explicit FieldCursor(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+  // The next field's; 0: the message ends, or is broken (then `ok()` is false).
+  [[gnu::always_inline]] uint32_t tag() {
+    if (at_ == end_) return 0;
+    const uint64_t tag = number();
+    if (tag >= 8 && tag <= UINT32_MAX) return static_cast<uint32_t>(tag);
+    fail_here();  // There is no field 0, and none beyond 2^29.
+    return 0;
+  }
+  // A varint's value.
+  [[gnu::always_inline]] uint64_t number() {
+    // Nearly all tags and lengths are of one byte, and the others of two.
+    if (at_ != end_ && static_cast<uint8_t>(*at_) < 128) return static_cast<uint8_t>(*at_++);
+    if (end_ - at_ >= 2 && static_cast<uint8_t>(at_[1]) < 128) {
+      at_ += 2;
+      return (static_cast<uint8_t>(at_[-2]) & 127u) | uint32_t{static_cast<uint8_t>(at_[-1])} << 7;
+    }
+    const LongVarint read = read_long_varint(at_, end_);
+    if (read.end == nullptr) return fail_here();
+    at_ = read.end;
+    return read.value;
+  }
+  Millis millis() { return static_cast<Millis>(number()); }
+  int64_t integer() { return static_cast<int64_t>(number()); }
+  // A sint64's value.
+  int64_t zigzag() {
+    const uint64_t read = number();
+    return static_cast<int64_t>(read >> 1) ^ -static_cast<int64_t>(read & 1);
+  }
+  template <typename Number>
+  Number fixed() {
+    const std::string_view raw = take(sizeof(Number));
+    return raw.empty() ? Number() : load<Number>(raw.data());
+  }
+  // The bytes of a text or sub-message.
+  [[gnu::always_inline]] std::string_view bytes() { return take(number()); }
+  // As many bytes as they lie.
+  [[gnu::always_inline]] std::string_view take(uint64_t length) {
+    if (length > static_cast<uint64_t>(end_ - at_)) return fail_here(), std::string_view();
+    at_ += length;
+    return {at_ - length, static_cast<size_t>(length)};
+  }
+  // Passes over the value of a field.
+  [[gnu::always_inline]] void skip(uint32_t tag) {
+    at_ = skip_field(at_, end_, tag);
+    if (at_ == nullptr) fail_here();
+  }
+  bool ok() const { return ok_; }
+  // Where it stands.
+  const char* at() const { return at_; }
+
+ private:
+  uint64_t fail_here() {
+    at_ = end_;
+    ok_ = false;
+    return 0;
+  }
+
+  const char* at_;
+  const char* end_;
+  bool ok_ = true;
+};
+
+// Walks over the fields of a serialized message, whatever they are.
 class FieldScan {
  public:
-  explicit FieldScan(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+  explicit FieldScan(std::string_view bytes) : cursor_(bytes) {}
   // Goes to the next field; false at the end or where the bytes are broken (then `ok()` is false).
-  [[gnu::always_inline]] bool next() {
-    if (at_ == end_) return false;
-    uint64_t tag = 0;
-    if (!take_varint(tag)) return false;
-    if (tag < 8 || tag > UINT32_MAX) return ok_ = false;  // There is no field 0, and none beyond 2^29.
-    field_ = static_cast<uint32_t>(tag >> 3);
+  bool next() {
+    const uint32_t tag = cursor_.tag();
+    if (tag == 0) return false;
+    field_ = tag >> 3;
+    number_ = 0;
     value_ = {};
     switch (tag & 7) {
-      case 0:  // A varint.
-        return take_varint(number_);
+      case 0:
+        number_ = cursor_.number();
+        return ok();
       case 1:
         return take_fixed<uint64_t>();
-      case 2: {  // A length, and as many bytes.
-        number_ = 0;
-        uint64_t length = 0;
-        if (!take_varint(length)) return false;
-        if (length > static_cast<uint64_t>(end_ - at_)) return ok_ = false;
-        value_ = {at_, static_cast<size_t>(length)};
-        at_ += length;
-        return true;
-      }
+      case 2:
+        value_ = cursor_.bytes();
+        return ok();
       case 5:
         return take_fixed<uint32_t>();
       default:
-        return ok_ = false;
+        cursor_.skip(tag);
+        return false;
     }
   }
   uint32_t field() const { return field_; }
   // A varint's, fixed64's or fixed32's value.
   uint64_t number() const { return number_; }
-  // A sint64's value.
-  int64_t zigzag() const { return static_cast<int64_t>(number_ >> 1) ^ -static_cast<int64_t>(number_ & 1); }
-  // The bytes of a text or sub-message.
+  // The bytes of a text or sub-message; of a fixed number, as they lie.
   std::string_view bytes() const { return value_; }
-  bool ok() const { return ok_; }
+  bool ok() const { return cursor_.ok(); }
 
  private:
-  // Nearly all tags and lengths are of one byte.
-  bool take_varint(uint64_t& value) {
-    if (at_ != end_ && static_cast<uint8_t>(*at_) < 128) {
-      value = static_cast<uint8_t>(*at_++);
-      return true;
-    }
-    const LongVarint number = read_long_varint(at_, end_);
-    if (number.end == nullptr) return ok_ = false;
-    at_ = number.end;
-    value = number.value;
-    return true;
-  }
   template <typename Number>
   bool take_fixed() {
-    if (static_cast<size_t>(end_ - at_) < sizeof(Number)) return ok_ = false;
-    value_ = {at_, sizeof(Number)};
-    number_ = load<Number>(at_);
-    at_ += sizeof(Number);
-    return true;
+    value_ = cursor_.take(sizeof(Number));
+    if (ok()) number_ = load<Number>(value_.data());
+    return ok();
   }
 
-  const char* at_;
-  const char* end_;
+  FieldCursor cursor_;
   uint32_t field_ = 0;
   uint64_t number_ = 0;
   std::string_view value_;
-  bool ok_ = true;
 };
-
-// Walks over a whole message; `take(scan)` sees each of its fields. False: the bytes are broken.
-template <typename Take>
-bool walk_fields(std::string_view message, Take&& take) {
-  FieldScan scan(message);
-  while (scan.next()) take(std::as_const(scan));
-  return scan.ok();
-}
 
 }  // namespace xundian

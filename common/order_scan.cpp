@@ -5,88 +5,115 @@ namespace xundian {
 namespace {
 
 bool scan_placed(std::string_view message, OrderScan& order) {
-  return walk_fields(message, [&](const FieldScan& field) {
-    switch (field.field()) {
-      case 1:
-        order.created_ms = static_cast<Millis>(field.number());
+  FieldCursor at(message);
+  while (const uint32_t tag = at.tag()) {
+    switch (tag) {
+      case varint_tag(1):
+        order.created_ms = at.millis();
         break;
-      case 2:
-        order.buyer = field.number();
+      case fixed64_tag(2):
+        order.buyer = at.fixed<uint64_t>();
         break;
-      case 3:
-        order.buyer_key_id = static_cast<uint32_t>(field.number());
+      case varint_tag(3):
+        order.buyer_key_id = static_cast<uint32_t>(at.number());
         break;
-      case 4:
-        order.currency_code = field.bytes();
+      case bytes_tag(4):
+        order.currency_code = at.bytes();
         break;
-      case 5:
-        order.channel = field.bytes();
+      case bytes_tag(5):
+        order.channel = at.bytes();
         break;
-      case 6:
-        order.agent = field.bytes();
+      case bytes_tag(6):
+        order.agent = at.bytes();
         break;
       default:
-        break;
+        at.skip(tag);
     }
-  });
+  }
+  return at.ok();
+}
+
+bool scan_paid(std::string_view message, OrderScan& order) {
+  FieldCursor at(message);
+  while (const uint32_t tag = at.tag()) {
+    if (tag == varint_tag(1))
+      order.paid_ms = at.millis();
+    else if (tag == varint_tag(2))
+      order.paid_amount_micros = at.integer();
+    else
+      at.skip(tag);
+  }
+  return at.ok();
 }
 
 bool scan_line(std::string_view message, OrderLineScan& line) {
-  return walk_fields(message, [&](const FieldScan& field) {
-    switch (field.field()) {
-      case 2:
-        line.sku = field.bytes();
+  FieldCursor at(message);
+  while (const uint32_t tag = at.tag()) {
+    switch (tag) {
+      case bytes_tag(2):
+        line.sku = at.bytes();
         break;
-      case 3:
-        line.product = field.bytes();
+      case bytes_tag(3):
+        line.product = at.bytes();
         break;
-      case 4:
-        line.quantity = static_cast<int64_t>(field.number());
+      case varint_tag(4):
+        line.quantity = at.integer();
         break;
-      case 5:
-        line.amount_micros = static_cast<int64_t>(field.number());
+      case varint_tag(5):
+        line.amount_micros = at.integer();
         break;
-      case 6:
-        line.withdrawn = field.number() != 0;
+      case varint_tag(6):
+        line.withdrawn = at.number() != 0;
         break;
       default:
-        break;
+        at.skip(tag);
     }
-  });
+  }
+  return at.ok();
 }
 
-bool scan_aspect(uint32_t aspect, std::string_view message, OrderScan& order) {
-  switch (aspect) {
-    case order_placed:
+bool scan_shipped(std::string_view message, OrderScan& order) {
+  FieldCursor at(message);
+  while (const uint32_t tag = at.tag()) {
+    if (tag == varint_tag(1))
+      order.shipped_ms = at.zigzag();
+    else if (tag == varint_tag(3))
+      order.promised_ms = at.millis();
+    else
+      at.skip(tag);
+  }
+  return at.ok();
+}
+
+// An aspect of which the first field alone is wanted: `take(cursor)` takes it.
+template <typename Take>
+bool scan_first(std::string_view message, uint32_t wanted, Take&& take) {
+  FieldCursor at(message);
+  while (const uint32_t tag = at.tag()) {
+    if (tag == wanted)
+      take(at);
+    else
+      at.skip(tag);
+  }
+  return at.ok();
+}
+
+bool scan_aspect(uint32_t tag, std::string_view message, OrderScan& order) {
+  switch (tag) {
+    case bytes_tag(order_placed):
       return scan_placed(message, order);
-    case order_paid:
-      return walk_fields(message, [&](const FieldScan& field) {
-        if (field.field() == 1) order.paid_ms = static_cast<Millis>(field.number());
-        if (field.field() == 2) order.paid_amount_micros = static_cast<int64_t>(field.number());
-      });
-    case order_status:
-      return walk_fields(message, [&](const FieldScan& field) {
-        if (field.field() == 1) order.status = field.bytes();
-      });
-    case order_shipped:
-      return walk_fields(message, [&](const FieldScan& field) {
-        if (field.field() == 1) order.shipped_ms = field.zigzag();
-        if (field.field() == 3) order.promised_ms = static_cast<Millis>(field.number());
-      });
-    case order_received:
-      return walk_fields(message, [&](const FieldScan& field) {
-        if (field.field() == 1) order.received_ms = static_cast<Millis>(field.number());
-      });
-    case order_closed:
-      return walk_fields(message, [&](const FieldScan& field) {
-        if (field.field() == 1) order.closed_ms = field.zigzag();
-      });
-    case order_refunded:
-      return walk_fields(message, [&](const FieldScan& field) {
-        if (field.field() == 1) order.refunded_micros = static_cast<int64_t>(field.number());
-      });
-    case lines_aspect:
-      return scan_line(message, order.lines.emplace_back());
+    case bytes_tag(order_paid):
+      return scan_paid(message, order);
+    case bytes_tag(order_status):
+      return scan_first(message, bytes_tag(1), [&](FieldCursor& at) { order.status = at.bytes(); });
+    case bytes_tag(order_shipped):
+      return scan_shipped(message, order);
+    case bytes_tag(order_received):
+      return scan_first(message, varint_tag(1), [&](FieldCursor& at) { order.received_ms = at.millis(); });
+    case bytes_tag(order_closed):
+      return scan_first(message, varint_tag(1), [&](FieldCursor& at) { order.closed_ms = at.zigzag(); });
+    case bytes_tag(order_refunded):
+      return scan_first(message, varint_tag(1), [&](FieldCursor& at) { order.refunded_micros = at.integer(); });
     default:
       return true;  // Not asked for.
   }
@@ -95,18 +122,24 @@ bool scan_aspect(uint32_t aspect, std::string_view message, OrderScan& order) {
 }  // namespace
 
 bool OrderScan::scan(const FactView& fact, bool with_lines) {
-  std::vector<OrderLineScan> kept = std::move(lines);
-  *this = OrderScan();
-  lines = std::move(kept);
+  static_cast<OrderFields&>(*this) = {};
   lines.clear();
   const std::string_view payload = fact.payload();
   if (payload.empty()) return false;  // Every order states something; the body is cut off.
-  FieldScan scan(payload);
-  while (scan.next()) {
-    if (scan.field() == lines_aspect && !with_lines) continue;
-    if (!scan_aspect(scan.field(), scan.bytes(), *this)) return false;
+  FieldCursor at(payload);
+  while (const uint32_t tag = at.tag()) {
+    if ((tag & 7) != 2) {
+      at.skip(tag);
+      continue;
+    }
+    const std::string_view message = at.bytes();
+    if (tag == bytes_tag(lines_aspect)) {
+      if (with_lines && !scan_line(message, lines.emplace_back())) return false;
+    } else if (!scan_aspect(tag, message, *this)) {
+      return false;
+    }
   }
-  return scan.ok() && (!with_lines || lines.size() == fact.line_count());
+  return at.ok() && (!with_lines || lines.size() == fact.line_count());
 }
 
 }  // namespace xundian

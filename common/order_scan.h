@@ -27,8 +27,8 @@ struct OrderLineScan {
   bool withdrawn = false;
 };
 
-// Texts point into the fact's bytes. What is not stated is zero; ask FactView::states.
-struct OrderScan {
+// What an order says beside its lines. Texts point into the fact's bytes. What is not stated is zero; ask FactView::states.
+struct OrderFields {
   Millis created_ms = 0;
   uint64_t buyer = 0;
   uint32_t buyer_key_id = 0;
@@ -41,6 +41,9 @@ struct OrderScan {
   Millis received_ms = 0;
   Millis closed_ms = 0;
   int64_t refunded_micros = 0;
+};
+
+struct OrderScan : OrderFields {
   std::vector<OrderLineScan> lines;  // In the order of FactView's lines.
 
   // False: the bytes are broken. Reuse one OrderScan to save allocations. Who counts no lines may leave them out.

@@ -105,8 +105,8 @@ class Things {
   }
 
  private:
-  // One that has the size of a line of the processor's memory lies in one line.
-  static constexpr bool fills_line = sizeof(Key) + sizeof(Thing) == 64;
+  // One that fills lines of the processor's memory lies in no others.
+  static constexpr bool fills_line = (sizeof(Key) + sizeof(Thing)) % 64 == 0;
   struct alignas(fills_line ? 64 : std::max(alignof(Key), alignof(Thing))) Entry {
     Key key;
     Thing thing{};

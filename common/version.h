@@ -17,6 +17,10 @@ struct Version {
   uint64_t digest = 0;  // XXH3-64 of the aspect's bytes; decides between two that are equal in all else.
   auto operator<=>(const Version&) const = default;
   bool operator==(const Version&) const = default;
+  // The question that folds ask of every aspect.
+  [[gnu::always_inline]] constexpr bool operator>(const Version& held) const {
+    return rank != held.rank ? rank > held.rank : digest > held.digest;
+  }
 };
 
 struct VersionParts {

@@ -18,7 +18,7 @@ constexpr int64_t window_days = 30;
 
 int64_t units_between(const DayUnits& days, Day first, Day last) {
   int64_t units = 0;
-  for (auto day = days.lower_bound(first); day != days.end() && day->first <= last; ++day) units += day->second;
+  days.for_each(first, last, [&](Day, int64_t of_day) { units += of_day; });
   return units;
 }
 
@@ -94,7 +94,7 @@ Stock State::stock(const Sku& sku) const {
     stock.inbound += count.inbound.value_or(0);
     stated_at(version, count.counted_ms);
   });
-  stock.inbound = std::max(stock.inbound, sku.awaited);
+  stock.inbound = std::max(stock.inbound, sku.detail().awaited);
   for_each_newest(sku.detail().levels, &Level::policy, [&](const Version& version, const StockPolicy& policy) {
     stock.has_policy = true;
     if (policy.reorder_point) stock.reorder_point = stock.reorder_point.value_or(0) + *policy.reorder_point;
@@ -136,7 +136,7 @@ std::optional<int64_t> State::available_at(const Sku& sku, Millis time) const {
 std::optional<Demand> State::demand(const Sku& sku, Day last_day) const {
   const Zone& zone = zone_of(sku);
   std::optional<Day> first;
-  if (!sku.sold.empty()) first = sku.sold.begin()->first;
+  if (!sku.sold.empty()) first = sku.sold.first();
   bool ran_out = false;
   for (const Level* level : sku.detail().levels)
     for (const StockPoint& point : level->history) {

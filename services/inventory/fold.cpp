@@ -15,10 +15,14 @@ enum ListingAspect : uint32_t { listing_identity = 1, listing_shelf = 3, listing
 constexpr uint32_t move_movement = 1;
 // Whether a fact says anything of an order that is newer than what is held.
 bool is_newer(const Order& order, const FactView& fact) {
-  const std::pair<uint32_t, const Version*> aspects[] = {{order_paid, &order.paid},           {order_status, &order.status},
-                                                         {order_shipped, &order.shipped},     {order_received, &order.received},
-                                                         {order_closed, &order.closed},       {order_refunded, &order.refunded},
-                                                         {withdrawn_aspect, &order.withdrawn}};
+  const OrderCourse& course = order.course();
+  const std::pair<uint32_t, const Version*> aspects[] = {{order_paid, &order.paid},
+                                                         {order_status, &order.status},
+                                                         {order_shipped, &course.shipped},
+                                                         {order_received, &course.received},
+                                                         {order_closed, &course.closed},
+                                                         {order_refunded, &course.refunded},
+                                                         {withdrawn_aspect, &course.withdrawn}};
   for (const auto& [aspect, held] : aspects)
     if (fact.states(aspect) && fact.version(aspect) > *held) return true;
   for (uint32_t index = 0; index < fact.line_count(); ++index) {
@@ -45,20 +49,27 @@ void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Na
   }
 }
 
+constexpr uint32_t course_aspects =
+    1u << order_shipped | 1u << order_received | 1u << order_closed | 1u << order_refunded | 1u << withdrawn_aspect;
+
+void merge_course(OrderCourse& course, const FactView& fact, const OrderScan& stated) {
+  if (take_newer(fact, order_shipped, course.shipped)) {
+    course.shipped_ms = stated.shipped_ms;
+    course.promised_ms = stated.promised_ms;
+  }
+  if (take_newer(fact, order_received, course.received)) course.received_ms = stated.received_ms;
+  if (take_newer(fact, order_closed, course.closed)) course.closed_ms = stated.closed_ms;
+  if (take_newer(fact, order_refunded, course.refunded)) course.refunded_micros = stated.refunded_micros;
+  take_newer(fact, withdrawn_aspect, course.withdrawn);
+}
+
 void merge(Order& order, const FactView& fact, const OrderScan& stated, Names& names, RowMemory& memory) {
   if (take_newer(fact, order_paid, order.paid)) {
     order.paid_ms = stated.paid_ms;
     order.paid_micros = stated.paid_amount_micros;
   }
   if (take_newer(fact, order_status, order.status)) order.stage = stage_of(stated.status);
-  if (take_newer(fact, order_shipped, order.shipped)) {
-    order.shipped_ms = stated.shipped_ms;
-    order.promised_ms = stated.promised_ms;
-  }
-  if (take_newer(fact, order_received, order.received)) order.received_ms = stated.received_ms;
-  if (take_newer(fact, order_closed, order.closed)) order.closed_ms = stated.closed_ms;
-  if (take_newer(fact, order_refunded, order.refunded)) order.refunded_micros = stated.refunded_micros;
-  take_newer(fact, withdrawn_aspect, order.withdrawn);
+  if ((fact.head().aspects & course_aspects) != 0) merge_course(order.own_course(memory), fact, stated);
   merge_lines(order, fact, stated, names, memory);
 }
 
@@ -157,7 +168,7 @@ void State::fold_order(const FactView& fact, Outbox& outbox) {
   // What is paid today moves no mean of whole days; it matters only to a SKU that has run out.
   const Zone& zone = order.place->info->zone;
   if (zone.day_of(std::min(before.paid_ms > 0 ? before.paid_ms : order.paid_ms, order.paid_ms)) >= zone.day_of(now_))
-    std::erase_if(touched_, [&](SkuId id) { return stock(skus_[id]).available.value_or(1) > 0; });
+    std::erase_if(touched_, [&](SkuId id) { return !skus_[id].more || stock(skus_[id]).available.value_or(1) > 0; });
   judge_skus(touched_, outbox);
 }
 

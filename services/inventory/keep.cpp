@@ -75,9 +75,9 @@ class Reader {
 };
 
 template <typename Io>
-void order_fields(Io& io, auto& order) {
-  io.stated(order.paid, order.status, order.shipped, order.received, order.closed, order.refunded, order.withdrawn);
-  io.stated(order.paid_ms, order.shipped_ms, order.promised_ms, order.received_ms, order.closed_ms, order.refunded_micros);
+void order_fields(Io& io, auto& order, auto& course) {
+  io.stated(order.paid, order.status, course.shipped, course.received, course.closed, course.refunded, course.withdrawn);
+  io.stated(order.paid_ms, course.shipped_ms, course.promised_ms, course.received_ms, course.closed_ms, course.refunded_micros);
   io(order.paid_micros);
   io(order.stage);
   io.list(order.lines, [&](auto& line) {
@@ -187,14 +187,6 @@ struct SavedSku {
   NameId name = 0;
 };
 
-template <typename Io>
-void day_fields(Io& io, auto& days) {
-  io.list(days, [&](auto& entry) {
-    io(entry.first);
-    io(entry.second);
-  });
-}
-
 }  // namespace
 
 void State::save(std::string& bytes) const {
@@ -211,9 +203,9 @@ void State::save(std::string& bytes) const {
   for (uint32_t index = 0; index < orders_.size(); ++index) {
     const Order& order = orders_[index];
     io(order.place->store);
-    order_fields(io, order);
+    order_fields(io, order, order.course());
     io(order.waits);
-    if (order.waits) io(order.id), io(timers_.due(index));
+    if (order.waits) append_text(bytes, order.id_text()), io(timers_.due(index));
   }
   save_all(bytes, refunds_, [&](const Refund& refund) { refund_fields(io, refund); });
   levels_.save_keys(bytes);
@@ -233,8 +225,7 @@ void State::save(std::string& bytes) const {
 void State::save_skus(std::string& bytes) const {
   append(bytes, skus_.size());
   skus_.for_each([&](const Key&, const Sku& sku) { append(bytes, SavedSku{sku.pool, sku.name}); });
-  Writer io(bytes);
-  skus_.for_each([&](const Key&, const Sku& sku) { day_fields(io, sku.sold.row()), day_fields(io, sku.detail().moved.row()); });
+  skus_.for_each([&](const Key&, const Sku& sku) { sku.sold.save(bytes), sku.detail().moved.save(bytes); });
 }
 
 bool State::load_skus(ByteReader& bytes) {
@@ -245,19 +236,15 @@ bool State::load_skus(ByteReader& bytes) {
   for (uint32_t index = 0; index < count; ++index)
     if (sku_at(index).pool >= pools_.size() || !names_.has(sku_at(index).name)) return false;
   if (!skus_.make(count, [&](uint32_t index) { return sku_key(sku_at(index).pool, sku_at(index).name); })) return false;
-  Reader io(bytes, day_memory_);
-  bool whole = true;
-  for (uint32_t index = 0; index < count && bytes.ok(); ++index) {
+  for (uint32_t index = 0; index < count; ++index) {
     Sku& sku = skus_[index];
     sku.pool = sku_at(index).pool;
     sku.name = sku_at(index).name;
     DayUnits moved;
-    day_fields(io, sku.sold.row());
-    day_fields(io, moved.row());
-    whole &= sku.sold.is_whole() && moved.is_whole();
+    if (!sku.sold.load(bytes, day_memory_) || !moved.load(bytes, day_memory_)) return false;
     if (!moved.empty()) sku.own().moved = moved;
   }
-  return whole && bytes.ok();
+  return true;
 }
 
 // Pools keep their numbers, so that a state is always saved as the same bytes.
@@ -293,10 +280,12 @@ bool State::load(std::string_view saved) {
     const auto place = place_index_.find(bytes.take<uint64_t>());
     if (place == place_index_.end()) return false;
     order.place = place->second;
-    order_fields(io, order);
+    OrderCourse course;
+    order_fields(io, order, course);
+    if (course != OrderCourse()) order.own_course(line_memory_) = course;
     for (const OrderLine& line : order.lines) whole &= names_.has(line.sku);
     io(order.waits);
-    if (order.waits) io(order.id), io(due.emplace_back(index, 0).second);
+    if (order.waits) order.id.assign(line_memory_, bytes.take_text()), io(due.emplace_back(index, 0).second);
     whole &= bytes.ok();
   }
   load_all(bytes, refunds_, [&](Refund& refund) { refund_fields(io, refund); });
@@ -360,7 +349,6 @@ bool State::holds_together() const {
 std::vector<Held> State::held() const {
   Held orders{"orders", orders_.size(), orders_.bytes() + line_memory_.bytes()},
       skus{"skus", skus_.size(), skus_.bytes() + day_memory_.bytes()}, levels{"stock levels", levels_.size(), levels_.bytes()};
-  orders_.for_each([&](const Key&, const Order& order) { orders.bytes += text_bytes(order.id); });
   skus_.for_each([&](const Key&, const Sku& sku) {
     if (sku.more) skus.bytes += sizeof(SkuDetail) + vector_bytes(sku.more->levels) + vector_bytes(sku.more->offers);
   });

@@ -5,55 +5,58 @@ namespace xundian::inventory {
 namespace {
 
 bool scan_count(std::string_view message, LevelScan::Count& count) {
-  return walk_fields(message, [&](const FieldScan& field) {
-    const auto number = static_cast<int64_t>(field.number());
-    switch (field.field()) {
-      case 1:
-        count.sku = field.bytes();
+  FieldCursor at(message);
+  while (const uint32_t tag = at.tag()) {
+    switch (tag) {
+      case bytes_tag(1):
+        count.sku = at.bytes();
         break;
-      case 2:
-        count.warehouse = field.bytes();
+      case bytes_tag(2):
+        count.warehouse = at.bytes();
         break;
-      case 3:
-        count.on_hand = number;
+      case varint_tag(3):
+        count.on_hand = at.integer();
         break;
-      case 4:
-        count.reserved = number;
+      case varint_tag(4):
+        count.reserved = at.integer();
         break;
-      case 5:
-        count.available = number;
+      case varint_tag(5):
+        count.available = at.integer();
         break;
-      case 6:
-        count.inbound = number;
+      case varint_tag(6):
+        count.inbound = at.integer();
         break;
-      case 7:
-        count.counted_ms = number;
+      case varint_tag(7):
+        count.counted_ms = at.millis();
         break;
       default:
-        break;
+        at.skip(tag);
     }
-  });
+  }
+  return at.ok();
 }
 
 bool scan_policy(std::string_view message, LevelScan::Policy& policy) {
-  return walk_fields(message, [&](const FieldScan& field) {
-    switch (field.field()) {
-      case 1:
-        policy.sku = field.bytes();
+  FieldCursor at(message);
+  while (const uint32_t tag = at.tag()) {
+    switch (tag) {
+      case bytes_tag(1):
+        policy.sku = at.bytes();
         break;
-      case 2:
-        policy.warehouse = field.bytes();
+      case bytes_tag(2):
+        policy.warehouse = at.bytes();
         break;
-      case 3:
-        policy.reorder_point = static_cast<int64_t>(field.number());
+      case varint_tag(3):
+        policy.reorder_point = at.integer();
         break;
-      case 4:
-        policy.lead_time_days = static_cast<uint32_t>(field.number());
+      case varint_tag(4):
+        policy.lead_time_days = static_cast<uint32_t>(at.number());
         break;
       default:
-        break;
+        at.skip(tag);
     }
-  });
+  }
+  return at.ok();
 }
 
 }  // namespace
@@ -61,13 +64,17 @@ bool scan_policy(std::string_view message, LevelScan::Policy& policy) {
 bool LevelScan::scan(const FactView& fact) {
   const std::string_view payload = fact.payload();
   if (payload.empty()) return false;  // Every level states something; the body is cut off.
-  bool whole = true;
-  return walk_fields(payload,
-                     [&](const FieldScan& aspect) {
-                       if (aspect.field() == level_count) whole &= scan_count(aspect.bytes(), count);
-                       if (aspect.field() == level_policy) whole &= scan_policy(aspect.bytes(), policy);
-                     }) &&
-         whole;
+  FieldCursor at(payload);
+  while (const uint32_t tag = at.tag()) {
+    if (tag == bytes_tag(level_count)) {
+      if (!scan_count(at.bytes(), count)) return false;
+    } else if (tag == bytes_tag(level_policy)) {
+      if (!scan_policy(at.bytes(), policy)) return false;
+    } else {
+      at.skip(tag);
+    }
+  }
+  return at.ok();
 }
 
 }  // namespace xundian::inventory

@@ -44,13 +44,14 @@ void add_cell(Fingerprint& sum, std::string_view cell, int64_t value) {
 
 Value value_of(const Order& order, const Names& names) {
   Value value;
-  const Version& gone = order.withdrawn;
+  const OrderCourse& course = order.course();
+  const Version& gone = course.withdrawn;
   value.aspect(order_paid, order.paid > gone, [&](Value& v) { v.number(order.paid_ms).maybe(order.paid_micros); });
   value.aspect(order_status, order.status > gone, [&](Value& v) { v.number(order.stage); });
-  value.aspect(order_shipped, order.shipped > gone, [&](Value& v) { v.number(order.shipped_ms).number(order.promised_ms); });
-  value.aspect(order_received, order.received > gone, [&](Value& v) { v.number(order.received_ms); });
-  value.aspect(order_closed, order.closed > gone, [&](Value& v) { v.number(order.closed_ms); });
-  value.aspect(order_refunded, order.refunded > gone, [&](Value& v) { v.number(order.refunded_micros); });
+  value.aspect(order_shipped, course.shipped > gone, [&](Value& v) { v.number(course.shipped_ms).number(course.promised_ms); });
+  value.aspect(order_received, course.received > gone, [&](Value& v) { v.number(course.received_ms); });
+  value.aspect(order_closed, course.closed > gone, [&](Value& v) { v.number(course.closed_ms); });
+  value.aspect(order_refunded, course.refunded > gone, [&](Value& v) { v.number(course.refunded_micros); });
   for (const OrderLine& line : order.lines)
     value.aspect(lines_aspect, order.counts(line),
                  [&](Value& v) { v.number(line.id).text(names[line.sku]).number(line.quantity).number(line.amount_micros); });
@@ -126,12 +127,14 @@ void State::fingerprint(Fingerprint& sum) const {
   }
   skus_.for_each([&](const Key&, const Sku& sku) {
     const std::string cell = fmt::format("{}\n{}", pools_[sku.pool].name, name(sku.name));
-    for (const auto& [day, units] : sku.sold) add_cell(sum, fmt::format("sold/{}/{}", cell, day), units);
-    for (const auto& [day, units] : sku.detail().moved) add_cell(sum, fmt::format("moved/{}/{}", cell, day), units);
-    if (sku.awaited != 0) add_cell(sum, fmt::format("awaited/{}", cell), sku.awaited);
+    sku.sold.for_each([&](Day day, int64_t units) { add_cell(sum, fmt::format("sold/{}/{}", cell, day), units); });
+    const SkuDetail& detail = sku.detail();
+    detail.moved.for_each([&](Day day, int64_t units) { add_cell(sum, fmt::format("moved/{}/{}", cell, day), units); });
+    if (detail.awaited != 0) add_cell(sum, fmt::format("awaited/{}", cell), detail.awaited);
   });
   for (const auto& [hash, place] : places_)
-    for (const auto& [day, orders] : place.unshipped) add_cell(sum, fmt::format("unshipped/{}/{}", place.info->id, day), orders);
+    place.unshipped.for_each(
+        [&](Day day, int64_t orders) { add_cell(sum, fmt::format("unshipped/{}/{}", place.info->id, day), orders); });
 }
 
 }  // namespace xundian::inventory

@@ -143,14 +143,13 @@ class Adder {
     if (asked_.by == By::sku) return;
     const std::string& store = place.info->id;
     if (asked_.wants("unshipped"))
-      for (auto day = place.unshipped.lower_bound(asked_.from); day != place.unshipped.end() && day->first <= asked_.to; ++day)
-        at(store, {}, day->first, "unshipped").numerator += day->second;
+      place.unshipped.for_each(asked_.from, asked_.to,
+                               [&](Day day, int64_t orders) { at(store, {}, day, "unshipped").numerator += orders; });
     // Zero is known where some order waits.
     if (!asked_.wants("overdue")) return;
-    for (auto day = place.unshipped.lower_bound(asked_.from); day != place.unshipped.end() && day->first <= asked_.to; ++day)
-      at(store, {}, day->first, "overdue");
-    for (auto day = place.overdue.lower_bound(asked_.from); day != place.overdue.end() && day->first <= asked_.to; ++day)
-      at(store, {}, day->first, "overdue").numerator += day->second;
+    place.unshipped.for_each(asked_.from, asked_.to, [&](Day day, int64_t) { at(store, {}, day, "overdue"); });
+    place.overdue.for_each(asked_.from, asked_.to,
+                           [&](Day day, int64_t orders) { at(store, {}, day, "overdue").numerator += orders; });
   }
 
   // Whether at every store that is asked for today is among the days that are.
@@ -187,9 +186,9 @@ class Adder {
       if (!asked_.wants_store(place) || (counted && asked_.by != By::store)) continue;
       counted = true;
       if (asked_.wants("stock_moved_units"))
-        for (auto day = sku.detail().moved.lower_bound(asked_.from); day != sku.detail().moved.end() && day->first <= asked_.to;
-             ++day)
-          at(place.info->id, state.name(sku.name), day->first, "stock_moved_units").numerator += day->second;
+        sku.detail().moved.for_each(asked_.from, asked_.to, [&](Day day, int64_t units) {
+          at(place.info->id, state.name(sku.name), day, "stock_moved_units").numerator += units;
+        });
       const Day last = std::min(asked_.to, state.last_whole_day(sku));
       if (last < asked_.from - 1 || (sku.detail().levels.empty() && sku.sold.empty())) continue;
       if (!plan) plan = state.plan(sku, last);

@@ -272,7 +272,7 @@ void State::judge_due(Outbox& outbox) {
       continue;
     }
     schedule(index);
-    judge_order(orders_[index], orders_[index].id, true, outbox);
+    judge_order(orders_[index], orders_[index].id_text(), true, outbox);
   }
 }
 

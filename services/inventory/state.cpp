@@ -59,6 +59,8 @@ void State::join_pool(Place& place) {
   };
   place.near_ms = hours("shipping_deadline_near");
   place.late_ms = hours("unshipped_overdue");
+  const auto is_plain = [&](std::string_view rule) { return rules_.plain(rules_.place_of(rule)) != nullptr; };
+  place.plain_rules = is_plain("shipping_deadline_near") && is_plain("unshipped_overdue");
 }
 
 void State::refresh_places() {
@@ -93,16 +95,10 @@ void State::add_order(const Order& order, int64_t sign, std::vector<SkuId>& touc
   // SKUs lie anywhere in memory: each step asks for what the next one looks at, for all lines together.
   for (const OrderLine& line : order.lines) skus_.prefetch(sku_key(place.pool, line.sku));
   for (const OrderLine& line : order.lines) skus_.prefetch_thing(sku_key(place.pool, line.sku));
-  const size_t first = touched.size();
   for (const OrderLine& line : order.lines) {
     if (!order.counts(line)) continue;
     touched.push_back(sku_of(place, line.sku));
-    __builtin_prefetch(skus_[touched.back()].sold.begin());
-  }
-  auto sku = touched.begin() + static_cast<ptrdiff_t>(first);
-  for (const OrderLine& line : order.lines) {
-    if (!order.counts(line)) continue;
-    Sku& sold = skus_[*sku++];
+    Sku& sold = skus_[touched.back()];
     sold.sold.add(day_memory_, day, sign * line.quantity);
     if (day <= sold.demand_day) sold.demand_day = no_day;
   }
@@ -114,7 +110,7 @@ std::vector<SkuId> State::add_purchase(const Purchase& purchase, int64_t sign) {
   if (place.info->withdrawn) return touched;
   for (const auto& [name, units] : purchase.awaited()) {
     touched.push_back(sku_of(place, name));
-    skus_[touched.back()].awaited += sign * units;
+    skus_[touched.back()].own().awaited += sign * units;
   }
   return touched;
 }
@@ -179,18 +175,21 @@ void State::settle_unshipped(uint32_t index, std::string_view id, const Wait& be
   Order& order = orders_[index];
   const bool waits = order.is_known_unshipped() && !(!refunds_of_.empty() && refunds_of_.contains(orders_.key(index)));
   const Wait now = wait_of(order);
-  if (order.waits) {
+  const bool waited = order.waits;
+  if (waited) {
     if (waits && before.paid_ms == now.paid_ms && before.deadline_ms == now.deadline_ms) return;
     count_wait(index, order, before, false);
     timers_.set(index, Timers::none);
     if (!waits && outbox) judge_order(order, id, false, *outbox);
-    std::string().swap(order.id);
   }
   if (!waits) return;
-  order.id = id;
+  if (order.id.empty()) order.id.assign(line_memory_, id);
   count_wait(index, order, now, true);
   schedule(index);
-  if (outbox) judge_order(order, id, true, *outbox);
+  // Of an order that did not wait nothing holds, and nothing begins to while its deadline is far.
+  const Place& place = *order.place;
+  const bool is_far = now_ + place.near_ms + second_ms < now.deadline_ms;
+  if (outbox && (waited || !is_far || !place.plain_rules)) judge_order(order, id, true, *outbox);
 }
 
 void State::settle_refunded(const Key& key, std::string_view id, Outbox& outbox) {
@@ -225,7 +224,7 @@ void State::rebuild() {
     Order& order = orders_[index];
     if (!order.waits) continue;
     order.waits = order.overdue = false;
-    settle_unshipped(index, std::string(order.id), {}, nullptr);
+    settle_unshipped(index, order.id_text(), {}, nullptr);
   }
 }
 

@@ -47,6 +47,7 @@ struct SkuDetail {
   std::vector<const Level*> levels;
   std::vector<const Offer*> offers;
   DayUnits moved;                // By the day on which they were moved.
+  int64_t awaited = 0;           // Units in open purchase orders.
   Standing standing;             // As it was judged last; time moves it at midnight alone, and then all are judged.
   std::optional<Demand> demand;  // As of demand_day.
   int64_t sold_units = 0;        // In the last 30 days up to demand_day.
@@ -58,8 +59,7 @@ inline const SkuDetail no_detail;
 struct Sku {
   PoolId pool = 0;
   NameId name = 0;
-  DayUnits sold;            // By pay day.
-  int64_t awaited = 0;      // Units in open purchase orders.
+  [[no_unique_address]] DayUnits sold;  // By pay day.
   Day demand_day = no_day;  // Its demand is kept, by the sales and the stock up to that day; no_day: it has to be reckoned.
   std::unique_ptr<SkuDetail> more;
   const SkuDetail& detail() const { return more ? *more : no_detail; }
@@ -116,6 +116,7 @@ struct Place {
   const StoreInfo* info = nullptr;
   PoolId pool = 0;
   Millis near_ms = 0, late_ms = 0;  // Before and behind a deadline: when its rules begin to hold.
+  bool plain_rules = true;          // These hold as they ship: no order has one of its own.
   DayUnits unshipped;               // Orders that wait to be shipped, by pay day.
   DayUnits overdue;                 // Those whose deadline has passed.
 };

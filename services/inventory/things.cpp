@@ -14,32 +14,59 @@ Entry* find_place(Entry* begin, Entry* end, Sought sought, Of&& of) {
   return std::lower_bound(begin, end, sought, [&](const Entry& entry, Sought value) { return of(entry) < value; });
 }
 
-constexpr auto day_of = [](const DayUnits::Entry& entry) { return entry.first; };
+constexpr auto day_of = [](const auto& entry) { return entry.day; };
 constexpr auto hour_of = [](const StockPoint& point) { return point.hour; };
 
 }  // namespace
 
 void DayUnits::add(RowMemory& memory, Day day, int64_t units) {
-  Entry* const entry = find_place(days_.begin(), days_.end(), day, day_of);
-  if (entry == days_.end() || entry->first != day) {
-    if (units != 0) days_.insert(memory, entry, {day, units});
-    return;
+  if (units == 0) return;
+  if (empty() || day > newest_) {
+    if (!empty()) older_.push_back(memory, {newest_, newest_units_});
+    newest_ = day;
+    newest_units_ = units;
+  } else if (day == newest_) {
+    newest_units_ += units;
+    if (newest_units_ != 0 || older_.empty()) return;
+    const Entry& last = *(older_.end() - 1);
+    newest_ = last.day;
+    newest_units_ = last.units;
+    older_.cut(&last);
+  } else {
+    Entry* const entry = find_place(older_.begin(), older_.end(), day, day_of);
+    if (entry == older_.end() || entry->day != day) {
+      older_.insert(memory, entry, {day, units});
+      return;
+    }
+    entry->units += units;
+    if (entry->units == 0) older_.cut(std::move(entry + 1, older_.end(), entry));
   }
-  entry->second += units;
-  if (entry->second == 0) days_.cut(std::move(entry + 1, days_.end(), entry));
 }
 
-const DayUnits::Entry* DayUnits::lower_bound(Day day) const { return find_place(days_.begin(), days_.end(), day, day_of); }
-
-bool DayUnits::is_whole() const {
-  for (const Entry& entry : days_)
-    if (entry.second == 0 || (&entry != days_.begin() && entry.first <= (&entry - 1)->first)) return false;
-  return true;
-}
+const DayUnits::Entry* DayUnits::lower_bound(Day day) const { return find_place(older_.begin(), older_.end(), day, day_of); }
 
 int64_t DayUnits::at(Day day) const {
-  const auto entry = lower_bound(day);
-  return entry != days_.end() && entry->first == day ? entry->second : 0;
+  int64_t units = 0;
+  for_each(day, day, [&](Day, int64_t of_day) { units = of_day; });
+  return units;
+}
+
+void DayUnits::save(std::string& bytes) const {
+  append(bytes, static_cast<uint32_t>(older_.size() + (empty() ? 0 : 1)));
+  for_each([&](Day day, int64_t units) { append(bytes, day), append(bytes, units); });
+}
+
+bool DayUnits::load(ByteReader& bytes, RowMemory& memory) {
+  *this = DayUnits();
+  const auto count = bytes.take<uint32_t>();
+  if (count > 1) older_.reserve(memory, std::min<size_t>(count - 1, bytes.left() / sizeof(Entry)));
+  for (uint32_t left = count; left > 0 && bytes.ok(); --left) {
+    const auto day = bytes.take<Day>();
+    const auto units = bytes.take<int64_t>();
+    if (units == 0 || (!empty() && day <= newest_)) return false;
+    add(memory, day, units);
+  }
+  return bytes.ok();
 }
 
 Stage stage_of(std::string_view status) {
@@ -52,25 +79,37 @@ Stage stage_of(std::string_view status) {
 }
 
 bool Order::is_shipped() const {
-  if ((shipped > withdrawn && shipped_ms != 0) || (received > withdrawn && received_ms != 0)) return true;
-  return status > withdrawn && (stage == Stage::shipped || stage == Stage::received);
+  const OrderCourse& course = this->course();
+  if ((course.shipped > course.withdrawn && course.shipped_ms != 0) ||
+      (course.received > course.withdrawn && course.received_ms != 0))
+    return true;
+  return status > course.withdrawn && (stage == Stage::shipped || stage == Stage::received);
+}
+
+bool Order::is_closed() const {
+  const OrderCourse& course = this->course();
+  return (course.closed > course.withdrawn && course.closed_ms != 0) || (status > course.withdrawn && stage == Stage::closed);
 }
 
 bool Order::is_refunded() const {
-  if (status > withdrawn && (stage == Stage::refunding || stage == Stage::refunded)) return true;
-  if (!(refunded > withdrawn) || refunded_micros <= 0) return false;
+  const OrderCourse& course = this->course();
+  if (status > course.withdrawn && (stage == Stage::refunding || stage == Stage::refunded)) return true;
+  if (!(course.refunded > course.withdrawn) || course.refunded_micros <= 0) return false;
   int64_t paid_for_lines = 0;
   for (const OrderLine& line : lines)
     if (counts(line)) paid_for_lines += line.amount_micros;
-  return refunded_micros >= (paid > withdrawn ? paid_micros.value_or(paid_for_lines) : paid_for_lines);
+  return course.refunded_micros >= (paid > course.withdrawn ? paid_micros.value_or(paid_for_lines) : paid_for_lines);
 }
 
 bool Order::is_known_unshipped() const {
-  const bool stated = shipped > withdrawn || (status > withdrawn && stage == Stage::paid);
+  const bool stated = course().shipped > withdrawn() || (status > withdrawn() && stage == Stage::paid);
   return is_paid() && stated && !is_shipped() && !is_closed() && !is_refunded();
 }
 
-Millis Order::deadline_ms() const { return shipped > withdrawn && promised_ms > 0 ? promised_ms : paid_ms + ship_within_ms; }
+Millis Order::deadline_ms() const {
+  const OrderCourse& course = this->course();
+  return course.shipped > course.withdrawn && course.promised_ms > 0 ? course.promised_ms : paid_ms + ship_within_ms;
+}
 
 std::optional<NameId> Level::sku() const {
   if (count.live(withdrawn)) return count.content.sku;

@@ -1,7 +1,9 @@
 // The things that inventory keeps, as their facts say them aspect by aspect.
 #pragma once
 
+#include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,28 +17,40 @@
 
 namespace xundian::inventory {
 
-// Units by day, the days that have any in their order. Few and mostly added at the end, so they lie in one row.
+// Units by day. The newest day lies in place, for nearly all that is said counts there; the older ones lie in a row.
 class DayUnits {
  public:
-  struct Entry {
-    Day first = 0;
-    int64_t second = 0;
-  };
   // A day whose units add up to nothing is not kept.
   void add(RowMemory& memory, Day day, int64_t units);
-  const Entry* begin() const { return days_.begin(); }
-  const Entry* end() const { return days_.end(); }
-  const Entry* lower_bound(Day day) const;
   int64_t at(Day day) const;
-  bool empty() const { return days_.empty(); }
-  // As they lie, for whoever writes or reads them.
-  Row<Entry>& row() { return days_; }
-  const Row<Entry>& row() const { return days_; }
-  // Whether what was read are units by day.
-  bool is_whole() const;
+  bool empty() const { return newest_units_ == 0; }
+  // The first day that has any; some day must.
+  Day first() const { return older_.empty() ? newest_ : older_[0].day; }
+  // Calls `each(day, units)` for the days from `from` to `to` that have any, in their order.
+  template <typename Each>
+  void for_each(Day from, Day to, Each&& each) const {
+    for (const Entry* entry = lower_bound(from); entry != older_.end() && entry->day <= to; ++entry)
+      each(entry->day, entry->units);
+    if (!empty() && from <= newest_ && newest_ <= to) each(newest_, newest_units_);
+  }
+  template <typename Each>
+  void for_each(Each&& each) const {
+    for_each(std::numeric_limits<Day>::min(), std::numeric_limits<Day>::max(), each);
+  }
+  void save(std::string& bytes) const;
+  // False: the bytes are broken.
+  bool load(ByteReader& bytes, RowMemory& memory);
 
  private:
-  Row<Entry> days_;
+  struct Entry {
+    Day day = 0;
+    int64_t units = 0;
+  };
+  const Entry* lower_bound(Day day) const;
+
+  Row<Entry> older_;          // In their order.
+  int64_t newest_units_ = 0;  // 0: no day has any.
+  Day newest_ = 0;
 };
 
 // The newest that was said of one aspect.
@@ -62,29 +76,47 @@ struct OrderLine {
 
 struct Place;
 
+// What is said of an order once it was paid. Of one that waits to be shipped nothing is, mostly.
+struct OrderCourse {
+  Version shipped, received, closed, refunded, withdrawn;
+  Millis shipped_ms = 0, promised_ms = 0, received_ms = 0, closed_ms = 0;
+  int64_t refunded_micros = 0;
+  bool operator==(const OrderCourse&) const = default;
+};
+inline constexpr OrderCourse no_course;
+
+// With its key it fills two lines of the processor's memory.
 struct Order {
   Place* place = nullptr;
-  Version paid, status, shipped, received, closed, refunded, withdrawn;
-  Millis paid_ms = 0, shipped_ms = 0, promised_ms = 0, received_ms = 0, closed_ms = 0;
+  Version paid, status;
+  Millis paid_ms = 0;
   std::optional<int64_t> paid_micros;
-  int64_t refunded_micros = 0;
+  Row<OrderLine> lines;  // In the order of their ids.
+  Row<char> id;          // Once it has waited.
+  OrderCourse* stated_course = nullptr;
   Stage stage = Stage::unknown;
   bool waits = false;    // To be shipped: counted in its place, by the pay time and the deadline that it has.
   bool overdue = false;  // And counted as such.
-  Row<OrderLine> lines;  // In the order of their ids.
-  std::string id;        // While it waits.
 
-  bool is_paid() const { return paid > withdrawn && paid_ms > 0; }
+  const OrderCourse& course() const { return stated_course != nullptr ? *stated_course : no_course; }
+  OrderCourse& own_course(RowMemory& memory) {
+    if (stated_course == nullptr) stated_course = std::construct_at(memory.make<OrderCourse>(1));
+    return *stated_course;
+  }
+  std::string_view id_text() const { return {id.begin(), id.size()}; }
+  const Version& withdrawn() const { return course().withdrawn; }
+  bool is_paid() const { return paid > withdrawn() && paid_ms > 0; }
   bool is_shipped() const;
-  bool is_closed() const { return (closed > withdrawn && closed_ms != 0) || (status > withdrawn && stage == Stage::closed); }
+  bool is_closed() const;
   bool is_refunded() const;  // In full, or being refunded, by the order list's own word.
   // A source said that it is not shipped; silence about shipping does not.
   bool is_known_unshipped() const;
   // Counts as demand: paid, and not closed before it was shipped.
   bool is_demand() const { return is_paid() && !(is_closed() && !is_shipped()); }
-  bool counts(const OrderLine& line) const { return line.version > withdrawn && !line.withdrawn; }
+  bool counts(const OrderLine& line) const { return line.version > withdrawn() && !line.withdrawn; }
   Millis deadline_ms() const;
 };
+static_assert(sizeof(Order) + sizeof(Key) == 128);
 
 // The platforms' usual promise where the order states none.
 inline constexpr Millis ship_within_ms = 48 * hour_ms;
@@ -195,9 +227,11 @@ struct Offer {
 };
 
 // Takes a stated aspect's version if it is newer than what was held.
-inline bool take_newer(const FactView& fact, uint32_t aspect, Version& held) {
-  if (!fact.states(aspect) || fact.version(aspect) <= held) return false;
-  held = fact.version(aspect);
+[[gnu::always_inline]] inline bool take_newer(const FactView& fact, uint32_t aspect, Version& held) {
+  if (!fact.states(aspect)) return false;
+  const Version stated = fact.version(aspect);
+  if (!(stated > held)) return false;
+  held = stated;
   return true;
 }
 
