@@ -24,11 +24,6 @@ template <typename Item, typename Memory>
 uint64_t vector_bytes(const std::vector<Item, Memory>& items) {
   return items.capacity() * sizeof(Item);
 }
-// An absl::flat_hash_map keeps its entries in one row, and a byte for each in another.
-template <typename Table>
-uint64_t table_bytes(const Table& table) {
-  return table.capacity() * (sizeof(typename Table::value_type) + 1);
-}
 // A std::map keeps each entry in a node with a colour and three pointers.
 template <typename Tree>
 uint64_t tree_bytes(const Tree& tree) {

@@ -28,6 +28,7 @@ class Names {
 
   // The text's number, given to it now if it is new.
   NameId of(std::string_view text) {
+    if (text.empty() && !texts_.empty()) return 0;
     const uint64_t hash = hash64(text);
     Shard& shard = shard_of(hash);
     if (shard.used >= shard.slots.size() / 4 * 3) resize(shard, std::max(2 * shard.slots.size(), slots_min));

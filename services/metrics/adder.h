@@ -80,10 +80,10 @@ class Adder {
           break;
         }
         BuyerSet& united = by_currency[code];
-        for (const auto& [buyer, count] : *set) {
-          united.try_emplace(buyer, 1);
-          all.try_emplace(buyer, 1);
-        }
+        set->for_each([&](uint64_t buyer, const OrderCount&) {
+          united.change(buyer, [](OrderCount& of_buyer) { of_buyer.orders = 1; });
+          all.change(buyer, [](OrderCount& of_buyer) { of_buyer.orders = 1; });
+        });
       }
       cell.sum.buyers += static_cast<int64_t>(all.size());
       for (const auto& [code, set] : by_currency) cell.sum.currencies[code].buyers += static_cast<int64_t>(set.size());
@@ -152,12 +152,12 @@ class Adder {
   }
 
   void add_table(Day day, const CounterTable& table, bool hours) {
-    for (const auto& [dimensions, counters] : table) {
+    table.for_each([&](uint64_t dimensions, const Counters& counters) {
       const uint64_t dimension = dimensions >> 32;
       const Period period = period_of(asked_, day, hours ? static_cast<int16_t>(dimension) : int16_t{-1});
       Cell& cell = cell_at(period, hours ? std::string() : text(dimension));
       cell.sum.currencies[text(dimensions & UINT32_MAX)].counters.add(counters);
-    }
+    });
   }
 
   // A store that has counters since ever and no orders answers sales from them, as an estimate.

@@ -11,6 +11,7 @@
 
 #include "common/mix_hash.h"
 #include "common/stores.h"
+#include "services/metrics/cell_table.h"
 #include "services/metrics/things.h"
 
 namespace xundian::metrics {
@@ -39,19 +40,22 @@ struct Counters {
   }
 };
 
+struct OrderCount {
+  uint32_t orders = 0;
+  bool empty() const { return orders == 0; }
+};
+
 // Distinct buyers, each with the number of orders that name it.
-using BuyerSet = absl::flat_hash_map<uint64_t, uint32_t, MixHash>;
+using BuyerSet = CellTable<OrderCount>;
 
 // By (hour, channel or SKU) << 32 | currency.
-using CounterTable = absl::flat_hash_map<uint64_t, Counters, MixHash>;
+using CounterTable = CellTable<Counters>;
 
 inline uint64_t cell_key(uint32_t dimension, NameId currency) { return uint64_t{dimension} << 32 | currency; }
 
 // Adds to one cell of a table; a cell to which nothing contributes any more goes.
 inline void bump(CounterTable& table, uint32_t dimension, NameId currency, const Counters& counters, int sign) {
-  const auto entry = table.try_emplace(cell_key(dimension, currency)).first;
-  entry->second.add(counters, sign);
-  if (entry->second.empty()) table.erase(entry);
+  table.change(cell_key(dimension, currency), [&](Counters& held) { held.add(counters, sign); });
 }
 
 // Sales that follow from counters since ever, of one product and day.

@@ -8,6 +8,8 @@ namespace xundian::metrics {
 
 namespace {
 
+constexpr uint32_t end_aspects = 1u << order_closed | 1u << order_refunded | 1u << withdrawn_aspect;
+
 bool is_newer(const FactView& fact, uint32_t aspect, const Version& held) {
   return fact.states(aspect) && (fact.version(aspect) > held || mutant("older_version_wins"));
 }
@@ -19,9 +21,10 @@ OrderLine* line_at(Order& order, uint64_t id) {
 
 // Whether the fact says anything of the order that is not known; decided without decoding it.
 bool says_more(const FactView& fact, Order& order) {
+  const OrderEnd& end = order.end();
   if (is_newer(fact, order_placed, order.placed) || is_newer(fact, order_paid, order.paid) ||
-      is_newer(fact, order_closed, order.closed) || is_newer(fact, order_refunded, order.refunded) ||
-      is_newer(fact, withdrawn_aspect, order.withdrawn))
+      is_newer(fact, order_closed, end.closed) || is_newer(fact, order_refunded, end.refunded) ||
+      is_newer(fact, withdrawn_aspect, end.withdrawn))
     return true;
   for (uint32_t i = 0; i < fact.line_count(); ++i) {
     const auto line = line_at(order, fact.line_id(i));
@@ -41,7 +44,7 @@ int64_t Order::paid_amount() const {
 }
 
 Millis Order::fallback_ms() const {
-  if (live(closed) && closed_ms > 0) return closed_ms;
+  if (live(end().closed) && end().closed_ms > 0) return end().closed_ms;
   if (is_paid()) return paid_ms;
   return live(placed) && created_ms > 0 ? created_ms : 0;
 }
@@ -63,9 +66,12 @@ void MetricsFold::merge_order(const FactView& fact, Order& order) {
     order.amount_stated = scan_.paid_amount_micros.has_value();
     order.amount_micros = scan_.paid_amount_micros.value_or(0);
   }
-  if (take(order_closed, order.closed)) order.closed_ms = scan_.closed_ms;
-  if (take(order_refunded, order.refunded)) order.refunded_micros = scan_.refunded_micros;
-  take(withdrawn_aspect, order.withdrawn);
+  if ((fact.head().aspects & end_aspects) != 0) {
+    OrderEnd& end = order.own_end(line_memory_);
+    if (take(order_closed, end.closed)) end.closed_ms = scan_.closed_ms;
+    if (take(order_refunded, end.refunded)) end.refunded_micros = scan_.refunded_micros;
+    take(withdrawn_aspect, end.withdrawn);
+  }
   if (order.lines.empty()) order.lines.reserve(line_memory_, fact.line_count());  // What comes later doubles it.
   for (uint32_t i = 0; i < fact.line_count(); ++i) {
     auto line = line_at(order, fact.line_id(i));
@@ -94,14 +100,16 @@ OrderChange MetricsFold::fold_order(const FactView& fact, StoreBook& book, Outbo
     outbox.reject("the order cannot be read");
     return {};
   }
-  const int64_t refunded_before = order.refunded_micros;
+  const int64_t refunded_before = order.end().refunded_micros;
   if (!mutant("no_retraction")) count_order(book, order, -1);
   count_refunds_of(book, fact.key(), order, -1);
   merge_order(fact, order);
   count_order(book, order, 1);
   count_refunds_of(book, fact.key(), order, 1);
   if (order.is_paid()) book.last_paid_ms = std::max(book.last_paid_ms, order.paid_ms);
-  return {.changed = true, .paid_ms = order.is_paid() ? order.paid_ms : 0, .refunded = order.refunded_micros != refunded_before};
+  return {.changed = true,
+          .paid_ms = order.is_paid() ? order.paid_ms : 0,
+          .refunded = order.end().refunded_micros != refunded_before};
 }
 
 void MetricsFold::add(DayCell& cell, NameId currency, int hour, std::optional<NameId> channel, const Counters& counters,
@@ -156,13 +164,12 @@ void MetricsFold::count_order(StoreBook& book, const Order& order, int sign) {
   if (counted && placed && order.buyer != 0 && sign < 0) {
     for (CurrencyDay& one : cell.currencies)
       if (one.currency == currency)
-        if (const auto buyer = one.buyers.find(order.buyer); buyer != one.buyers.end() && --buyer->second == 0)
-          one.buyers.erase(buyer);
+        one.buyers.change(order.buyer, [](OrderCount& of_buyer) { of_buyer.orders -= of_buyer.orders > 0; });
   }
   add(cell, currency, book.zone.hour_of(order.paid_ms), placed ? order.channel : 0, counters, sign);
   if (counted && placed && order.buyer != 0 && sign > 0) {
     for (CurrencyDay& one : cell.currencies)
-      if (one.currency == currency) ++one.buyers[order.buyer];
+      if (one.currency == currency) one.buyers.change(order.buyer, [](OrderCount& of_buyer) { ++of_buyer.orders; });
   }
   count_skus(cell, order, currency, counted, sign);
   book.paid_orders += sign;

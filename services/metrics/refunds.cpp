@@ -79,14 +79,16 @@ void MetricsFold::link_refund(uint32_t index, const Refund& refund, bool linked)
 
 void MetricsFold::count_refunds_of(StoreBook& book, const Key& key, const Order& order, int sign) {
   count_refunded(book, key, order, sign);
+  if (refunds_by_order_.empty()) return;
   if (const auto naming = refunds_by_order_.find(key); naming != refunds_by_order_.end())
     for (const uint32_t index : naming->second) count_refund(book, refunds_[index], sign);
 }
 
 void MetricsFold::count_refunded(StoreBook& book, const Key& key, const Order& order, int sign) {
-  if (!order.live(order.refunded) || order.refunded_micros == 0 || refunds_by_order_.contains(key)) return;
+  const OrderEnd& end = order.end();
+  if (!order.live(end.refunded) || end.refunded_micros == 0 || refunds_by_order_.contains(key)) return;
   const NameId currency = order.live(order.placed) ? order.currency : 0;
-  book_refund(book, &order, order.fallback_ms(), currency, order.refunded_micros, nullptr, sign);
+  book_refund(book, &order, order.fallback_ms(), currency, end.refunded_micros, nullptr, sign);
 }
 
 void MetricsFold::count_refund(StoreBook& book, const Refund& refund, int sign) {

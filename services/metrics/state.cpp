@@ -12,9 +12,9 @@ constexpr size_t lines_at_once = 64;  // Of an order, that a count which nothing
 
 // The fields of each thing, named once for writing and reading.
 template <typename Thing, typename Visit>
-void visit_order(Thing& order, Visit&& visit) {
-  visit.stated(order.placed, order.paid, order.closed, order.refunded, order.withdrawn);
-  visit.stated(order.created_ms, order.paid_ms, order.closed_ms, order.amount_micros, order.refunded_micros);
+void visit_order(Thing& order, auto& end, Visit&& visit) {
+  visit.stated(order.placed, order.paid, end.closed, end.refunded, end.withdrawn);
+  visit.stated(order.created_ms, order.paid_ms, end.closed_ms, order.amount_micros, end.refunded_micros);
   visit(order.buyer), visit(order.store), visit(order.currency), visit(order.channel), visit(order.amount_stated);
 }
 
@@ -44,25 +44,22 @@ void visit_book(Thing& book, Visit&& visit) {
   visit(book.finished_from_ms), visit(book.finished_to_ms), visit(book.waits_for_ms);
 }
 
-// By their keys: a state is always saved as the same bytes.
-template <typename Table>
-void save_table(std::string& bytes, const Table& table) {
-  std::vector<std::pair<typename Table::key_type, typename Table::mapped_type>> sorted(table.begin(), table.end());
-  std::ranges::sort(sorted, {}, [](const auto& entry) { return entry.first; });
-  append(bytes, static_cast<uint32_t>(sorted.size()));
-  for (const auto& [key, value] : sorted) append(bytes, key), append(bytes, value);
+template <typename Value>
+void save_table(std::string& bytes, const CellTable<Value>& table) {
+  append(bytes, table.size());
+  table.for_each([&](uint64_t key, const Value& value) { append(bytes, key), append(bytes, value); });
 }
 
 // `is_key(key)` says whether there may be such an entry.
-template <typename Table, typename IsKey>
-bool load_table(ByteReader& bytes, Table& table, IsKey&& is_key) {
-  using Entry = typename Table::value_type;
+template <typename Value, typename IsKey>
+bool load_table(ByteReader& bytes, CellTable<Value>& table, IsKey&& is_key) {
   auto left = bytes.take<uint32_t>();
-  table.reserve(std::min<size_t>(left, bytes.left() / (sizeof(Entry::first) + sizeof(Entry::second))));
+  table.reserve(std::min<size_t>(left, bytes.left() / (sizeof(uint64_t) + sizeof(Value))));
   for (; left > 0 && bytes.ok(); --left) {
-    const auto key = bytes.take<typename Table::key_type>();
-    const auto value = bytes.take<typename Table::mapped_type>();
-    if (!is_key(key) || !table.try_emplace(key, value).second) return false;
+    const auto key = bytes.take<uint64_t>();
+    const auto value = bytes.take<Value>();
+    if (!is_key(key) || value.empty() || table.find(key) != nullptr) return false;
+    table.change(key, [&](Value& held) { held = value; });
   }
   return bytes.ok();
 }
@@ -92,7 +89,7 @@ void MetricsFold::save(std::string& bytes) const {
   for (const StoreBook& book : books_) visit_book(book, writer(bytes));
   orders_.save_keys(bytes);
   for (uint32_t i = 0; i < orders_.size(); ++i) {
-    visit_order(orders_[i], writer(bytes));
+    visit_order(orders_[i], orders_[i].end(), writer(bytes));
     append(bytes, static_cast<uint32_t>(orders_[i].lines.size()));
     for (const OrderLine& line : orders_[i].lines) visit_line(line, writer(bytes));
   }
@@ -184,7 +181,9 @@ bool MetricsFold::load_orders(ByteReader& bytes) {
   if (!orders_.load_keys(bytes)) return false;
   for (uint32_t index = 0; index < orders_.size() && bytes.ok(); ++index) {
     Order& order = orders_[index];
-    visit_order(order, reader(bytes));
+    OrderEnd end;
+    visit_order(order, end, reader(bytes));
+    if (end != OrderEnd()) order.own_end(line_memory_) = end;
     if (order.store >= books_.size() || !names_.has(order.currency) || !names_.has(order.channel)) return false;
     auto lines = bytes.take<uint32_t>();
     order.lines.reserve(line_memory_, std::min<size_t>(lines, lines_at_once));
@@ -252,8 +251,8 @@ void MetricsFold::fingerprint_things(Fingerprint& sum) const {
       append_text(value, names_[order.channel]);
     }
     if (order.live(order.paid)) put(order_paid, order.paid_ms, order.amount_stated, order.amount_micros);
-    if (order.live(order.closed)) put(order_closed, order.closed_ms);
-    if (order.live(order.refunded)) put(order_refunded, order.refunded_micros);
+    if (order.live(order.end().closed)) put(order_closed, order.end().closed_ms);
+    if (order.live(order.end().refunded)) put(order_refunded, order.end().refunded_micros);
     for (const OrderLine& line : order.lines) {
       if (!order.live(line)) continue;
       put(lines_aspect, line.id, line.quantity, line.amount_micros);
@@ -300,12 +299,16 @@ void MetricsFold::fingerprint_book(Fingerprint& sum, const StoreBook& book) cons
   };
   for (const auto& [day, cell] : book.days) {
     for (const CurrencyDay& one : cell.currencies) add_cell(day, "day", {}, names_[one.currency], one.total, one.buyers.size());
-    for (const auto& [key, counters] : cell.hours)
+    cell.hours.for_each([&](uint64_t key, const Counters& counters) {
       add_cell(day, "hour", fmt::format("{:02}", key >> 32), names_[static_cast<NameId>(key)], counters, 0);
-    for (const auto& [key, counters] : cell.channels)
-      add_cell(day, "channel", names_[static_cast<NameId>(key >> 32)], names_[static_cast<NameId>(key)], counters, 0);
-    for (const auto& [key, counters] : cell.skus)
-      add_cell(day, "sku", names_[static_cast<NameId>(key >> 32)], names_[static_cast<NameId>(key)], counters, 0);
+    });
+    const auto add_table = [&](std::string_view kind, const CounterTable& table) {
+      table.for_each([&](uint64_t key, const Counters& counters) {
+        add_cell(day, kind, names_[static_cast<NameId>(key >> 32)], names_[static_cast<NameId>(key)], counters, 0);
+      });
+    };
+    add_table("channel", cell.channels);
+    add_table("sku", cell.skus);
     for (const auto& [product, counters] : cell.snapshots) add_cell(day, "snapshot", names_[product], {}, counters, 0);
   }
 }
@@ -323,11 +326,11 @@ std::vector<Held> MetricsFold::held() const {
     for (const auto& [day, cell] : book.days) {
       for (const CounterTable* table : {&cell.hours, &cell.channels, &cell.skus}) {
         cells.count += table->size();
-        cells.bytes += table_bytes(*table);
+        cells.bytes += table->bytes();
       }
       for (const CurrencyDay& one : cell.currencies) {
         buyers.count += one.buyers.size();
-        buyers.bytes += table_bytes(one.buyers);
+        buyers.bytes += one.buyers.bytes();
       }
     }
   return {{"orders", orders_.size(), orders_.bytes() + line_memory_.bytes()},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -21,18 +22,32 @@ struct OrderLine {
   bool withdrawn = false;
 };
 
+// How an order came to its end. Of most nothing is said of it yet, or ever.
+struct OrderEnd {
+  Version closed, refunded, withdrawn;
+  Millis closed_ms = 0;
+  int64_t refunded_micros = 0;
+  bool operator==(const OrderEnd&) const = default;
+};
+inline constexpr OrderEnd no_end;
+
 struct Order {
-  Version placed, paid, closed, refunded, withdrawn;
-  Millis created_ms = 0, paid_ms = 0, closed_ms = 0;
+  Version placed, paid;
+  Millis created_ms = 0, paid_ms = 0;
   uint64_t buyer = 0;  // 0 = not known.
   int64_t amount_micros = 0;
-  int64_t refunded_micros = 0;
   uint32_t store = 0;  // Index of its StoreBook.
   NameId currency = 0, channel = 0;
   bool amount_stated = false;
   Row<OrderLine> lines;  // By id.
+  OrderEnd* stated_end = nullptr;
 
-  bool live(const Version& aspect) const { return aspect > withdrawn; }
+  const OrderEnd& end() const { return stated_end != nullptr ? *stated_end : no_end; }
+  OrderEnd& own_end(RowMemory& memory) {
+    if (stated_end == nullptr) stated_end = std::construct_at(memory.make<OrderEnd>(1));
+    return *stated_end;
+  }
+  bool live(const Version& aspect) const { return aspect > end().withdrawn; }
   bool live(const OrderLine& line) const { return live(line.version) && !line.withdrawn; }
   bool is_paid() const { return live(paid) && paid_ms > 0; }
   // What was paid: as stated, else the sum of the lines.

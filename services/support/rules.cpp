@@ -129,11 +129,11 @@ void State::judge_conversation(Desk& desk, const Key& home, Millis now, Outbox& 
     schedule(desk, home, conversation, never);
     return judge_gone(desk, conversation.name, now, outbox);
   }
-  Measurement waited{.value_micros = (now - progress.waiting_ms) * 1000, .evidence = {}};
-  waited.evidence.push_back(evidence("since", info(desk).zone.format(progress.waiting_ms)));
+  const Measurement waited{.value_micros = (now - progress.waiting_ms) * 1000, .evidence = {}};
+  const auto support = [&] { return std::vector{evidence("since", info(desk).zone.format(progress.waiting_ms))}; };
   Millis due = never;
   for (const std::string_view rule : {reply_due, reply_missed}) {
-    judge_.judge(rule, subject(desk, conversation.name), waited, now, outbox);
+    judge_.judge(rule, subject(desk, conversation.name), waited, support, now, outbox);
     const auto patience = threshold(desk, rule, conversation.name);
     if (patience && progress.waiting_ms + *patience > now) due = std::min(due, progress.waiting_ms + *patience);
   }
@@ -153,13 +153,13 @@ void State::judge_first_response(const Desk& desk, Millis now, Outbox& outbox) {
   const Day day = store.zone.day_of(now);
   const auto found = desk.news.find(day);
   std::optional<Measurement> mean;
-  if (found != desk.news.end() && found->second.count > 0) {
-    const NewsDay& news = found->second;
+  const NewsDay news = found == desk.news.end() ? NewsDay() : found->second;
+  if (news.count > 0)
     mean = Measurement{.value_micros = news.seconds * micros / news.count, .sample = news.count, .evidence = {}};
-    mean->evidence.push_back(evidence("day", format_day(day)));
-    mean->evidence.push_back(evidence("conversations", news.count * micros, "count"));
-  }
-  judge_.judge(first_response_slow, subject(desk, store.id), mean, now, outbox);
+  const auto support = [&] {
+    return std::vector{evidence("day", format_day(day)), evidence("conversations", news.count * micros, "count")};
+  };
+  judge_.judge(first_response_slow, subject(desk, store.id), mean, support, now, outbox);
 }
 
 void State::judge_refund(Desk& desk, const Key& key, Millis now, Outbox& outbox) {
