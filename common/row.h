@@ -63,6 +63,8 @@ class Row {
     return items_ + at;
   }
   void push_back(RowMemory& memory, const Item& item) { insert(memory, end(), item); }
+  // The items as they lie.
+  std::string_view bytes() const { return {reinterpret_cast<const char*>(items_), size_ * sizeof(Item)}; }
   // Takes the place of what there was with copies of items as they lie in bytes.
   void assign(RowMemory& memory, std::string_view bytes) {
     const size_t count = bytes.size() / sizeof(Item);

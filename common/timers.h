@@ -20,31 +20,37 @@ class Timers {
 
   // Sets the thing's time in the place of any other; `none` clears it.
   void set(uint32_t thing, Millis due) {
-    if (thing >= due_.size()) due_.resize(std::max<size_t>(thing + 1, due_.size() + due_.size() / 2), none);
+    if (thing >= due_.size()) reserve(std::max<size_t>(thing + 1, due_.size() + due_.size() / 2));
     const Millis before = due_[thing];
     if (before == due) return;
     due_[thing] = due;
     if (before != none) clear(before);
     if (due == none) return;
-    Hour& hour = hours_[hour_of(due)];
-    hour.heap.push_back({due, thing});
+    const int64_t number = hour_of(due);
+    Hour& hour = hours_[number];
+    hour.heap.push_back({static_cast<uint32_t>(due - number * hour_ms), thing});
     std::push_heap(hour.heap.begin(), hour.heap.end(), Later());
+  }
+
+  // Makes room for things whose numbers are below `things`.
+  void reserve(size_t things) {
+    if (things > due_.size()) due_.resize(things, none);
   }
 
   // When a thing is due; `none` if it is not.
   Millis due(uint32_t thing) const { return thing < due_.size() ? due_[thing] : none; }
 
   // The first time that is set; `none` if there is none.
-  Millis first() const { return hours_.empty() ? none : hours_.begin()->second.heap.front().due; }
+  Millis first() const { return hours_.empty() ? none : due_of(*hours_.begin(), hours_.begin()->second.heap.front()); }
 
   // Takes out what is due at `now` or before and calls `take(thing, due)` for it: by time, in no order within a millisecond.
   // `take` may set times.
   template <typename Take>
   void take_due(Millis now, Take&& take) {
-    while (first() <= now) {
-      const Entry entry = hours_.begin()->second.heap.front();
-      set(entry.thing, none);
-      take(entry.thing, entry.due);
+    for (Millis due = first(); due <= now; due = first()) {
+      const uint32_t thing = hours_.begin()->second.heap.front().thing;
+      set(thing, none);
+      take(thing, due);
     }
   }
 
@@ -55,11 +61,11 @@ class Timers {
 
  private:
   struct Entry {
-    Millis due = 0;
+    uint32_t due_ms = 0;  // Since the hour began.
     uint32_t thing = 0;
   };
   struct Later {
-    bool operator()(const Entry& a, const Entry& b) const { return a.due > b.due; }
+    bool operator()(const Entry& a, const Entry& b) const { return a.due_ms > b.due_ms; }
   };
   struct Hour {
     std::vector<Entry> heap;
@@ -69,7 +75,8 @@ class Timers {
   static constexpr size_t stale_max = 64;  // As many are left where they are, however few entries there are.
 
   static int64_t hour_of(Millis due) { return due >= 0 ? due / hour_ms : (due + 1) / hour_ms - 1; }
-  bool is_stale(const Entry& entry) const { return due_[entry.thing] != entry.due; }
+  static Millis due_of(const Hours::value_type& hour, const Entry& entry) { return hour.first * hour_ms + entry.due_ms; }
+  bool is_stale(const Hours::value_type& hour, const Entry& entry) const { return due_[entry.thing] != due_of(hour, entry); }
 
   // One entry of that time has become stale.
   void clear(Millis due) {
@@ -77,7 +84,7 @@ class Timers {
     Hour& hour = at->second;
     hour.stale += 1;
     if (hour.stale > stale_max && hour.stale > hour.heap.size() / 2) {
-      std::erase_if(hour.heap, [&](const Entry& entry) { return is_stale(entry); });
+      std::erase_if(hour.heap, [&](const Entry& entry) { return is_stale(*at, entry); });
       std::make_heap(hour.heap.begin(), hour.heap.end(), Later());
       hour.stale = 0;
     }
@@ -87,7 +94,7 @@ class Timers {
   // Of the hour that comes first, and of any that may become it, the top is no stale one; an empty hour goes.
   void settle(Hours::iterator at) {
     std::vector<Entry>& heap = at->second.heap;
-    while (!heap.empty() && is_stale(heap.front())) {
+    while (!heap.empty() && is_stale(*at, heap.front())) {
       std::pop_heap(heap.begin(), heap.end(), Later());
       heap.pop_back();
       at->second.stale -= at->second.stale > 0;

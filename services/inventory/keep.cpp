@@ -1,5 +1,6 @@
 // How inventory's things are kept as bytes, and what of them makes its fingerprint.
 #include <algorithm>
+#include <thread>
 
 #include "services/inventory/state.h"
 
@@ -29,14 +30,18 @@ class Writer {
     append(bytes_, static_cast<uint32_t>(items.size()));
     for (const auto& item : items) each(item);
   }
+  // Items as they lie.
+  template <typename T>
+  void row(const Row<T>& items) {
+    append(bytes_, static_cast<uint32_t>(items.size()));
+    bytes_.append(items.bytes());
+  }
 
  private:
   std::string& bytes_;
 };
 
 class Reader {
-  static constexpr size_t lines_at_once = 64;  // That a count which nothing bears out is believed for.
-
  public:
   Reader(ByteReader& bytes, RowMemory& memory) : bytes_(bytes), memory_(memory) {}
   template <typename T>
@@ -58,15 +63,9 @@ class Reader {
     items.clear();
     for (uint32_t left = bytes_.take<uint32_t>(); left > 0 && bytes_.ok(); --left) each(items.emplace_back());
   }
-  template <typename T, typename Each>
-  void list(Row<T>& items, Each&& each) {
-    uint32_t left = bytes_.take<uint32_t>();
-    items.reserve(memory_, std::min<size_t>(left, lines_at_once));
-    for (; left > 0 && bytes_.ok(); --left) {
-      T item;
-      each(item);
-      items.push_back(memory_, item);
-    }
+  template <typename T>
+  void row(Row<T>& items) {
+    items.assign(memory_, bytes_.take_bytes(bytes_.take<uint32_t>() * sizeof(T)));
   }
 
  private:
@@ -80,14 +79,7 @@ void order_fields(Io& io, auto& order, auto& course) {
   io.stated(order.paid_ms, course.shipped_ms, course.promised_ms, course.received_ms, course.closed_ms, course.refunded_micros);
   io(order.paid_micros);
   io(order.stage);
-  io.list(order.lines, [&](auto& line) {
-    io(line.id);
-    io(line.version);
-    io(line.quantity);
-    io(line.amount_micros);
-    io(line.sku);
-    io(line.withdrawn);
-  });
+  io.row(order.lines);
 }
 
 template <typename Io>
@@ -199,14 +191,8 @@ void State::save(std::string& bytes) const {
   Writer io(bytes);
   append(bytes, static_cast<uint32_t>(places_.size()));
   for (const auto& [hash, place] : places_) append(bytes, hash);
-  orders_.save_keys(bytes);
-  for (uint32_t index = 0; index < orders_.size(); ++index) {
-    const Order& order = orders_[index];
-    io(order.place->store);
-    order_fields(io, order, order.course());
-    io(order.waits);
-    if (order.waits) append_text(bytes, order.id_text()), io(timers_.due(index));
-  }
+  const size_t before = bytes.size();
+  append(bytes, uint64_t{0});  // How many bytes the things beside the orders take; known when they are there.
   save_all(bytes, refunds_, [&](const Refund& refund) { refund_fields(io, refund); });
   levels_.save_keys(bytes);
   levels_.for_each([&](const Key&, const Level& level) { level_fields(io, level); });
@@ -219,6 +205,20 @@ void State::save(std::string& bytes) const {
   append(bytes, static_cast<uint32_t>(pools_.size()));
   for (const Pool& pool : pools_) append_text(bytes, pool.name);
   save_skus(bytes);
+  xundian::store(bytes.data() + before, uint64_t{bytes.size() - before - sizeof(uint64_t)});
+  save_orders(bytes);
+}
+
+void State::save_orders(std::string& bytes) const {
+  Writer io(bytes);
+  orders_.save_keys(bytes);
+  for (uint32_t index = 0; index < orders_.size(); ++index) {
+    const Order& order = orders_[index];
+    io(order.place->store);
+    order_fields(io, order, order.course());
+    io(order.waits);
+    if (order.waits) append_text(bytes, order.id_text()), io(timers_.due(index));
+  }
 }
 
 // What SKUs sold follows from the orders, but to add up millions of them takes longer than to read it.
@@ -258,23 +258,41 @@ bool State::load_pools(ByteReader& bytes) {
          std::ranges::none_of(pools_, [](const Pool& pool) { return pool.stores.empty(); });
 }
 
+// Orders, which are half of all, are read beside the rest.
 bool State::load(std::string_view saved) {
   ByteReader bytes(saved);
   if (!stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes) || !names_.load(bytes)) return false;
   now_ = bytes.take<Millis>();
   as_of_ = bytes.take<Millis>();
-  Reader io(bytes, line_memory_);
-  orders_.clear();
-  levels_.clear();
-  line_memory_.clear();
   places_.clear();
   place_index_.clear();
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const auto store = bytes.take<uint64_t>();
     place_index_[store] = &places_[store];
   }
+  const std::string_view beside = bytes.take_bytes(bytes.take<uint64_t>());
+  if (!bytes.ok()) return false;
   std::vector<std::pair<uint32_t, Millis>> due;  // Orders that wait.
-  bool whole = orders_.load_keys(bytes);
+  bool has_orders = false;
+  std::jthread orders([&] { has_orders = load_orders(bytes, due); });
+  const bool has_rest = load_beside_orders(beside);
+  orders.join();
+  if (!has_rest || !has_orders) return false;
+  timers_.reserve(orders_.size());
+  deadlines_.reserve(orders_.size());
+  for (const auto& [index, at] : due) {
+    count_wait(index, orders_[index], wait_of(orders_[index]), true);
+    timers_.set(index, at);  // What is due and not judged yet among them.
+  }
+  return true;
+}
+
+bool State::load_orders(ByteReader bytes, std::vector<std::pair<uint32_t, Millis>>& due) {
+  orders_.clear();
+  line_memory_.clear();
+  if (!orders_.load_keys(bytes)) return false;
+  Reader io(bytes, line_memory_);
+  bool whole = true;
   for (uint32_t index = 0; index < orders_.size() && whole; ++index) {
     Order& order = orders_[index];
     const auto place = place_index_.find(bytes.take<uint64_t>());
@@ -288,8 +306,15 @@ bool State::load(std::string_view saved) {
     if (order.waits) order.id.assign(line_memory_, bytes.take_text()), io(due.emplace_back(index, 0).second);
     whole &= bytes.ok();
   }
+  return whole && bytes.empty();
+}
+
+bool State::load_beside_orders(std::string_view saved) {
+  ByteReader bytes(saved);
+  Reader io(bytes, day_memory_);
+  levels_.clear();
   load_all(bytes, refunds_, [&](Refund& refund) { refund_fields(io, refund); });
-  whole = whole && levels_.load_keys(bytes);
+  if (!levels_.load_keys(bytes)) return false;
   for (uint32_t index = 0; index < levels_.size() && bytes.ok(); ++index) level_fields(io, levels_[index]);
   load_all(bytes, purchases_, [&](Purchase& purchase) { purchase_fields(io, purchase); });
   load_all(bytes, moves_, [&](Move& move) { move_fields(io, move); });
@@ -300,13 +325,9 @@ bool State::load(std::string_view saved) {
     io(sweep_.skus->first), io(sweep_.skus->second);
   }
   io(sweep_.purchases);
-  if (!whole || !bytes.ok() || !holds_together()) return false;
+  if (!bytes.ok() || !holds_together()) return false;
   if (!load_pools(bytes) || !load_skus(bytes) || !bytes.empty()) return false;
   join_skus();
-  for (const auto& [index, at] : due) {
-    count_wait(index, orders_[index], wait_of(orders_[index]), true);
-    timers_.set(index, at);  // What is due and not judged yet among them.
-  }
   for (SkuId id = 0; id < skus_.size(); ++id) {
     Sku& sku = skus_[id];
     if (sku.detail().levels.empty()) continue;

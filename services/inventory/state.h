@@ -184,6 +184,10 @@ class State final : public Fold {
   void forget_what_follows();
   void join_pools();
   void join_skus();
+  void save_orders(std::string& bytes) const;
+  // Each touches what the other does not. `due`: the orders that wait, and when they are to be judged.
+  bool load_orders(ByteReader bytes, std::vector<std::pair<uint32_t, Millis>>& due);
+  bool load_beside_orders(std::string_view saved);
   void save_skus(std::string& bytes) const;
   bool load_skus(ByteReader& bytes);
   bool load_pools(ByteReader& bytes);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "common/bytes.h"
@@ -71,8 +72,9 @@ struct OrderLine {
   int64_t quantity = 0;
   int64_t amount_micros = 0;
   NameId sku = 0;
-  bool withdrawn = false;
+  uint32_t withdrawn = 0;  // 1: it is.
 };
+static_assert(std::has_unique_object_representations_v<OrderLine>);  // Saved as it lies.
 
 struct Place;
 

@@ -8,19 +8,12 @@ namespace xundian::metrics {
 
 namespace {
 
-constexpr size_t lines_at_once = 64;  // Of an order, that a count which nothing bears out is believed for.
-
 // The fields of each thing, named once for writing and reading.
 template <typename Thing, typename Visit>
 void visit_order(Thing& order, auto& end, Visit&& visit) {
   visit.stated(order.placed, order.paid, end.closed, end.refunded, end.withdrawn);
   visit.stated(order.created_ms, order.paid_ms, end.closed_ms, order.amount_micros, end.refunded_micros);
   visit(order.buyer), visit(order.store), visit(order.currency), visit(order.channel), visit(order.amount_stated);
-}
-
-template <typename Thing, typename Visit>
-void visit_line(Thing& line, Visit&& visit) {
-  visit(line.id), visit(line.version), visit(line.quantity), visit(line.amount_micros), visit(line.sku), visit(line.withdrawn);
 }
 
 template <typename Thing, typename Visit>
@@ -91,7 +84,7 @@ void MetricsFold::save(std::string& bytes) const {
   for (uint32_t i = 0; i < orders_.size(); ++i) {
     visit_order(orders_[i], orders_[i].end(), writer(bytes));
     append(bytes, static_cast<uint32_t>(orders_[i].lines.size()));
-    for (const OrderLine& line : orders_[i].lines) visit_line(line, writer(bytes));
+    bytes.append(orders_[i].lines.bytes());
   }
   append(bytes, refunds_.size());
   for (uint32_t i = 0; i < refunds_.size(); ++i) {
@@ -185,14 +178,10 @@ bool MetricsFold::load_orders(ByteReader& bytes) {
     visit_order(order, end, reader(bytes));
     if (end != OrderEnd()) order.own_end(line_memory_) = end;
     if (order.store >= books_.size() || !names_.has(order.currency) || !names_.has(order.channel)) return false;
-    auto lines = bytes.take<uint32_t>();
-    order.lines.reserve(line_memory_, std::min<size_t>(lines, lines_at_once));
-    for (; lines > 0 && bytes.ok(); --lines) {
-      OrderLine line;
-      visit_line(line, reader(bytes));
+    const auto lines = bytes.take<uint32_t>();
+    order.lines.assign(line_memory_, bytes.take_bytes(lines * sizeof(OrderLine)));
+    for (const OrderLine& line : order.lines)
       if (!names_.has(line.sku)) return false;
-      order.lines.push_back(line_memory_, line);
-    }
     books_[order.store].orders.push_back(index);
   }
   return bytes.ok();

@@ -13,7 +13,7 @@
 namespace xundian::metrics {
 
 // Changes with the layout that save writes.
-inline constexpr uint64_t state_shape = 3;
+inline constexpr uint64_t state_shape = 4;
 
 // What an order's fact changed, for the rules.
 struct OrderChange {

@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "common/names.h"
@@ -19,8 +20,9 @@ struct OrderLine {
   int64_t quantity = 0;
   int64_t amount_micros = 0;
   NameId sku = 0;
-  bool withdrawn = false;
+  uint32_t withdrawn = 0;  // 1: it is.
 };
+static_assert(std::has_unique_object_representations_v<OrderLine>);  // Saved as it lies.
 
 // How an order came to its end. Of most nothing is said of it yet, or ever.
 struct OrderEnd {
