@@ -92,16 +92,18 @@ void State::fold_report(const FactView& fact, Outbox& outbox) {
   const bool is_newer = (fact.states(first_aspect) && fact.version(first_aspect) > report.cell.version) ||
                         (fact.withdrawn() && fact.version(withdrawn_aspect) > report.withdrawn);
   if (!is_newer) return;
-  std::set<std::pair<std::string, std::string>> touched;
+  std::vector<std::pair<std::string, std::string>> touched;  // Channels and campaigns, each once.
   const auto touch = [&] {
-    if (report.live()) touched.emplace(report.cell.content.channel(), report.cell.content.campaign());
+    if (!report.live()) return;
+    std::pair cell(report.cell.content.channel(), report.cell.content.campaign());
+    if (touched.empty() || touched.front() != cell) touched.push_back(std::move(cell));
   };
   touch();
   // A cell that grows in its place need not leave it.
   const bool stays = report.live() && !fact.withdrawn() && is_same_place(report.cell.content, ad_report_.cell());
   if (!stays) leave(fact.key(), report);
   if (take_newer(fact, first_aspect, report.cell.version)) {
-    report.cell.content = ad_report_.cell();
+    report.cell.content.Swap(ad_report_.mutable_cell());
     if (!stays) {
       report.cut = cut_of(report.cell.content);
       report.slot = slot_of(report.cell.content.period());
@@ -113,6 +115,7 @@ void State::fold_report(const FactView& fact, Outbox& outbox) {
   else
     enter(fact.key(), report);
   touch();
+  std::ranges::sort(touched);
   watch_midnight(book);
   for (const auto& [channel, campaign] : touched) judge_campaign(book, channel, campaign, outbox);
   for (const auto& [key, budget] : book.budgets) {

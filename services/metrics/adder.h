@@ -70,23 +70,12 @@ class Adder {
   void unite_buyers() {
     for (auto& [place, cell] : cells_) {
       if (cell.buyer_sets.empty()) continue;
-      BuyerSet all;
-      std::map<std::string, BuyerSet> by_currency;
-      const bool one_set = cell.buyer_sets.size() == 1;
-      for (const auto& [code, set] : cell.buyer_sets) {
-        if (one_set) {
-          cell.sum.buyers += static_cast<int64_t>(set->size());
-          cell.sum.currencies[code].buyers += static_cast<int64_t>(set->size());
-          break;
-        }
-        BuyerSet& united = by_currency[code];
-        set->for_each([&](uint64_t buyer, const OrderCount&) {
-          united.change(buyer, [](OrderCount& of_buyer) { of_buyer.orders = 1; });
-          all.change(buyer, [](OrderCount& of_buyer) { of_buyer.orders = 1; });
-        });
-      }
-      cell.sum.buyers += static_cast<int64_t>(all.size());
-      for (const auto& [code, set] : by_currency) cell.sum.currencies[code].buyers += static_cast<int64_t>(set.size());
+      std::map<std::string, std::vector<const BuyerSet*>> by_currency;
+      std::vector<const BuyerSet*> all;
+      for (const auto& [code, set] : cell.buyer_sets) by_currency[code].push_back(set), all.push_back(set);
+      int64_t united = 0;
+      for (const auto& [code, sets] : by_currency) cell.sum.currencies[code].buyers += united = count_united(sets);
+      cell.sum.buyers += by_currency.size() == 1 ? united : count_united(all);
       cell.buyer_sets.clear();
     }
   }
@@ -119,6 +108,18 @@ class Adder {
     Sum sum;
     std::vector<std::pair<std::string, const BuyerSet*>> buyer_sets;
   };
+
+  static int64_t count_united(const std::vector<const BuyerSet*>& sets) {
+    if (sets.size() == 1) return sets.front()->size();
+    BuyerSet united;
+    size_t largest = 0;
+    for (const BuyerSet* set : sets) largest = std::max<size_t>(largest, set->size());
+    united.reserve(2 * largest);
+    for (const BuyerSet* set : sets)
+      set->for_each(
+          [&](uint64_t buyer, const OrderCount&) { united.change(buyer, [](OrderCount& of_buyer) { of_buyer.orders = 1; }); });
+    return united.size();
+  }
 
   Cell& cell_at(const Period& period, const std::string& key) {
     Cell& cell = cells_[Place{store_, key, period.text()}];

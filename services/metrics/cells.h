@@ -48,15 +48,74 @@ struct OrderCount {
 // Distinct buyers, each with the number of orders that name it.
 using BuyerSet = CellTable<OrderCount>;
 
-// By (hour, channel or SKU) << 32 | currency.
-using CounterTable = CellTable<Counters>;
-
 inline uint64_t cell_key(uint32_t dimension, NameId currency) { return uint64_t{dimension} << 32 | currency; }
 
-// Adds to one cell of a table; a cell to which nothing contributes any more goes.
-inline void bump(CounterTable& table, uint32_t dimension, NameId currency, const Counters& counters, int sign) {
-  table.change(cell_key(dimension, currency), [&](Counters& held) { held.add(counters, sign); });
-}
+// By (hour, channel or SKU) << 32 | currency. What refunds count lies apart: of most cells nothing was refunded.
+class CounterTable {
+ public:
+  // Adds to one cell; one to which nothing contributes any more goes.
+  void add(uint64_t key, const Counters& more, int sign) {
+    if (more.paid_orders != 0)
+      sales_.change(key, [&](Sales& held) {
+        held.paid_amount_micros += sign * more.paid_amount_micros;
+        held.units += sign * more.units;
+        held.orders += sign * more.orders;
+        held.paid_orders += sign * more.paid_orders;
+      });
+    if (more.refunds != 0 || more.booked != 0)
+      refunds_.change(key, [&](Refunds& held) {
+        held.refund_micros += sign * more.refund_micros;
+        held.booked_micros += sign * more.booked_micros;
+        held.refunds += sign * more.refunds;
+        held.booked += sign * more.booked;
+      });
+  }
+  Counters at(uint64_t key) const { return whole(sales_.find(key), refunds_.find(key)); }
+  bool contains(uint64_t key) const { return sales_.find(key) != nullptr || refunds_.find(key) != nullptr; }
+  void prefetch(uint64_t key) const { sales_.prefetch(key); }
+  // Calls `each(key, counters)` for the cells, always in the same order.
+  template <typename Each>
+  void for_each(Each&& each) const {
+    sales_.for_each([&](uint64_t key, const Sales& sales) { each(key, whole(&sales, refunds_.find(key))); });
+    refunds_.for_each([&](uint64_t key, const Refunds& refunds) {
+      if (sales_.find(key) == nullptr) each(key, whole(nullptr, &refunds));
+    });
+  }
+  void reserve(size_t count) { sales_.reserve(count); }
+  size_t size() const { return std::max(sales_.size(), refunds_.size()); }  // At least as many.
+  size_t bytes() const { return sales_.bytes() + refunds_.bytes(); }
+
+ private:
+  struct Sales {
+    int64_t paid_amount_micros = 0, units = 0;
+    int32_t orders = 0, paid_orders = 0;
+    bool empty() const { return paid_orders == 0; }
+  };
+  struct Refunds {
+    int64_t refund_micros = 0, booked_micros = 0;
+    int32_t refunds = 0, booked = 0;
+    bool empty() const { return refunds == 0 && booked == 0; }
+  };
+  static Counters whole(const Sales* sales, const Refunds* refunds) {
+    Counters counters;
+    if (sales != nullptr) {
+      counters.paid_amount_micros = sales->paid_amount_micros;
+      counters.units = sales->units;
+      counters.orders = sales->orders;
+      counters.paid_orders = sales->paid_orders;
+    }
+    if (refunds != nullptr) {
+      counters.refund_micros = refunds->refund_micros;
+      counters.booked_micros = refunds->booked_micros;
+      counters.refunds = refunds->refunds;
+      counters.booked = refunds->booked;
+    }
+    return counters;
+  }
+
+  CellTable<Sales> sales_;
+  CellTable<Refunds> refunds_;
+};
 
 // Sales that follow from counters since ever, of one product and day.
 struct SnapshotCounters {

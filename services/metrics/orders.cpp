@@ -119,8 +119,8 @@ void MetricsFold::add(DayCell& cell, NameId currency, int hour, std::optional<Na
   if (day == cell.currencies.end()) day = cell.currencies.insert(day, CurrencyDay{currency, {}, {}});
   day->total.add(counters, sign);
   if (day->total.empty()) cell.currencies.erase(day);
-  bump(cell.hours, static_cast<uint32_t>(hour), currency, counters, sign);
-  if (channel) bump(cell.channels, *channel, currency, counters, sign);
+  cell.hours.add(cell_key(static_cast<uint32_t>(hour), currency), counters, sign);
+  if (channel) cell.channels.add(cell_key(*channel, currency), counters, sign);
 }
 
 void MetricsFold::close_day(StoreBook& book, Day day) {
@@ -141,7 +141,7 @@ void MetricsFold::count_skus(DayCell& cell, const Order& order, NameId currency,
       counters.paid_amount_micros += sku_parts_[i].amount_micros;
       if (counted) counters.units += sku_parts_[i].quantity;
     }
-    bump(cell.skus, sku, currency, counters, sign);
+    cell.skus.add(cell_key(sku, currency), counters, sign);
   }
 }
 

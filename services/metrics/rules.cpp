@@ -98,8 +98,7 @@ int64_t usual_orders(const StoreBook& book, Day day, int hour) {
   int64_t orders = 0;
   for (auto cell = book.days.lower_bound(day - baseline_days); cell != book.days.end() && cell->first < day; ++cell)
     for (const CurrencyDay& one : cell->second.currencies)
-      if (const Counters* found = cell->second.hours.find(cell_key(static_cast<uint32_t>(hour), one.currency)))
-        orders += found->orders;
+      orders += cell->second.hours.at(cell_key(static_cast<uint32_t>(hour), one.currency)).orders;
   return orders;
 }
 

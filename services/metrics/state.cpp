@@ -37,22 +37,35 @@ void visit_book(Thing& book, Visit&& visit) {
   visit(book.finished_from_ms), visit(book.finished_to_ms), visit(book.waits_for_ms);
 }
 
-template <typename Value>
-void save_table(std::string& bytes, const CellTable<Value>& table) {
-  append(bytes, table.size());
-  table.for_each([&](uint64_t key, const Value& value) { append(bytes, key), append(bytes, value); });
+void put_entry(CounterTable& table, uint64_t key, const Counters& counters) { table.add(key, counters, 1); }
+void put_entry(BuyerSet& buyers, uint64_t buyer, const OrderCount& count) {
+  buyers.change(buyer, [&](OrderCount& held) { held = count; });
+}
+bool has_entry(const CounterTable& table, uint64_t key) { return table.contains(key); }
+bool has_entry(const BuyerSet& buyers, uint64_t buyer) { return buyers.find(buyer) != nullptr; }
+
+template <typename Entry, typename Table>
+void save_table(std::string& bytes, const Table& table) {
+  const size_t before = bytes.size();
+  uint32_t count = 0;  // Known when all are there.
+  append(bytes, count);
+  table.for_each([&](uint64_t key, const Entry& entry) {
+    append(bytes, key), append(bytes, entry);
+    ++count;
+  });
+  store(bytes.data() + before, count);
 }
 
 // `is_key(key)` says whether there may be such an entry.
-template <typename Value, typename IsKey>
-bool load_table(ByteReader& bytes, CellTable<Value>& table, IsKey&& is_key) {
+template <typename Entry, typename Table, typename IsKey>
+bool load_table(ByteReader& bytes, Table& table, IsKey&& is_key) {
   auto left = bytes.take<uint32_t>();
-  table.reserve(std::min<size_t>(left, bytes.left() / (sizeof(uint64_t) + sizeof(Value))));
+  table.reserve(std::min<size_t>(left, bytes.left() / (sizeof(uint64_t) + sizeof(Entry))));
   for (; left > 0 && bytes.ok(); --left) {
     const auto key = bytes.take<uint64_t>();
-    const auto value = bytes.take<Value>();
-    if (!is_key(key) || value.empty() || table.find(key) != nullptr) return false;
-    table.change(key, [&](Value& held) { held = value; });
+    const auto entry = bytes.take<Entry>();
+    if (!is_key(key) || entry.empty() || has_entry(table, key)) return false;
+    put_entry(table, key, entry);
   }
   return bytes.ok();
 }
@@ -111,9 +124,9 @@ void MetricsFold::save_cells(std::string& bytes, const StoreBook& book) {
     for (const CurrencyDay& one : cell.currencies) {
       append(bytes, one.currency);
       append(bytes, one.total);
-      save_table(bytes, one.buyers);
+      save_table<OrderCount>(bytes, one.buyers);
     }
-    for (const CounterTable* table : {&cell.hours, &cell.channels, &cell.skus}) save_table(bytes, *table);
+    for (const CounterTable* table : {&cell.hours, &cell.channels, &cell.skus}) save_table<Counters>(bytes, *table);
   }
 }
 
@@ -146,10 +159,10 @@ bool MetricsFold::load_cells(ByteReader& bytes, StoreBook& book) const {
       CurrencyDay& one = cell.currencies.emplace_back();
       one.currency = bytes.take<NameId>();
       one.total = bytes.take<Counters>();
-      if (!is_text(one.currency) || !load_table(bytes, one.buyers, [](uint64_t) { return true; })) return false;
+      if (!is_text(one.currency) || !load_table<OrderCount>(bytes, one.buyers, [](uint64_t) { return true; })) return false;
     }
-    if (!load_table(bytes, cell.hours, [&](uint64_t key) { return key >> 32 < 24 && is_text(key & UINT32_MAX); }) ||
-        !load_table(bytes, cell.channels, is_of_text) || !load_table(bytes, cell.skus, is_of_text))
+    if (!load_table<Counters>(bytes, cell.hours, [&](uint64_t key) { return key >> 32 < 24 && is_text(key & UINT32_MAX); }) ||
+        !load_table<Counters>(bytes, cell.channels, is_of_text) || !load_table<Counters>(bytes, cell.skus, is_of_text))
       return false;
   }
   return bytes.ok();
