@@ -30,15 +30,23 @@ class Names {
   NameId of(std::string_view text) {
     if (text.empty() && !texts_.empty()) return 0;
     const uint64_t hash = hash64(text);
-    Shard& shard = shard_of(hash);
+    Shard& shard = shards_[shard_of(hash)];
     if (shard.used >= shard.slots.size() / 4 * 3) resize(shard, std::max(2 * shard.slots.size(), slots_min));
-    Slot& slot = place_of(shard.slots, hash);
+    Slot& slot = shard.slots[place_of(shard.slots, hash)];
     if (slot.number == 0) {
       texts_.emplace_back(text);
       slot = {hash, static_cast<NameId>(texts_.size())};
       ++shard.used;
     }
     return slot.number - 1;
+  }
+  // The text's number; 0: it has none, or is empty.
+  NameId find(std::string_view text) const {
+    const uint64_t hash = hash64(text);
+    const Shard& shard = shards_[shard_of(hash)];
+    if (shard.used == 0) return 0;
+    const Slot& slot = shard.slots[place_of(shard.slots, hash)];
+    return slot.number == 0 ? 0 : slot.number - 1;
   }
   const std::string& operator[](NameId id) const { return texts_[id]; }
   bool has(NameId id) const { return id < texts_.size(); }
@@ -77,18 +85,18 @@ class Names {
   };
   static constexpr size_t slots_min = 8;
 
-  Shard& shard_of(uint64_t hash) { return shards_[hash >> 58]; }
+  static size_t shard_of(uint64_t hash) { return hash >> 58; }
   // Where the hash is, or would be.
-  static Slot& place_of(std::vector<Slot>& slots, uint64_t hash) {
+  static size_t place_of(const std::vector<Slot>& slots, uint64_t hash) {
     const size_t mask = slots.size() - 1;
     size_t place = hash & mask;
     while (slots[place].number != 0 && slots[place].hash != hash) place = (place + 1) & mask;
-    return slots[place];
+    return place;
   }
   static void resize(Shard& shard, size_t places) {
     std::vector<Slot> slots(places);
     for (const Slot& slot : shard.slots)
-      if (slot.number != 0) place_of(slots, slot.hash) = slot;
+      if (slot.number != 0) slots[place_of(slots, slot.hash)] = slot;
     shard.slots = std::move(slots);
   }
 

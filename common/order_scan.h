@@ -25,6 +25,7 @@ struct OrderLineScan {
   int64_t quantity = 0;
   int64_t amount_micros = 0;
   bool withdrawn = false;
+  uint32_t sku_name = 0;  // For a fold that has looked the SKU's name up ahead; 0: not yet.
 };
 
 // What an order says beside its lines. Texts point into the fact's bytes. What is not stated is zero; ask FactView::states.

@@ -13,7 +13,7 @@ namespace {
 constexpr size_t answer_bytes = 256u << 10;  // A batch of answers is closed when it has grown to this.
 constexpr size_t read_ahead_bytes = 4u << 20;
 constexpr uint32_t crashes_max = 3;
-constexpr uint32_t expected_max = 4000;  // Facts of a batch; what more of them speak of does not fit into a cache.
+constexpr size_t expected = 8;  // Facts that a fold is told of before they come to it.
 
 }  // namespace
 
@@ -126,21 +126,22 @@ Result<void> Replica::take_batch(const BatchView& batch, OwnAnswers* own) {
     if (wall) group.time_ms = std::max(group.time_ms, batch.header().time_ms);
     // Under the wall clock any record brings time, even if the fold wants none of its facts.
     bool bring_time = wall && group.fold->next_wake() <= group.time_ms;
-    // What a batch speaks of lies anywhere in memory; asked for together, it comes together.
-    if (batch.header().count <= expected_max)
-      (void)batch.for_each([&](Kind kind) { return wants(kind); },
-                           [&](std::string_view frame, Offset) { group.fold->expect(::xundian::load<FactHead>(frame.data())); });
-    Result<void> outcome;
-    auto walked = batch.for_each([&](Kind kind) { return bring_time || wants(kind); },
-                                 [&](std::string_view frame, Offset offset) {
-                                   if (!outcome) return;
-                                   bring_time = false;
-                                   if (!wall && !batch.is_answer())
-                                     group.time_ms = std::max(group.time_ms, ::xundian::load<FactHead>(frame.data()).occurred_ms);
-                                   outcome = take_input(partition, state, group, frame, offset, own);
-                                 });
-    if (!walked) return walked;
-    if (!outcome) return outcome;
+    frames_.clear();
+    TRY_VOID(batch.for_each([&](Kind kind) { return bring_time || wants(kind); },
+                            [&](std::string_view frame, Offset offset) {
+                              bring_time = false;
+                              frames_.emplace_back(frame, offset);
+                            }));
+    // What facts speak of lies anywhere in memory; asked for ahead, it has come when they are folded.
+    size_t told = 0;
+    for (size_t index = 0; index < frames_.size(); ++index) {
+      for (; told < std::min(index + expected, frames_.size()); ++told)
+        group.fold->expect(FactView(frames_[told].first, frames_[told].second, 0));
+      const auto& [frame, offset] = frames_[index];
+      if (!wall && !batch.is_answer())
+        group.time_ms = std::max(group.time_ms, ::xundian::load<FactHead>(frame.data()).occurred_ms);
+      TRY_VOID(take_input(partition, state, group, frame, offset, own));
+    }
   }
   state.offset = end;
   return {};

@@ -139,6 +139,7 @@ class Replica {
   std::map<uint64_t, Partition> producers_;
   std::vector<Answer> ready_;
   Outbox outbox_;
+  std::vector<std::pair<std::string_view, Offset>> frames_;  // Of the batch at hand; kept to save allocations.
   uint64_t skipped_ = 0;
 };
 

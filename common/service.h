@@ -44,8 +44,9 @@ class Fold {
   virtual ~Fold() = default;
   // "tenant/group" of the stores; set by the runner when the fold is made.
   std::string scope;
-  // Facts like this come next: a fold may ask memory for what it will look at. It changes nothing, and need not be called.
-  virtual void expect(const FactHead& /*head*/) const {}
+  // This fact comes to `fold` within the next few, if nothing is amiss: a fold may read it, and ask memory for what it will look
+  // at. It changes nothing that is known, and need not be called. The fact has no time yet.
+  virtual void expect(const FactView& /*fact*/) {}
   // An input: a fact of one of the service's kinds that it did not say itself. Its time_ms is now.
   virtual void fold(const FactView& fact, Outbox& outbox) = 0;
   // What this service said, handed to it right after the input it answers, live and on a restart alike. State that decides what

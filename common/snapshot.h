@@ -15,10 +15,10 @@
 namespace xundian {
 
 struct Snapshot {
-  std::string home;                 // Id of the home.
-  uint64_t shape = 0;               // Of the state; another shape is not loaded.
-  std::vector<Position> positions;  // For each bus: where to read on.
-  std::string_view state;           // Hundreds of megabytes, so it is looked at where it lies.
+  std::string home;                  // Id of the home.
+  uint64_t shape = 0;                // Of the state; another shape is not loaded.
+  std::vector<Position> positions;   // For each bus: where to read on.
+  std::string_view state;            // Hundreds of megabytes, so it is looked at where it lies.
   std::shared_ptr<const void> file;  // There, if it was read.
 };
 

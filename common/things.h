@@ -11,6 +11,7 @@
 
 #include "common/bytes.h"
 #include "common/hash.h"
+#include "common/prefetch.h"
 
 namespace xundian {
 
@@ -47,14 +48,14 @@ class Things {
   // Asks memory for the place in the directory that `find` and `of` will look at.
   void prefetch(const Key& key) const {
     const Shard& shard = shards_[key.high % shards_max];
-    if (!shard.slots.empty()) __builtin_prefetch(&shard.slots[tag_of(key) & (shard.slots.size() - 1)]);
+    if (!shard.slots.empty()) prefetch_line(&shard.slots[tag_of(key) & (shard.slots.size() - 1)]);
   }
   // The same for the thing itself, once its place in the directory is at hand.
   void prefetch_thing(const Key& key) const {
     const Shard& shard = shards_[key.high % shards_max];
     if (shard.used == 0) return;
     const Slot& slot = shard.slots[tag_of(key) & (shard.slots.size() - 1)];
-    if (slot.number != 0) __builtin_prefetch(&entry(slot.number - 1));
+    if (slot.number != 0) prefetch_line(&entry(slot.number - 1));
   }
   Thing* find(const Key& key) { return const_cast<Thing*>(std::as_const(*this).find(key)); }
   Thing& operator[](uint32_t index) { return entry(index).thing; }

@@ -54,15 +54,17 @@ Result<v1::GetOverviewResponse> Api::get_overview(const Call& call, const v1::Ge
   std::vector<query::v1::MetricRow> rows;
   std::optional<std::map<int, uint32_t>> firing;  // By severity, if alerts told.
   Millis as_of_ms = 0;
-  TRY_VOID(services_.ask_all<query::v1::GetOverviewResponse>(
-      asked, "GetOverview", question, response.mutable_missing(),
-      [&](const std::string& service, query::v1::GetOverviewResponse& told) {
-        as_of_ms = std::max(as_of_ms, told.as_of_ms());
-        for (query::v1::MetricRow& row : *told.mutable_rows()) rows.push_back(std::move(row));
-        if (service != "alerts") return;
-        firing.emplace();
-        for (const query::v1::FiringCount& count : told.firing()) (*firing)[count.severity()] = count.count();
-      }));
+  TRY_VOID(
+      services_.ask_all<query::v1::GetOverviewResponse>(asked, "GetOverview", question, response.mutable_missing(),
+                                                        [&](const std::string& service, query::v1::GetOverviewResponse& told) {
+                                                          as_of_ms = std::max(as_of_ms, told.as_of_ms());
+                                                          for (query::v1::MetricRow& row : *told.mutable_rows())
+                                                            rows.push_back(std::move(row));
+                                                          if (service != "alerts") return;
+                                                          firing.emplace();
+                                                          for (const query::v1::FiringCount& count : told.firing())
+                                                            (*firing)[count.severity()] = count.count();
+                                                        }));
   // By store; within one the departments' own order, which is that of importance.
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.store() < b.store(); });
   for (const query::v1::MetricRow& row : rows) *response.add_rows() = shown(row);

@@ -59,7 +59,7 @@ struct ImportInfo {
 
 class IntakeFold final : public Fold {
  public:
-  void expect(const FactHead& head) const override { things_.prefetch(head.key); }
+  void expect(const FactView& fact) override { things_.prefetch(fact.key()); }
   void fold(const FactView& fact, Outbox& outbox) override;
   void save(std::string& bytes) const override;
   bool load(std::string_view bytes) override;

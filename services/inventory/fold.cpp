@@ -45,7 +45,8 @@ void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Na
     }
     if (fact.line_version(index) <= line->version) continue;
     const OrderLineScan& said = stated.lines[index];
-    *line = {id, fact.line_version(index), said.quantity, said.amount_micros, names.of(said.sku), said.withdrawn};
+    const NameId sku = said.sku_name != 0 ? said.sku_name : names.of(said.sku);
+    *line = {id, fact.line_version(index), said.quantity, said.amount_micros, sku, said.withdrawn};
   }
 }
 
@@ -86,9 +87,31 @@ std::vector<UnitLine> read_lines(const google::protobuf::RepeatedPtrField<v1::Pu
 
 }  // namespace
 
-void State::expect(const FactHead& head) const {
-  if (head.kind == v1::Fact::kOrderState) orders_.prefetch(head.key);
-  if (head.kind == v1::Fact::kStockLevel) levels_.prefetch(head.key);
+// Memory is asked in two steps, for where a thing lies is known when its place in the directory is at hand.
+void State::expect(const FactView& fact) {
+  if (fact.kind() == v1::Fact::kStockLevel) levels_.prefetch(fact.key());
+  if (fact.kind() != v1::Fact::kOrderState) return;
+  orders_.prefetch(fact.key());
+  Coming& coming = ahead_.add(fact);
+  coming.is_whole = coming.scan.scan(fact);
+  coming.key = fact.key();
+  const auto place = place_index_.find(fact.store());
+  if (!coming.is_whole || place == place_index_.end()) return;
+  coming.pool = place->second->pool;
+  for (OrderLineScan& line : coming.scan.lines) {
+    line.sku_name = names_.find(line.sku);
+    skus_.prefetch(sku_key(coming.pool, line.sku_name));
+  }
+  constexpr size_t behind = 4;
+  const Coming* const earlier = ahead_.before_last(behind);
+  if (earlier == nullptr) return;
+  orders_.prefetch_thing(earlier->key);
+  for (const OrderLineScan& line : earlier->scan.lines) skus_.prefetch_thing(sku_key(earlier->pool, line.sku_name));
+}
+
+const OrderScan* State::read_order(const FactView& fact) {
+  if (const Coming* coming = ahead_.take(fact)) return coming->is_whole ? &coming->scan : nullptr;
+  return scan_.scan(fact) ? &scan_ : nullptr;
 }
 
 void State::fold(const FactView& fact, Outbox& outbox) {
@@ -155,14 +178,15 @@ void State::fold_store(const FactView& fact, Outbox& outbox) {
 void State::fold_order(const FactView& fact, Outbox& outbox) {
   const Order* held = orders_.find(fact.key());
   if (held != nullptr && !is_newer(*held, fact)) return;
-  if (!scan_.scan(fact)) return outbox.reject("the order cannot be read");
+  const OrderScan* const stated = read_order(fact);
+  if (stated == nullptr) return outbox.reject("the order cannot be read");
   const uint32_t index = orders_.of(fact.key()).first;
   Order& order = orders_[index];
   if (!order.place) order.place = &place_of(fact);
   const Wait before = wait_of(order);
   touched_.clear();
   add_order(order, -1, touched_);
-  merge(order, fact, scan_, names_, line_memory_);
+  merge(order, fact, *stated, names_, line_memory_);
   add_order(order, 1, touched_);
   settle_unshipped(index, fact.key_text(), before, &outbox);
   // What is paid today moves no mean of whole days; it matters only to a SKU that has run out.

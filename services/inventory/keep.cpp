@@ -261,6 +261,7 @@ bool State::load_pools(ByteReader& bytes) {
 // Orders, which are half of all, are read beside the rest.
 bool State::load(std::string_view saved) {
   ByteReader bytes(saved);
+  ahead_.clear();
   if (!stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes) || !names_.load(bytes)) return false;
   now_ = bytes.take<Millis>();
   as_of_ = bytes.take<Millis>();

@@ -92,9 +92,6 @@ void State::add_order(const Order& order, int64_t sign, std::vector<SkuId>& touc
   const Place& place = *order.place;
   if (place.info->withdrawn || !order.is_demand()) return;
   const Day day = place.info->zone.day_of(order.paid_ms);
-  // SKUs lie anywhere in memory: each step asks for what the next one looks at, for all lines together.
-  for (const OrderLine& line : order.lines) skus_.prefetch(sku_key(place.pool, line.sku));
-  for (const OrderLine& line : order.lines) skus_.prefetch_thing(sku_key(place.pool, line.sku));
   for (const OrderLine& line : order.lines) {
     if (!order.counts(line)) continue;
     touched.push_back(sku_of(place, line.sku));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "common/ahead.h"
 #include "common/mix_hash.h"
 #include "common/order_scan.h"
 #include "common/rules.h"
@@ -140,7 +141,7 @@ struct Pool {
 class State final : public Fold {
  public:
   State();
-  void expect(const FactHead& head) const override;
+  void expect(const FactView& fact) override;
   void fold(const FactView& fact, Outbox& outbox) override;
   void said(const FactView& fact) override { judge_.said(fact); }
   void wake(Millis now, Outbox& outbox) override;
@@ -265,6 +266,17 @@ class State final : public Fold {
   Timers timers_;               // Of orders that wait to be shipped: when one of their rules may begin to hold.
   Timers deadlines_;            // Of the same, as far as they are to come.
   Millis midnight_ms_ = never;  // The next at which a store's day begins.
+
+  // An order that comes next, read ahead.
+  struct Coming {
+    OrderScan scan;
+    bool is_whole = false;
+    Key key;
+    PoolId pool = 0;
+  };
+  // What an order's fact says; null: it cannot be read.
+  const OrderScan* read_order(const FactView& fact);
+  Ahead<Coming> ahead_;
 
   // Kept between facts to save allocations.
   OrderScan scan_;

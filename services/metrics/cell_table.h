@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/mix_hash.h"
+#include "common/prefetch.h"
 
 namespace xundian::metrics {
 
@@ -50,7 +51,7 @@ class CellTable {
   }
   // Asks memory for the place that `change` and `find` will look at.
   void prefetch(uint64_t key) const {
-    if (homes_ > 0) __builtin_prefetch(&slots_[home_of(hash_of(key))]);
+    if (homes_ > 0) prefetch_line(&slots_[home_of(hash_of(key))]);
   }
   // Calls `each(key, value)`.
   template <typename Each>

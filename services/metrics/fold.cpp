@@ -5,8 +5,25 @@ namespace xundian::metrics {
 
 MetricsFold::MetricsFold() : rules_(shipped_rules()) {}
 
-void MetricsFold::expect(const FactHead& head) const {
-  if (head.kind == v1::Fact::kOrderState) orders_.prefetch(head.key);
+void MetricsFold::expect(const FactView& fact) {
+  if (fact.kind() != v1::Fact::kOrderState) return;
+  orders_.prefetch(fact.key());
+  Coming& coming = ahead_.add(fact);
+  coming.is_whole = coming.scan.scan(fact);
+  const auto entry = book_index_.find(fact.store());
+  if (!coming.is_whole || entry == book_index_.end()) return;
+  for (OrderLineScan& line : coming.scan.lines) line.sku_name = names_.find(line.sku);
+  const StoreBook& book = books_[entry->second];
+  const auto cell = book.days.find(book.day_of(coming.scan.paid_ms));
+  if (cell == book.days.end()) return;
+  const NameId currency = coming.scan.currency_code.empty() ? book.currency : names_.find(coming.scan.currency_code);
+  for (const OrderLineScan& line : coming.scan.lines) cell->second.skus.prefetch(cell_key(line.sku_name, currency));
+  for (const CurrencyDay& one : cell->second.currencies) one.buyers.prefetch(coming.scan.buyer);
+}
+
+const OrderScan* MetricsFold::read_order(const FactView& fact) {
+  if (const Coming* coming = ahead_.take(fact)) return coming->is_whole ? &coming->scan : nullptr;
+  return scan_.scan(fact) ? &scan_ : nullptr;
 }
 
 void MetricsFold::fold(const FactView& fact, Outbox& outbox) {

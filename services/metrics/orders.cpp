@@ -49,27 +49,27 @@ Millis Order::fallback_ms() const {
   return live(placed) && created_ms > 0 ? created_ms : 0;
 }
 
-void MetricsFold::merge_order(const FactView& fact, Order& order) {
+void MetricsFold::merge_order(const FactView& fact, const OrderScan& stated, Order& order) {
   const auto take = [&](uint32_t aspect, Version& held) {
     if (!is_newer(fact, aspect, held)) return false;
     held = fact.version(aspect);
     return true;
   };
   if (take(order_placed, order.placed)) {
-    order.created_ms = scan_.created_ms;
-    order.buyer = scan_.buyer;
-    order.currency = names_.of(scan_.currency_code);
-    order.channel = names_.of(scan_.channel);
+    order.created_ms = stated.created_ms;
+    order.buyer = stated.buyer;
+    order.currency = names_.of(stated.currency_code);
+    order.channel = names_.of(stated.channel);
   }
   if (take(order_paid, order.paid)) {
-    order.paid_ms = scan_.paid_ms;
-    order.amount_stated = scan_.paid_amount_micros.has_value();
-    order.amount_micros = scan_.paid_amount_micros.value_or(0);
+    order.paid_ms = stated.paid_ms;
+    order.amount_stated = stated.paid_amount_micros.has_value();
+    order.amount_micros = stated.paid_amount_micros.value_or(0);
   }
   if ((fact.head().aspects & end_aspects) != 0) {
     OrderEnd& end = order.own_end(line_memory_);
-    if (take(order_closed, end.closed)) end.closed_ms = scan_.closed_ms;
-    if (take(order_refunded, end.refunded)) end.refunded_micros = scan_.refunded_micros;
+    if (take(order_closed, end.closed)) end.closed_ms = stated.closed_ms;
+    if (take(order_refunded, end.refunded)) end.refunded_micros = stated.refunded_micros;
     take(withdrawn_aspect, end.withdrawn);
   }
   if (order.lines.empty()) order.lines.reserve(line_memory_, fact.line_count());  // What comes later doubles it.
@@ -78,12 +78,12 @@ void MetricsFold::merge_order(const FactView& fact, Order& order) {
     if (line == order.lines.end() || line->id != fact.line_id(i))
       line = order.lines.insert(line_memory_, line, {.id = fact.line_id(i), .version = {}});
     if (fact.line_version(i) <= line->version) continue;
-    const OrderLineScan& scanned = scan_.lines[i];
+    const OrderLineScan& scanned = stated.lines[i];
     *line = {.id = line->id,
              .version = fact.line_version(i),
              .quantity = scanned.quantity,
              .amount_micros = scanned.amount_micros,
-             .sku = names_.of(scanned.sku),
+             .sku = scanned.sku_name != 0 ? scanned.sku_name : names_.of(scanned.sku),
              .withdrawn = scanned.withdrawn};
   }
 }
@@ -96,14 +96,15 @@ OrderChange MetricsFold::fold_order(const FactView& fact, StoreBook& book, Outbo
     book.orders.push_back(index);
   }
   if (!says_more(fact, order)) return {};
-  if (!scan_.scan(fact)) {
+  const OrderScan* const stated = read_order(fact);
+  if (stated == nullptr) {
     outbox.reject("the order cannot be read");
     return {};
   }
   const int64_t refunded_before = order.end().refunded_micros;
   if (!mutant("no_retraction")) count_order(book, order, -1);
   count_refunds_of(book, fact.key(), order, -1);
-  merge_order(fact, order);
+  merge_order(fact, *stated, order);
   count_order(book, order, 1);
   count_refunds_of(book, fact.key(), order, 1);
   if (order.is_paid()) book.last_paid_ms = std::max(book.last_paid_ms, order.paid_ms);
@@ -158,9 +159,6 @@ void MetricsFold::count_order(StoreBook& book, const Order& order, int sign) {
       if (order.live(line)) counters.units += line.quantity;
   }
   DayCell& cell = open_day(book, day);
-  // Cells lie anywhere in memory; they are asked for before the first is waited for.
-  for (const OrderLine& line : order.lines) cell.skus.prefetch(cell_key(line.sku, currency));
-  for (const CurrencyDay& one : cell.currencies) one.buyers.prefetch(order.buyer);
   if (counted && placed && order.buyer != 0 && sign < 0) {
     for (CurrencyDay& one : cell.currencies)
       if (one.currency == currency)

@@ -132,6 +132,7 @@ void MetricsFold::save_cells(std::string& bytes, const StoreBook& book) {
 
 bool MetricsFold::load(std::string_view saved) {
   ByteReader bytes(saved);
+  ahead_.clear();
   book_index_.clear();
   books_.clear();
   orders_.clear();

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "common/ahead.h"
 #include "common/order_scan.h"
 #include "common/rules.h"
 #include "common/service.h"
@@ -29,7 +30,7 @@ query::v1::GetMetricDefinitionsResponse metric_definitions();
 class MetricsFold final : public Fold {
  public:
   MetricsFold();
-  void expect(const FactHead& head) const override;
+  void expect(const FactView& fact) override;
   void fold(const FactView& fact, Outbox& outbox) override;
   void said(const FactView& fact) override;
   void wake(Millis now, Outbox& outbox) override;
@@ -55,7 +56,7 @@ class MetricsFold final : public Fold {
 
   // orders.cpp
   OrderChange fold_order(const FactView& fact, StoreBook& book, Outbox& outbox);
-  void merge_order(const FactView& fact, Order& order);
+  void merge_order(const FactView& fact, const OrderScan& stated, Order& order);
   // sign: 1 puts the contribution in, -1 takes it out.
   void count_order(StoreBook& book, const Order& order, int sign);
   void count_skus(DayCell& cell, const Order& order, NameId currency, bool counted, int sign);
@@ -122,6 +123,15 @@ class MetricsFold final : public Fold {
   RuleBook rules_;
   Judge judge_{rules_};
   std::set<std::pair<Millis, uint32_t>> timers_;  // (due, index of the book).
+
+  // An order that comes next, read ahead.
+  struct Coming {
+    OrderScan scan;
+    bool is_whole = false;
+  };
+  // What an order's fact says; null: it cannot be read.
+  const OrderScan* read_order(const FactView& fact);
+  Ahead<Coming> ahead_;
 
   // Kept between facts to save allocations.
   OrderScan scan_;

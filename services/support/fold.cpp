@@ -31,9 +31,23 @@ Desk& State::desk_of(const FactView& fact) {
   return desk;
 }
 
-void State::expect(const FactHead& head) const {
-  if (head.kind != v1::Fact::kOrderState) return;
-  if (const Desk* desk = desk_of(head.store)) desk->orders.prefetch(head.key);
+void State::expect(const FactView& fact) {
+  if (fact.kind() != v1::Fact::kOrderState) return;
+  const Desk* desk = desk_of(fact.store());
+  if (desk == nullptr) return;
+  desk->orders.prefetch(fact.key());
+  Coming& coming = ahead_.add(fact);
+  coming.is_whole = coming.scan.scan(fact, false);
+  coming.desk = desk;
+  desk->buyers.prefetch(buyer_key(coming.scan.buyer));
+  constexpr size_t behind = 4;
+  if (const Coming* const earlier = ahead_.before_last(behind))
+    earlier->desk->buyers.prefetch_thing(buyer_key(earlier->scan.buyer));
+}
+
+const OrderScan* State::read_order(const FactView& fact) {
+  if (const Coming* coming = ahead_.take(fact)) return coming->is_whole ? &coming->scan : nullptr;
+  return scan_.scan(fact, false) ? &scan_ : nullptr;
 }
 
 void State::fold(const FactView& fact, Outbox& outbox) {

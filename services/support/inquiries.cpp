@@ -46,16 +46,17 @@ void State::take_order(Desk& desk, const FactView& fact, Outbox& outbox) {
   const bool paid_newer = fact.states(paid_aspect) && fact.version(paid_aspect) > order.paid;
   const bool end_newer = fact.withdrawn() && fact.version(withdrawn_aspect) > order.withdrawn;
   if (!placed_newer && !paid_newer && !end_newer) return;
-  if (!scan_.scan(fact, false)) return outbox.reject("the order cannot be read");
+  const OrderScan* const stated = read_order(fact);
+  if (stated == nullptr) return outbox.reject("the order cannot be read");
   const Millis before_ms = order.counted_ms();
   const uint64_t buyer_before = order.buyer;
   if (placed_newer) {
     order.placed = fact.version(placed_aspect);
-    order.buyer = scan_.buyer;
+    order.buyer = stated->buyer;
   }
   if (paid_newer) {
     order.paid = fact.version(paid_aspect);
-    order.paid_ms = scan_.paid_ms;
+    order.paid_ms = stated->paid_ms;
   }
   if (end_newer) order.withdrawn = fact.version(withdrawn_aspect);
   const Millis after_ms = order.counted_ms();

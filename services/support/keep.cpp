@@ -151,6 +151,7 @@ void State::save(std::string& bytes) const {
 
 bool State::load(std::string_view saved) {
   ByteReader bytes(saved);
+  ahead_.clear();
   now_ = bytes.take<Millis>();
   if (!stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes)) return false;
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <span>
 
+#include "common/ahead.h"
 #include "common/mix_hash.h"
 #include "common/order_scan.h"
 #include "common/rules.h"
@@ -54,7 +55,7 @@ std::optional<uint32_t> description_of(const v1::ScoreCard& card);
 class State final : public Fold {
  public:
   State() : rules_(shipped_rules()) {}
-  void expect(const FactHead& head) const override;
+  void expect(const FactView& fact) override;
   void fold(const FactView& fact, Outbox& outbox) override;
   void said(const FactView& fact) override { judge_.said(fact); }
   void wake(Millis now, Outbox& outbox) override;
@@ -126,6 +127,16 @@ class State final : public Fold {
   absl::flat_hash_map<uint64_t, Desk*, MixHash> desk_index_;  // The same, found faster.
   std::set<Due> due_;
   Millis now_ = 0;  // The time of the newest record.
+  // An order that comes next, read ahead.
+  struct Coming {
+    OrderScan scan;
+    bool is_whole = false;
+    const Desk* desk = nullptr;
+  };
+  // What an order's fact says; null: it cannot be read.
+  const OrderScan* read_order(const FactView& fact);
+  Ahead<Coming> ahead_;
+
   // Kept between facts to save allocations.
   OrderScan scan_;
   v1::ChatMessage chat_;

@@ -22,7 +22,8 @@ class Driver {
     if (fold_->next_wake() <= time_ms_) fold_->wake(time_ms_, outbox_);
     const auto& kinds = definition_.kinds;
     if (kind != v1::Fact::kTick && std::find(kinds.begin(), kinds.end(), kind) != kinds.end())
-      fold_->fold(FactView(frame, offset_, time_ms_), outbox_);
+      if (offset_ % 2 == 0) fold_->expect(FactView(frame, offset_, 0));
+    fold_->fold(FactView(frame, offset_, time_ms_), outbox_);
     for (v1::Fact& fact : outbox_.facts()) {
       fact.set_cause(offset_ + 1);
       if (fact.as_of_ms() == 0) fact.set_as_of_ms(std::max<Millis>(time_ms_, 1));

@@ -32,7 +32,10 @@ TEST(Names, KeepTheirNumbers) {
     ASSERT_EQ(names.of(text_of(number)), number);
   }
   EXPECT_FALSE(names.has(many));
+  EXPECT_EQ(names.find("new"), 0u);
   EXPECT_EQ(names.of("new"), many);
+  EXPECT_EQ(names.find("new"), many);
+  EXPECT_EQ(names.find(""), 0u);
 }
 
 TEST(Names, RefuseBrokenBytes) {
