@@ -29,6 +29,14 @@ bool is_same_place(const v1::AdCell& a, const v1::AdCell& b) {
 
 }  // namespace
 
+void State::expect(const FactView& fact) {
+  if (fact.kind() != v1::Fact::kAdReport) return;
+  reports_.prefetch(fact.key());
+  ahead_.add(fact) = fact.key();
+  constexpr size_t behind = 4;
+  if (const Key* earlier = ahead_.before_last(behind)) reports_.prefetch_thing(*earlier);
+}
+
 void State::fold(const FactView& fact, Outbox& outbox) {
   now_ = std::max(now_, fact.time_ms());
   switch (fact.kind()) {
@@ -225,7 +233,7 @@ void State::set_timer(const Key& key, Budget& budget, Millis due_ms) {
 
 void State::rebuild() {
   for (auto& [hash, book] : books_) book = {stores_.find(hash), {}, {}, {}};
-  for (const auto& [key, report] : reports_) enter(key, report);
+  reports_.for_each([&](const Key& key, const Report& report) { enter(key, report); });
   timers_.clear();
   for (auto& [key, budget] : budgets_) {
     budget.due_ms = 0;

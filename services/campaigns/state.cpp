@@ -139,8 +139,9 @@ void State::save(std::string& bytes) const {
   append(bytes, as_of_);
   append(bytes, static_cast<uint32_t>(books_.size()));
   for (const auto& [hash, book] : books_) append(bytes, hash);
-  append(bytes, static_cast<uint32_t>(reports_.size()));
-  for (const auto& [key, report] : reports_) save_thing(bytes, key, report, report.cell.version, report.cell.content);
+  append(bytes, reports_.size());
+  reports_.for_each(
+      [&](const Key& key, const Report& report) { save_thing(bytes, key, report, report.cell.version, report.cell.content); });
   append(bytes, static_cast<uint32_t>(budgets_.size()));
   for (const auto& [key, budget] : budgets_) {
     save_thing(bytes, key, budget, budget.terms.version, budget.terms.content);
@@ -217,8 +218,9 @@ bool State::load(std::string_view saved) {
 // The contents are stated again in canonical form: fields in the order of their numbers, as they are written by the library.
 void State::fingerprint(Fingerprint& sum) const {
   stores_.fingerprint(sum);
-  for (const auto& [key, report] : reports_)
+  reports_.for_each([&](const Key& key, const Report& report) {
     if (report.cell.version > report.withdrawn) sum.add("ad_report/" + to_hex(key), report.cell.content.SerializeAsString());
+  });
   for (const auto& [key, budget] : budgets_)
     if (budget.terms.version > budget.withdrawn) sum.add("budget_plan/" + to_hex(key), budget.terms.content.SerializeAsString());
   for (const auto& [key, plan] : plans_)
@@ -226,10 +228,11 @@ void State::fingerprint(Fingerprint& sum) const {
 }
 
 std::vector<Held> State::held() const {
-  Held reports{"report cells", reports_.size(), tree_bytes(reports_)}, budgets{"budgets", budgets_.size(), tree_bytes(budgets_)},
+  Held reports{"report cells", reports_.size(), reports_.bytes()}, budgets{"budgets", budgets_.size(), tree_bytes(budgets_)},
       plans{"campaign plans", plans_.size(), tree_bytes(plans_)}, campaigns{"campaigns"};
-  for (const auto& [key, report] : reports_)
+  reports_.for_each([&](const Key&, const Report& report) {
     reports.bytes += report.cell.content.SpaceUsedLong() - sizeof(report.cell.content) + text_bytes(report.cut.names);
+  });
   for (const auto& [key, budget] : budgets_)
     budgets.bytes += budget.terms.content.SpaceUsedLong() - sizeof(budget.terms.content) + text_bytes(budget.id);
   for (const auto& [key, plan] : plans_)

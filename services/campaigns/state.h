@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "common/ahead.h"
 #include "common/rules.h"
 #include "common/service.h"
 #include "common/stores.h"
+#include "common/things.h"
 #include "common/time.h"
 
 namespace xundian::campaigns {
@@ -146,6 +148,7 @@ struct Sweep {
 class State final : public Fold {
  public:
   State();
+  void expect(const FactView& fact) override;
   void fold(const FactView& fact, Outbox& outbox) override;
   void said(const FactView& fact) override { judge_.said(fact); }
   void wake(Millis now, Outbox& outbox) override;
@@ -196,7 +199,7 @@ class State final : public Fold {
   Stores stores_;
   RuleBook rules_;
   Judge judge_{rules_};
-  std::map<Key, Report> reports_;
+  Things<Report> reports_;
   std::map<Key, Budget> budgets_;
   std::map<Key, Planned> plans_;
   Sweep sweep_;
@@ -207,6 +210,7 @@ class State final : public Fold {
   std::set<std::pair<Millis, Key>> timers_;  // Of budgets.
   Millis midnight_ms_ = never;               // The next at which a store's day begins.
 
+  Ahead<Key> ahead_;        // Reports that come next.
   v1::AdReport ad_report_;  // Kept between facts to save allocations.
 };
 
