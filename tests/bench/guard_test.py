@@ -3,8 +3,7 @@
 usage: guard_test.py [--update]     XUNDIAN_BIN: the folder of the release build's programs
 
 Instructions do not hang on what else the machine does, so a tenth is a change of the code (or of the compiler). One that is meant
-goes into the table with --update, and the commit that makes it says why. Library tables are salted by where they lie, so the count of
-metrics, which has most of them, is another in each build, by some percent; its row is the middle of what was seen.
+goes into the table with --update, and the commit that makes it says why.
 """
 
 import concurrent.futures
