@@ -28,7 +28,7 @@ class Timers {
     if (due == none) return;
     const int64_t number = hour_of(due);
     Hour& hour = hours_[number];
-    hour.heap.push_back({static_cast<uint32_t>(due - number * hour_ms), thing});
+    hour.heap.push_back({static_cast<uint32_t>(static_cast<uint64_t>(due) - start_of(number)), thing});
     std::push_heap(hour.heap.begin(), hour.heap.end(), Later());
   }
 
@@ -75,7 +75,11 @@ class Timers {
   static constexpr size_t stale_max = 64;  // As many are left where they are, however few entries there are.
 
   static int64_t hour_of(Millis due) { return due >= 0 ? due / hour_ms : (due + 1) / hour_ms - 1; }
-  static Millis due_of(const Hours::value_type& hour, const Entry& entry) { return hour.first * hour_ms + entry.due_ms; }
+  // Modulo 2^64, for the first hour of all begins before the least time.
+  static uint64_t start_of(int64_t hour) { return static_cast<uint64_t>(hour) * uint64_t{hour_ms}; }
+  static Millis due_of(const Hours::value_type& hour, const Entry& entry) {
+    return static_cast<Millis>(start_of(hour.first) + entry.due_ms);
+  }
   bool is_stale(const Hours::value_type& hour, const Entry& entry) const { return due_[entry.thing] != due_of(hour, entry); }
 
   // One entry of that time has become stale.

@@ -11,7 +11,7 @@ void MetricsFold::expect(const FactView& fact) {
   Coming& coming = ahead_.add(fact);
   coming.is_whole = coming.scan.scan(fact);
   const auto entry = book_index_.find(fact.store());
-  if (!coming.is_whole || entry == book_index_.end()) return;
+  if (!coming.is_whole || coming.scan.paid_ms <= 0 || entry == book_index_.end()) return;
   for (OrderLineScan& line : coming.scan.lines) line.sku_name = names_.find(line.sku);
   const StoreBook& book = books_[entry->second];
   const auto cell = book.days.find(book.day_of(coming.scan.paid_ms));

@@ -120,6 +120,19 @@ TEST(Timers, TellWhatASortedSetTells) {
   }
 }
 
+TEST(Timers, TakeTheLeastAndTheGreatestTime) {
+  Timers timers;
+  const Millis least = std::numeric_limits<Millis>::min(), greatest = Timers::none - 1;
+  timers.set(1, greatest);
+  timers.set(2, least);
+  timers.set(3, -1);
+  timers.set(4, 0);
+  std::vector<Millis> taken;
+  timers.take_due(greatest, [&](uint32_t, Millis due) { taken.push_back(due); });
+  EXPECT_EQ(taken, (std::vector<Millis>{least, -1, 0, greatest}));
+  EXPECT_EQ(timers.first(), Timers::none);
+}
+
 // A thing that is set while others are taken is taken in its turn.
 TEST(Timers, MayBeSetWhileTheyAreTaken) {
   Timers timers;
