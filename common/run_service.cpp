@@ -2,12 +2,14 @@
 #include <sys/resource.h>
 
 #include <atomic>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
 #include "common/config.h"
 #include "common/log.h"
+#include "common/memory_ahead.h"
 #include "common/runner.h"
 
 namespace xundian {
@@ -16,9 +18,12 @@ namespace {
 
 std::atomic<bool> stop_wanted{false};
 
+constexpr int64_t memory_ahead_mb_max = 1024;
+
 struct Flags {
   RunnerOptions options;
   std::string config;
+  int64_t memory_ahead_mb = 0;
   bool check = false, print_config = false;
 };
 
@@ -34,6 +39,19 @@ void print_usage(const char* program) {
       program, program);
 }
 
+// What deploy/up finds fit for the machine; a configuration may say otherwise.
+Result<void> read_environment(Flags& flags) {
+  if (const char* config = std::getenv("XUNDIAN_CONFIG")) flags.config = config;
+  const char* const ahead = std::getenv("XUNDIAN_MEMORY_AHEAD_MB");
+  if (ahead == nullptr) return {};
+  const std::string_view text = ahead;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), flags.memory_ahead_mb);
+  if (error == std::errc() && end == text.data() + text.size() && flags.memory_ahead_mb >= 0 &&
+      flags.memory_ahead_mb <= memory_ahead_mb_max)
+    return {};
+  return fail(Code::invalid_argument, "XUNDIAN_MEMORY_AHEAD_MB={}: megabytes, from 0 to {}", text, memory_ahead_mb_max);
+}
+
 Result<void> read_config(const std::string& service, Flags& flags) {
   if (flags.config.empty()) return {};
   ConfigTable file = TRY(ConfigTable::read_services(flags.config));
@@ -44,6 +62,7 @@ Result<void> read_config(const std::string& service, Flags& flags) {
   flags.options.instances = static_cast<uint32_t>(instances);
   table->get("pull", flags.options.pull);
   table->get("snapshot_facts", flags.options.snapshot_facts, 1'000, INT64_MAX);
+  table->get("memory_ahead_mb", flags.memory_ahead_mb, 0, memory_ahead_mb_max);
   return table->done();
 }
 
@@ -51,8 +70,11 @@ void print_config(const std::string& service, const Flags& flags) {
   fmt::print("[{}]\n", service);
   fmt::print("instances = {}          # processes of this service; each is started with --instance\n", flags.options.instances);
   fmt::print("pull = {}           # fetch records through the bus instead of reading the journal in place\n", flags.options.pull);
-  fmt::print("snapshot_facts = {}  # snapshot when about so many facts were folded since the last, and little is; or at 8 times\n",
-             flags.options.snapshot_facts);
+  fmt::print(
+      "snapshot_facts = {}  # snapshot when about so many facts were folded since the last, and little is; or at 8 times\n",
+      flags.options.snapshot_facts);
+  fmt::print("memory_ahead_mb = {}     # taken from the system ahead of need, for a first touch of memory is slow; 0 = none\n",
+             flags.memory_ahead_mb);
 }
 
 // 0: go on; else the exit status plus one.
@@ -62,7 +84,10 @@ int read_flags(int argc, char** argv, const ServiceDefinition& definition, Flags
                                    {"pull", no_argument, nullptr, 'p'},           {"check", no_argument, nullptr, 'k'},
                                    {"print-config", no_argument, nullptr, 'P'},   {"version", no_argument, nullptr, 'v'},
                                    {"help", no_argument, nullptr, '?'},           {nullptr, 0, nullptr, 0}};
-  if (const char* config = std::getenv("XUNDIAN_CONFIG")) flags.config = config;
+  if (const auto read = read_environment(flags); !read) {
+    fmt::print(stderr, "{}\n", read.error().message);
+    return 3;
+  }
   std::string instance, instances;
   bool pull = false;
   for (int flag = 0; (flag = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
@@ -122,6 +147,7 @@ int run_service(int argc, char** argv, const ServiceDefinition& definition) {
   }
   if (flags.check) return 0;
   start_log(definition.name);
+  const MemoryAhead memory_ahead(static_cast<size_t>(flags.memory_ahead_mb) << 20);
   const rlimit no_core{0, 0};  // A core dump could hold what must not be stored.
   ::setrlimit(RLIMIT_CORE, &no_core);
   std::signal(SIGTERM, [](int) { stop_wanted = true; });

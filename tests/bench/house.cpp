@@ -4,12 +4,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <thread>
 
 #include "common/clock.h"
 #include "common/time.h"
 #include "common/wire.h"
+#include "tests/bench/machine.h"
 
 namespace xundian::bench {
 
@@ -113,6 +115,18 @@ Result<void> House::of_each(const std::function<Result<void>(const char* service
 
 Result<void> House::wait_folded(Offset head) const {
   return of_each([&](const char* service) { return fold_until(service, head); });
+}
+
+Result<void> House::wait_memory() const {
+  const auto wanted = static_cast<double>(memory_ahead_mb() << 20);
+  const auto has = [&](const auto& process) { return process.first == "bus" || process.second.memory_bytes() >= wanted; };
+  for (const Millis until = steady_ms() + start_ms; !std::ranges::all_of(processes_, has);) {
+    if (interrupted()) return interrupted_error();
+    if (steady_ms() >= until)
+      return fail(Code::deadline_exceeded, "the services took no {} MB of memory ahead", memory_ahead_mb());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return {};
 }
 
 Result<Offset> House::head() const {

@@ -74,6 +74,11 @@ void measure_disk(std::vector<float>& sync_us) {
   close(file);
 }
 
+int64_t memory_ahead_mb() {
+  constexpr double mb = 1 << 20;
+  return std::min<int64_t>(static_cast<int64_t>(kilobytes_of("MemTotal") / mb / 100), 256);
+}
+
 double free_memory_bytes() { return kilobytes_of("MemAvailable"); }
 
 }  // namespace xundian::bench

@@ -1,6 +1,7 @@
 // What every figure has to be read beside.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ Machine describe_machine();
 
 // Appends small blocks to a file and syncs each: how long the disk alone takes.
 void measure_disk(std::vector<float>& sync_us);
+
+// What each service keeps ahead of need, as deploy/up has it: a hundredth of the machine's memory, at most 256 MB.
+int64_t memory_ahead_mb();
 
 // So many bytes can be taken without pushing others out.
 double free_memory_bytes();

@@ -139,6 +139,7 @@ void add_settings(const Options& options, const Workload& workload, size_t facts
   add("skus_of_store", skus_of_store);
   add("payload_bytes", fmt::format("{:.0f}", workload.payload_bytes));
   add("frame_bytes", fmt::format("{:.0f}", workload.frame_bytes));
+  add("memory_ahead_mb", memory_ahead_mb());
   add("lmdb", fmt::format("{}.{}.{}", MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH));
   add("redis", redis_version());
   add("prometheus", prometheus_version());
@@ -187,8 +188,10 @@ int run(int argc, char** argv) {
   if (arguments == std::vector<std::string>{"grpc-empty"}) return run_grpc_empty_role();
   Options options;
   if (const int status = read_options(argc, argv, options); status != 0) return status - 1;
+  // As deploy/up has it; all that the bench starts, peers too.
+  setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 1);
+  setenv("XUNDIAN_MEMORY_AHEAD_MB", std::to_string(memory_ahead_mb()).c_str(), 1);
   // A bench has homes of its own.
-  setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 1);  // As deploy/up has it; all that the bench starts, peers too.
   for (const char* name : {"XUNDIAN_HOME", "XUNDIAN_CONFIG", "XUNDIAN_HTTP", "XUNDIAN_GRPC"}) unsetenv(name);
   watch_interrupts();
   const auto report = run_rounds(options);

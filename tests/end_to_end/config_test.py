@@ -56,6 +56,16 @@ class Row19_ATypoIsRefused(unittest.TestCase):
         print(f"{keys} keys misspelt and mistyped")
         self.assertGreater(keys, 30)
 
+    def test_memory_ahead_of_the_environment(self):
+        for wrong in ("many", "-1", "64 MB", "1025", ""):
+            self.env["XUNDIAN_MEMORY_AHEAD_MB"] = wrong
+            done = self.run_service("metrics", "--check")
+            self.assertEqual(2, done.returncode, f"it takes '{wrong}'")
+            self.assertIn(f"XUNDIAN_MEMORY_AHEAD_MB={wrong}:", done.stderr)
+        self.env["XUNDIAN_MEMORY_AHEAD_MB"] = "64"
+        self.assertIn("memory_ahead_mb = 64 ", self.run_service("metrics", "--print-config").stdout)
+        self.assertEqual(0, self.check("metrics", "[metrics]\nmemory_ahead_mb = 0\n").returncode)
+
 
 class Row23_ARuleHoldsFromItsOffsetOn(unittest.TestCase):
     """Rules are facts: what was said before them stands, and a replay from nothing says the same."""
