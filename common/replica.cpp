@@ -137,6 +137,7 @@ Result<void> Replica::take_batch(const BatchView& batch, OwnAnswers* own) {
     for (size_t index = 0; index < frames_.size(); ++index) {
       for (; told < std::min(index + expected, frames_.size()); ++told)
         group.fold->expect(FactView(frames_[told].first, frames_[told].second, 0));
+      if (index + expected > frames_.size() && frames_.size() > expected) group.fold->expect(FactView());
       const auto& [frame, offset] = frames_[index];
       if (!wall && !batch.is_answer())
         group.time_ms = std::max(group.time_ms, ::xundian::load<FactHead>(frame.data()).occurred_ms);

@@ -45,7 +45,8 @@ class Fold {
   // "tenant/group" of the stores; set by the runner when the fold is made.
   std::string scope;
   // This fact comes to `fold` within the next few, if nothing is amiss: a fold may read it, and ask memory for what it will look
-  // at. It changes nothing that is known, and need not be called. The fact has no time yet.
+  // at. It changes nothing that is known, and need not be called. The fact has no time yet. One of no kind says that none
+  // follows, and those told of before come nearer.
   virtual void expect(const FactView& /*fact*/) {}
   // An input: a fact of one of the service's kinds that it did not say itself. Its time_ms is now.
   virtual void fold(const FactView& fact, Outbox& outbox) = 0;

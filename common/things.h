@@ -55,8 +55,9 @@ class Things {
     const Shard& shard = shards_[key.high % shards_max];
     if (shard.used == 0) return;
     const Slot& slot = shard.slots[tag_of(key) & (shard.slots.size() - 1)];
-    if (slot.number != 0) prefetch_line(&entry(slot.number - 1));
+    if (slot.number != 0) prefetch_whole(&entry(slot.number - 1));
   }
+  void prefetch_thing(uint32_t index) const { prefetch_whole(&entry(index)); }
   Thing* find(const Key& key) { return const_cast<Thing*>(std::as_const(*this).find(key)); }
   Thing& operator[](uint32_t index) { return entry(index).thing; }
   const Thing& operator[](uint32_t index) const { return entry(index).thing; }

@@ -87,10 +87,14 @@ std::vector<UnitLine> read_lines(const google::protobuf::RepeatedPtrField<v1::Pu
 
 }  // namespace
 
-// Memory is asked in two steps, for where a thing lies is known when its place in the directory is at hand.
 void State::expect(const FactView& fact) {
-  if (fact.kind() == v1::Fact::kStockLevel) levels_.prefetch(fact.key());
-  if (fact.kind() != v1::Fact::kOrderState) return;
+  told_levels_[told_++ % told_levels_.size()] = fact.kind() == v1::Fact::kStockLevel ? fact.key() : Key();
+  expect_levels();
+  if (fact.kind() == v1::Fact::kOrderState) expect_order(fact);
+}
+
+// Memory is asked in two steps, for where a thing lies is known when its place in the directory is at hand.
+void State::expect_order(const FactView& fact) {
   orders_.prefetch(fact.key());
   Coming& coming = ahead_.add(fact);
   coming.is_whole = coming.scan.scan(fact);
@@ -107,6 +111,23 @@ void State::expect(const FactView& fact) {
   if (earlier == nullptr) return;
   orders_.prefetch_thing(earlier->key);
   for (const OrderLineScan& line : earlier->scan.lines) skus_.prefetch_thing(sku_key(earlier->pool, line.sku_name));
+}
+
+// A level comes nearer in steps: its place in the directory, itself, its newest count and its SKU, what is known of that SKU.
+void State::expect_levels() {
+  const auto told_before = [this](size_t calls) -> const Key& { return told_levels_[(told_ - 1 - calls) % told_levels_.size()]; };
+  const auto level_at = [&](size_t calls) -> const Level* {
+    const Key& key = told_before(calls);
+    return key == Key() ? nullptr : levels_.find(key);
+  };
+  if (told_before(0) != Key()) levels_.prefetch(told_before(0));
+  if (told_before(2) != Key()) levels_.prefetch_thing(told_before(2));
+  if (const Level* level = level_at(4)) {
+    if (!level->history.empty()) prefetch_line(&level->history.back());
+    if (level->sku_index != Level::no_sku) skus_.prefetch_thing(level->sku_index);
+  }
+  if (const Level* level = level_at(6); level != nullptr && level->sku_index != Level::no_sku)
+    prefetch_whole(skus_[level->sku_index].more.get());
 }
 
 const OrderScan* State::read_order(const FactView& fact) {
@@ -148,7 +169,7 @@ void State::wake(Millis now, Outbox& outbox) {
   pass_deadlines();
   if (now_ >= midnight_ms_) {
     midnight_ms_ = never;
-    for (const auto& [hash, place] : places_) watch_midnight(place);
+    for (auto& [hash, place] : places_) watch_midnight(place);
     begin_sweep();
   }
   go_on_sweeping(outbox);
@@ -224,7 +245,7 @@ void State::fold_refund(const FactView& fact, Outbox& outbox) {
 void State::fold_level(const FactView& fact, Outbox& outbox) {
   LevelScan said;
   if (!said.scan(fact)) return outbox.reject("the stock level cannot be read");
-  const Place& place = place_of(fact);
+  Place& place = place_of(fact);
   Level& level = levels_[fact.key()];
   level.store = fact.store();
   const std::optional<NameId> before = level.sku();
@@ -249,7 +270,7 @@ void State::fold_level(const FactView& fact, Outbox& outbox) {
   if (place.info->withdrawn) return;
   touched_.clear();
   if (before == after) {
-    if (after) touched_.push_back(sku_of(place, *after));
+    if (after) touched_.push_back(level.sku_index);
   } else {
     if (before) add_level(place, level, *before, false, touched_);
     if (after) add_level(place, level, *after, true, touched_);
@@ -262,7 +283,7 @@ void State::fold_level(const FactView& fact, Outbox& outbox) {
 void State::fold_purchase(const FactView& fact, Outbox& outbox) {
   v1::PurchaseOrder state;
   if (!fact.parse(state)) return outbox.reject("the purchase order cannot be read");
-  const Place& place = place_of(fact);
+  Place& place = place_of(fact);
   Purchase& purchase = purchases_[fact.key()];
   purchase.store = fact.store();
   if (purchase.id.empty()) purchase.id = fact.key_text();

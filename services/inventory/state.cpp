@@ -68,10 +68,11 @@ void State::refresh_places() {
   for (auto& [hash, place] : places_) join_pool(place);
 }
 
-void State::watch_midnight(const Place& place) {
+void State::watch_midnight(Place& place) {
   if (levels_.empty() && purchases_.empty()) return;
   const Zone& zone = place.info->zone;
-  midnight_ms_ = std::min(midnight_ms_, zone.start_of(zone.day_of(now_) + 1));
+  if (now_ >= place.midnight_ms) place.midnight_ms = zone.start_of(zone.day_of(now_) + 1);
+  midnight_ms_ = std::min(midnight_ms_, place.midnight_ms);
 }
 
 Key State::sku_key(PoolId pool, NameId name) {
@@ -112,8 +113,9 @@ std::vector<SkuId> State::add_purchase(const Purchase& purchase, int64_t sign) {
   return touched;
 }
 
-void State::add_level(const Place& place, const Level& level, NameId name, bool enters, std::vector<SkuId>& touched) {
+void State::add_level(const Place& place, Level& level, NameId name, bool enters, std::vector<SkuId>& touched) {
   const SkuId id = sku_of(place, name);
+  level.sku_index = enters ? id : Level::no_sku;
   if (enters && sweep_.skus && skus_[id].detail().levels.empty()) sweep_too(id);
   add_or_remove(skus_[id].own().levels, level, enters);
   touched.push_back(id);
@@ -244,15 +246,17 @@ void State::forget_what_follows() {
 void State::join_pools() {
   refresh_places();
   midnight_ms_ = never;
-  for (const auto& [hash, place] : places_) watch_midnight(place);
+  for (auto& [hash, place] : places_) watch_midnight(place);
 }
 
 // What points at other things, or is seldom.
 void State::join_skus() {
-  levels_.for_each([&](const Key&, const Level& level) {
+  for (uint32_t index = 0; index < levels_.size(); ++index) {
+    Level& level = levels_[index];
     const Place& place = this->place(level.store);
+    level.sku_index = Level::no_sku;
     if (const auto name = level.sku(); name && !place.info->withdrawn) add_level(place, level, *name, true, touched_);
-  });
+  }
   touched_.clear();
   for (const auto& [key, offer] : offers_) add_offer(offer, true);
   for (const auto& [key, purchase] : purchases_) add_purchase(purchase, 1);

@@ -2,6 +2,7 @@
 // shipped.
 #pragma once
 
+#include <array>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -117,6 +118,7 @@ struct Place {
   const StoreInfo* info = nullptr;
   PoolId pool = 0;
   Millis near_ms = 0, late_ms = 0;  // Before and behind a deadline: when its rules begin to hold.
+  Millis midnight_ms = 0;           // The next beginning of its day, as of the newest record.
   bool plain_rules = true;          // These hold as they ship: no order has one of its own.
   DayUnits unshipped;               // Orders that wait to be shipped, by pay day.
   DayUnits overdue;                 // Those whose deadline has passed.
@@ -199,7 +201,7 @@ class State final : public Fold {
   void add_order(const Order& order, int64_t sign, std::vector<SkuId>& touched);
   std::vector<SkuId> add_purchase(const Purchase& purchase, int64_t sign);
   // A level speaks of a SKU from now on, or no longer.
-  void add_level(const Place& place, const Level& level, NameId name, bool enters, std::vector<SkuId>& touched);
+  void add_level(const Place& place, Level& level, NameId name, bool enters, std::vector<SkuId>& touched);
   std::vector<SkuId> add_offer(const Offer& offer, bool enters);
   void add_move(const Move& move, int64_t sign);
   // Takes an order into the waiting ones or out of them; `id` is its key's text, and it waited as of `before`.
@@ -214,7 +216,7 @@ class State final : public Fold {
   void schedule(uint32_t index);
   // The orders that wait, by their keys.
   std::vector<uint32_t> waiting() const;
-  void watch_midnight(const Place& place);
+  void watch_midnight(Place& place);
 
   std::pair<std::string_view, std::string_view> name_of(SkuId id) const {
     return {pools_[skus_[id].pool].name, name(skus_[id].name)};
@@ -276,7 +278,11 @@ class State final : public Fold {
   };
   // What an order's fact says; null: it cannot be read.
   const OrderScan* read_order(const FactView& fact);
+  void expect_order(const FactView& fact);
+  void expect_levels();
   Ahead<Coming> ahead_;
+  std::array<Key, 8> told_levels_{};  // Of the facts told of last; zero: of another kind.
+  size_t told_ = 0;
 
   // Kept between facts to save allocations.
   OrderScan scan_;

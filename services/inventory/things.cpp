@@ -45,12 +45,6 @@ void DayUnits::add(RowMemory& memory, Day day, int64_t units) {
 
 const DayUnits::Entry* DayUnits::lower_bound(Day day) const { return find_place(older_.begin(), older_.end(), day, day_of); }
 
-int64_t DayUnits::at(Day day) const {
-  int64_t units = 0;
-  for_each(day, day, [&](Day, int64_t of_day) { units = of_day; });
-  return units;
-}
-
 void DayUnits::save(std::string& bytes) const {
   append(bytes, static_cast<uint32_t>(older_.size() + (empty() ? 0 : 1)));
   for_each([&](Day day, int64_t units) { append(bytes, day), append(bytes, units); });
@@ -128,14 +122,13 @@ std::optional<Millis> Level::remember(const Version& version, const StockCount& 
   const auto at =
       history.begin() + (find_place(history.data(), history.data() + history.size(), point.hour, hour_of) - history.data());
   Millis changed = counted;
-  if (at == history.end() || at->hour != point.hour) {
-    history.insert(at, point);
-  } else if (point.version > at->version) {
+  if (at != history.end() && at->hour == point.hour) {
+    if (!(point.version > at->version)) return std::nullopt;
     changed = std::min(changed, at->counted_ms);
     *at = point;
-  } else {
-    return std::nullopt;
+    return changed;
   }
+  history.insert(at, point);
   const int64_t first = history.back().hour - history_hours;
   const auto kept = std::find_if(history.begin(), history.end(), [&](const StockPoint& held) { return held.hour >= first; });
   if (kept != history.begin()) changed = std::min(changed, history.front().counted_ms);

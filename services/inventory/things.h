@@ -23,7 +23,11 @@ class DayUnits {
  public:
   // A day whose units add up to nothing is not kept.
   void add(RowMemory& memory, Day day, int64_t units);
-  int64_t at(Day day) const;
+  int64_t at(Day day) const {
+    if (day >= newest_) return day == newest_ ? newest_units_ : 0;
+    const Entry* const entry = lower_bound(day);
+    return entry != older_.end() && entry->day == day ? entry->units : 0;
+  }
   bool empty() const { return newest_units_ == 0; }
   // The first day that has any; some day must.
   Day first() const { return older_.empty() ? newest_ : older_[0].day; }
@@ -163,7 +167,10 @@ struct StockPoint {
 inline constexpr int64_t history_hours = 40 * 24;
 
 struct Level {
+  static constexpr uint32_t no_sku = std::numeric_limits<uint32_t>::max();
+
   uint64_t store = 0;
+  uint32_t sku_index = no_sku;  // The SKU that it counts in. Not saved: it follows from the rest.
   Aspect<StockCount> count;
   Aspect<StockPolicy> policy;
   Version withdrawn;
