@@ -75,6 +75,8 @@ class FactView {
   uint64_t line_id(uint32_t index) const { return load<uint64_t>(lines_ + 16 * index); }
   Version line_version(uint32_t index) const { return {head_.rank, load<uint64_t>(lines_ + 16 * index + 8)}; }
 
+  // The digests of its aspects and the ids and digests of its lines, as they lie behind the head.
+  std::string_view stated() const { return {digests_, static_cast<size_t>(lines_ - digests_) + 16 * size_t{head_.line_count}}; }
   // The serialized v1::Fact.
   std::string_view body() const { return body_; }
   // The serialized state message inside it (an OrderState, …); empty if the body is broken.

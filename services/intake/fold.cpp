@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <charconv>
 
 #include "services/intake/state.h"
@@ -27,29 +26,16 @@ bool is_outside_kind(Kind kind) {
   }
 }
 
+// Memory is asked for a thing's place in the directory, and some facts later for the thing.
+void IntakeFold::expect(const FactView& fact) {
+  Key& place = told_[told_count_++ % told_.size()];
+  if (const Key earlier = std::exchange(place, fact.key()); earlier != Key()) things_.prefetch_thing(earlier);
+  if (place != Key()) things_.prefetch(place);
+}
+
 // Of each part the newest version is kept, so the state does not depend on the order of arrival.
 void IntakeFold::fold(const FactView& fact, Outbox&) {
-  Row<Said>& known = things_[fact.key()];
-  const size_t sorted = known.size();
-  if (sorted == 0) known.reserve(said_memory_, parts_of(fact));
-  for_each_part(fact, [&](Part part, Version version) {
-    const auto end = known.begin() + sorted;
-    const auto at = std::lower_bound(known.begin(), end, part, [](const Said& said, Part wanted) { return said.part < wanted; });
-    if (at == end || at->part != part) {
-      known.push_back(said_memory_, {part, version});
-      note_content(fact, part, false);
-    } else if (at->version <= version) {
-      note_content(fact, part, at->version == version);
-      at->version = version;
-    }
-  });
-  if (known.size() > sorted &&
-      !std::is_sorted(known.begin(), known.end(), [](const Said& a, const Said& b) { return a.part <= b.part; })) {
-    // A fact may name a line twice: the newest counts.
-    std::sort(known.begin(), known.end(),
-              [](const Said& a, const Said& b) { return a.part != b.part ? a.part < b.part : a.version > b.version; });
-    known.cut(std::unique(known.begin(), known.end(), [](const Said& a, const Said& b) { return a.part == b.part; }));
-  }
+  things_[fact.key()].take(fact, said_memory_, [&](Part part, bool is_same) { note_content(fact, part, is_same); });
   if (fact.kind() == v1::Fact::kStoreState) stores_.fold(fact);
   if (fact.kind() == v1::Fact::kImportState) fold_import(fact);
 }
@@ -78,17 +64,15 @@ void IntakeFold::fold_import(const FactView& fact) {
 }
 
 Version IntakeFold::held(const Key& thing, Part part) const {
-  const Row<Said>* known = things_.find(thing);
-  if (known == nullptr) return {};
-  const auto at =
-      std::lower_bound(known->begin(), known->end(), part, [](const Said& said, Part wanted) { return said.part < wanted; });
-  return at == known->end() || at->part != part ? Version{} : at->version;
+  const SaidParts* const known = things_.find(thing);
+  return known == nullptr ? Version{} : known->find(part);
 }
 
 bool IntakeFold::stands_after(const Key& thing, Version withdrawn) const {
-  const Row<Said>* known = things_.find(thing);
-  return known != nullptr &&
-         std::any_of(known->begin(), known->end(), [withdrawn](const Said& said) { return said.version > withdrawn; });
+  bool stands = false;
+  if (const SaidParts* const known = things_.find(thing))
+    known->for_each([&](Part, const Version& version) { stands = stands || version > withdrawn; });
+  return stands;
 }
 
 std::optional<uint64_t> IntakeFold::content_rank(const Key& thing, Part part) const {
@@ -99,10 +83,7 @@ std::optional<uint64_t> IntakeFold::content_rank(const Key& thing, Part part) co
 
 void IntakeFold::save(std::string& bytes) const {
   things_.save_keys(bytes);
-  things_.for_each([&](const Key&, const Row<Said>& known) {
-    append(bytes, static_cast<uint32_t>(known.size()));
-    bytes.append(reinterpret_cast<const char*>(known.begin()), known.size() * sizeof(Said));
-  });
+  things_.for_each([&](const Key&, const SaidParts& known) { known.save(bytes); });
   append(bytes, static_cast<uint64_t>(content_ranks_.size()));
   for (const auto& [part, rank] : content_ranks_) {
     append(bytes, part.first);
@@ -126,10 +107,8 @@ bool IntakeFold::load(std::string_view bytes) {
   content_ranks_.clear();
   imports_.clear();
   if (!things_.load_keys(reader)) return false;
-  for (uint32_t index = 0; index < things_.size(); ++index) {
-    const auto count = reader.take<uint32_t>();
-    things_[index].assign(said_memory_, reader.take_bytes(size_t{count} * sizeof(Said)));
-  }
+  for (uint32_t index = 0; index < things_.size(); ++index)
+    if (!things_[index].load(reader, said_memory_)) return false;
   for (uint64_t left = reader.take<uint64_t>(); left > 0 && reader.ok(); --left) {
     const Key key = reader.take<Key>();
     const Part part = reader.take<Part>();
@@ -146,15 +125,15 @@ bool IntakeFold::load(std::string_view bytes) {
 }
 
 void IntakeFold::fingerprint(Fingerprint& sum) const {
-  things_.for_each([&](const Key& key, const Row<Said>& known) {
-    for (const Said& said : known) {
+  things_.for_each([&](const Key& key, const SaidParts& known) {
+    known.for_each([&](Part part, const Version& version) {
       std::string cell, value;
       append(cell, key);
-      append(cell, said.part);
-      append(value, said.version);
-      append(value, content_rank(key, said.part).value_or(UINT64_MAX));
+      append(cell, part);
+      append(value, version);
+      append(value, content_rank(key, part).value_or(UINT64_MAX));
       sum.add(cell, value);
-    }
+    });
   });
 }
 

@@ -151,7 +151,7 @@ ServiceDefinition definition(Jobs* jobs) {
     const auto kind = static_cast<Kind>(envelope->field(index)->number());
     if (is_outside_kind(kind)) definition.kinds.push_back(kind);
   }
-  definition.shape = 2;
+  definition.shape = 3;
   definition.has_fingerprint = false;
   definition.make_fold = [] { return std::make_unique<IntakeFold>(); };
   // Used by the loop's thread alone, like the folds.

@@ -1,37 +1,21 @@
 // What intake knows: the version last said of every part of every thing, the stores, and the imports.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "common/row.h"
 #include "common/service.h"
 #include "common/stores.h"
 #include "common/things.h"
+#include "services/intake/said.h"
 
 namespace xundian::intake {
 
 class Jobs;
-
-// What has a version of its own in a thing: an aspect, by its number, or a line, by the hash of its id with the highest bit set.
-using Part = uint64_t;
-inline constexpr Part line_bit = Part{1} << 63;
-inline constexpr Part part_of_line(uint64_t id_hash) { return id_hash | line_bit; }
-
-// Calls `visit(part, version)` for all that a fact states.
-template <typename Visit>
-void for_each_part(const FactView& fact, Visit&& visit) {
-  for (uint32_t aspect = 0; aspect <= withdrawn_aspect; ++aspect)
-    if (aspect != lines_aspect && fact.states(aspect)) visit(Part{aspect}, fact.version(aspect));
-  for (uint32_t line = 0; line < fact.line_count(); ++line) visit(part_of_line(fact.line_id(line)), fact.line_version(line));
-}
-
-inline size_t parts_of(const FactView& fact) {
-  return static_cast<size_t>(std::popcount(fact.head().aspects & ~(1u << lines_aspect))) + fact.line_count();
-}
 
 // The aspects of an ImportState.
 inline constexpr uint32_t done_aspect = 1, undone_aspect = 2;
@@ -59,7 +43,7 @@ struct ImportInfo {
 
 class IntakeFold final : public Fold {
  public:
-  void expect(const FactView& fact) override { things_.prefetch(fact.key()); }
+  void expect(const FactView& fact) override;
   void fold(const FactView& fact, Outbox& outbox) override;
   void save(std::string& bytes) const override;
   bool load(std::string_view bytes) override;
@@ -75,8 +59,7 @@ class IntakeFold final : public Fold {
   // Calls `visit(part)` for all that was ever said of a thing.
   template <typename Visit>
   void for_each_held(const Key& thing, Visit&& visit) const {
-    if (const Row<Said>* known = things_.find(thing))
-      for (const Said& said : *known) visit(said.part);
+    if (const SaidParts* known = things_.find(thing)) known->for_each([&](Part part, const Version&) { visit(part); });
   }
   // If an undo said what is held, or it was lifted: the rank at which its content was first said.
   std::optional<uint64_t> content_rank(const Key& thing, Part part) const;
@@ -85,15 +68,13 @@ class IntakeFold final : public Fold {
   const std::map<uint64_t, ImportInfo>& imports() const { return imports_; }
 
  private:
-  struct Said {
-    Part part = 0;
-    Version version;
-  };
   void note_content(const FactView& fact, Part part, bool same);
   void fold_import(const FactView& fact);
 
+  std::array<Key, 4> told_{};  // The things told of last.
+  size_t told_count_ = 0;
   RowMemory said_memory_;
-  Things<Row<Said>> things_;                                // Each in the order of the parts.
+  Things<SaidParts> things_;
   std::map<std::pair<Key, Part>, uint64_t> content_ranks_;  // Where what is held has another rank than its content.
   Stores stores_;
   std::map<uint64_t, ImportInfo> imports_;
