@@ -19,6 +19,10 @@ namespace {
 
 constexpr Millis query_ms = 120'000, quiet_ms = 150;
 
+bool keeps_orders(std::string_view service) {
+  return service == "intake" || service == "inventory" || service == "metrics" || service == "support";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<House>> House::start() {
@@ -32,7 +36,10 @@ Result<void> House::launch() {
   for (std::string name : {"bus", "metrics", "campaigns", "inventory", "support", "alerts", "intake"}) {
     const std::string program = programs + "/xundian-" + name;
     if (!std::filesystem::exists(program)) return fail(Code::not_found, "{} is not there; deploy/up builds it", program);
-    processes_.emplace_back(name, TRY(Process::start({program, "--home", home}, folder() + "/" + name + ".log")));
+    std::vector<std::string> command = {program, "--home", home};
+    if (keeps_orders(name))
+      command.insert(command.begin(), {"/usr/bin/env", fmt::format("XUNDIAN_MEMORY_AHEAD_MB={}", memory_ahead_mb())});
+    processes_.emplace_back(name, TRY(Process::start(std::move(command), folder() + "/" + name + ".log")));
   }
   auto opened = Home::open(home, start_ms);
   if (!opened) return tl::unexpected(why_unavailable(opened.error()));
@@ -119,7 +126,7 @@ Result<void> House::wait_folded(Offset head) const {
 
 Result<void> House::wait_memory() const {
   const auto wanted = static_cast<double>(memory_ahead_mb() << 20);
-  const auto has = [&](const auto& process) { return process.first == "bus" || process.second.memory_bytes() >= wanted; };
+  const auto has = [&](const auto& process) { return !keeps_orders(process.first) || process.second.memory_bytes() >= wanted; };
   for (const Millis until = steady_ms() + start_ms; !std::ranges::all_of(processes_, has);) {
     if (interrupted()) return interrupted_error();
     if (steady_ms() >= until)

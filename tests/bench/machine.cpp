@@ -76,7 +76,7 @@ void measure_disk(std::vector<float>& sync_us) {
 
 int64_t memory_ahead_mb() {
   constexpr double mb = 1 << 20;
-  return std::min<int64_t>(static_cast<int64_t>(kilobytes_of("MemTotal") / mb / 100), 256);
+  return std::min<int64_t>(static_cast<int64_t>(kilobytes_of("MemTotal") / mb / 50), 512);
 }
 
 double free_memory_bytes() { return kilobytes_of("MemAvailable"); }

@@ -17,7 +17,7 @@ Machine describe_machine();
 // Appends small blocks to a file and syncs each: how long the disk alone takes.
 void measure_disk(std::vector<float>& sync_us);
 
-// What each service keeps ahead of need, as deploy/up has it: a hundredth of the machine's memory, at most 256 MB.
+// What each service that keeps orders takes ahead of need, as deploy/up has it: a fiftieth of the machine's memory, at most 512 MB.
 int64_t memory_ahead_mb();
 
 // So many bytes can be taken without pushing others out.

@@ -190,9 +190,8 @@ int run(int argc, char** argv) {
   if (const int status = read_options(argc, argv, options); status != 0) return status - 1;
   // As deploy/up has it; all that the bench starts, peers too.
   setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 1);
-  setenv("XUNDIAN_MEMORY_AHEAD_MB", std::to_string(memory_ahead_mb()).c_str(), 1);
   // A bench has homes of its own.
-  for (const char* name : {"XUNDIAN_HOME", "XUNDIAN_CONFIG", "XUNDIAN_HTTP", "XUNDIAN_GRPC"}) unsetenv(name);
+  for (const char* name : {"XUNDIAN_HOME", "XUNDIAN_CONFIG", "XUNDIAN_HTTP", "XUNDIAN_GRPC", "XUNDIAN_MEMORY_AHEAD_MB"}) unsetenv(name);
   watch_interrupts();
   const auto report = run_rounds(options);
   if (!report) {
