@@ -22,7 +22,8 @@ struct ToldOffset {
   Millis offset = 0;
 };
 
-Millis told_offset(const date::time_zone* zone, Millis time) {
+// What holds of a zone at a time, with the span in which the same holds.
+const ToldOffset& told_offset(const date::time_zone* zone, Millis time) {
   thread_local std::array<ToldOffset, 16> told;
   ToldOffset& last = told[reinterpret_cast<uintptr_t>(zone) / sizeof(date::time_zone) % told.size()];
   if (last.zone != zone || time < last.from || time >= last.to) {
@@ -30,7 +31,7 @@ Millis told_offset(const date::time_zone* zone, Millis time) {
     last = {zone, SysMillis(info.begin).time_since_epoch().count(), SysMillis(info.end).time_since_epoch().count(),
             milliseconds(info.offset).count()};
   }
-  return last.offset;
+  return last;
 }
 
 Day floor_day(Millis local) { return static_cast<Day>((local >= 0 ? local : local - day_ms + 1) / day_ms); }
@@ -80,7 +81,7 @@ Result<Zone> Zone::find(std::string_view name, uint32_t day_cut_minutes) {
   return zone;
 }
 
-Millis Zone::offset_at(Millis time) const { return told_offset(zone_, time); }
+Millis Zone::offset_at(Millis time) const { return told_offset(zone_, time).offset; }
 
 Day Zone::day_of(Millis time) const { return floor_day(time + offset_at(time) - day_cut_ms_); }
 
@@ -93,7 +94,11 @@ Millis Zone::start_of(Day day) const { return from_local(day, 0, static_cast<int
 
 Millis Zone::from_local(Day day, int hour, int minute, int second, int milli) const {
   const Millis since_midnight = hour * hour_ms + minute * minute_ms + second * second_ms + milli;
-  const date::local_time<milliseconds> local(milliseconds(day * day_ms + since_midnight));
+  const Millis clock = day * day_ms + since_midnight;
+  // Far from any change of the zone's offset a clock's reading is of one moment.
+  const ToldOffset& told = told_offset(zone_, clock);
+  if (const Millis time = clock - told.offset; time - day_ms > told.from && time + day_ms < told.to) return time;
+  const date::local_time<milliseconds> local{milliseconds(clock)};
   const date::local_info info = zone_->get_info(local);
   if (info.result == date::local_info::nonexistent) return SysMillis(info.first.end).time_since_epoch().count();
   return (local.time_since_epoch() - info.first.offset).count();

@@ -100,16 +100,22 @@ void State::fold_report(const FactView& fact, Outbox& outbox) {
   const bool is_newer = (fact.states(first_aspect) && fact.version(first_aspect) > report.cell.version) ||
                         (fact.withdrawn() && fact.version(withdrawn_aspect) > report.withdrawn);
   if (!is_newer) return;
-  std::vector<std::pair<std::string, std::string>> touched;  // Channels and campaigns, each once.
-  const auto touch = [&] {
-    if (!report.live()) return;
-    std::pair cell(report.cell.content.channel(), report.cell.content.campaign());
-    if (touched.empty() || touched.front() != cell) touched.push_back(std::move(cell));
+  // The campaigns in which it counts before and after, each once.
+  struct Touched {
+    std::string channel, name;
+    const Campaign* campaign;
   };
-  touch();
+  std::vector<Touched> touched;
+  const auto touch = [&] {
+    if (report.live() && (touched.empty() || touched.front().campaign != report.campaign))
+      touched.push_back({report.cell.content.channel(), report.cell.content.campaign(), report.campaign});
+  };
   // A cell that grows in its place need not leave it.
   const bool stays = report.live() && !fact.withdrawn() && is_same_place(report.cell.content, ad_report_.cell());
-  if (!stays) leave(fact.key(), report);
+  if (!stays) {
+    touch();
+    leave(fact.key(), report);
+  }
   if (take_newer(fact, first_aspect, report.cell.version)) {
     report.cell.content.Swap(ad_report_.mutable_cell());
     if (!stays) {
@@ -119,18 +125,18 @@ void State::fold_report(const FactView& fact, Outbox& outbox) {
   }
   take_newer(fact, withdrawn_aspect, report.withdrawn);
   if (stays)
-    settle_wrong(campaign_of(report), fact.key(), report);
+    settle_wrong(*report.campaign, fact.key(), report);
   else
     enter(fact.key(), report);
   touch();
-  std::ranges::sort(touched);
+  std::ranges::sort(touched, {}, [](const Touched& one) { return std::tie(one.channel, one.name); });
   watch_midnight(book);
-  for (const auto& [channel, campaign] : touched) judge_campaign(book, channel, campaign, outbox);
+  for (const auto& [channel, name, campaign] : touched) judge_campaign(book, channel, name, *campaign, outbox);
   for (const auto& [key, budget] : book.budgets) {
     const v1::BudgetTerms& terms = budget->terms.content;
-    const bool concerned = std::any_of(touched.begin(), touched.end(), [&](const auto& cell) {
-      return (terms.channel().empty() || terms.channel() == cell.first) &&
-             (terms.campaign().empty() || terms.campaign() == cell.second);
+    const bool concerned = std::ranges::any_of(touched, [&](const Touched& one) {
+      return (terms.channel().empty() || terms.channel() == one.channel) &&
+             (terms.campaign().empty() || terms.campaign() == one.name);
     });
     if (concerned) judge_budget(*budget, outbox);
   }
@@ -172,17 +178,14 @@ Book& State::book_of(const FactView& fact) {
   return book;
 }
 
-void State::enter(const Key& key, const Report& report) {
+void State::enter(const Key& key, Report& report) {
   if (!report.live()) return;
   Channel& channel = books_.at(report.store).channels[report.cell.content.channel()];
   Campaign& campaign = channel.campaigns[report.cell.content.campaign()];
+  report.campaign = &campaign;
   channel.cells[report.cut][*report.slot][key] = &report;
   campaign.cells[report.cut][*report.slot][key] = &report;
   settle_wrong(campaign, key, report);
-}
-
-Campaign& State::campaign_of(const Report& report) {
-  return books_.at(report.store).channels[report.cell.content.channel()].campaigns[report.cell.content.campaign()];
 }
 
 void State::settle_wrong(Campaign& campaign, const Key& key, const Report& report) {
@@ -233,7 +236,7 @@ void State::set_timer(const Key& key, Budget& budget, Millis due_ms) {
 
 void State::rebuild() {
   for (auto& [hash, book] : books_) book = {stores_.find(hash), {}, {}, {}};
-  reports_.for_each([&](const Key& key, const Report& report) { enter(key, report); });
+  for (uint32_t index = 0; index < reports_.size(); ++index) enter(reports_.key(index), reports_[index]);
   timers_.clear();
   for (auto& [key, budget] : budgets_) {
     budget.due_ms = 0;

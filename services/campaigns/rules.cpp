@@ -137,18 +137,16 @@ std::string entity_of(const std::string& channel, const std::string& campaign) {
 
 std::span<const ShippedRule> shipped_rules() { return rules; }
 
-void State::judge_campaign(const Book& book, const std::string& channel, const std::string& campaign, Outbox& outbox) {
-  const auto cells = book.channels.find(channel);
-  if (cells == book.channels.end() || book.info->withdrawn) return;
-  const auto found = cells->second.campaigns.find(campaign);
-  if (found == cells->second.campaigns.end()) return;
-  const std::string entity = entity_of(channel, campaign);
+void State::judge_campaign(const Book& book, const std::string& channel, const std::string& name, const Campaign& campaign,
+                           Outbox& outbox) {
+  if (book.info->withdrawn) return;
+  const std::string entity = entity_of(channel, name);
   const Judge::Subject subject{book.info->id, book.info->platform, entity};
   const Day today = book.info->zone.day_of(now_);
 
   DaySums days;
-  if (!campaign.empty()) {
-    days = days_of(book, found->second, today - week_days, today);
+  if (!name.empty()) {
+    days = days_of(book, campaign, today - week_days, today);
     std::erase_if(days, [&](const auto& day) { return !book.info->is_news(day.second.reached_ms); });
   }
   const auto* day = told_day(days, rules_.find("roas_below", book.info->id, book.info->platform, entity).sample_min);
@@ -159,7 +157,7 @@ void State::judge_campaign(const Book& book, const std::string& channel, const s
       [&] { return std::vector<v1::Evidence>{evidence("day", format_day(days.rbegin()->first))}; }, now_, outbox);
 
   std::optional<Measurement> wrong;
-  for (const auto& [key, report] : found->second.wrong) {
+  for (const auto& [key, report] : campaign.wrong) {
     if (report->slot->to < today - week_days || !book.info->is_news(reached(*book.info, *report->slot, *report))) continue;
     const v1::AdCell& cell = report->cell.content;
     if (!wrong)
@@ -213,7 +211,7 @@ void State::go_on_sweeping(Outbox& outbox) {
         for (const auto& [campaign, one] : cells.campaigns) {
           if (std::tie(book->first, channel, campaign) <= from) continue;
           if (is_full()) return;
-          judge_campaign(book->second, channel, campaign, outbox);
+          judge_campaign(book->second, channel, campaign, one, outbox);
           sweep_.campaigns.emplace(book->first, channel, campaign);
         }
     sweep_.campaigns.reset();

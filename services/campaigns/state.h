@@ -46,8 +46,11 @@ struct Slot {
   auto operator<=>(const Slot&) const = default;
 };
 
+struct Campaign;
+
 struct Report {
   uint64_t store = 0;
+  Campaign* campaign = nullptr;  // That it counts in; follows from the rest.
   Aspect<v1::AdCell> cell;
   Version withdrawn;
   Cut cut;
@@ -177,10 +180,9 @@ class State final : public Fold {
   void fold_budget(const FactView& fact, Outbox& outbox);
   void fold_plan(const FactView& fact, Outbox& outbox);
   Book& book_of(const FactView& fact);
-  Campaign& campaign_of(const Report& report);
   // Keeps the campaign's list of impossible cells true.
   static void settle_wrong(Campaign& campaign, const Key& key, const Report& report);
-  void enter(const Key& key, const Report& report);
+  void enter(const Key& key, Report& report);
   void leave(const Key& key, const Report& report);
   void rebuild();
   void watch_midnight(const Book& book);
@@ -189,7 +191,8 @@ class State final : public Fold {
 
   // A campaign's last days, each from one cut.
   std::map<Day, DaySum> days_of(const Book& book, const Campaign& campaign, Day from, Day to) const;
-  void judge_campaign(const Book& book, const std::string& channel, const std::string& campaign, Outbox& outbox);
+  void judge_campaign(const Book& book, const std::string& channel, const std::string& name, const Campaign& campaign,
+                      Outbox& outbox);
   void judge_budget(const Budget& budget, Outbox& outbox);
   void judge_all(Outbox& outbox);
   void go_on_sweeping(Outbox& outbox);

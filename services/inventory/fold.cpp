@@ -169,7 +169,7 @@ void State::wake(Millis now, Outbox& outbox) {
   pass_deadlines();
   if (now_ >= midnight_ms_) {
     midnight_ms_ = never;
-    for (auto& [hash, place] : places_) watch_midnight(place);
+    for (const auto& [hash, place] : places_) watch_midnight(place);
     begin_sweep();
   }
   go_on_sweeping(outbox);
@@ -245,7 +245,7 @@ void State::fold_refund(const FactView& fact, Outbox& outbox) {
 void State::fold_level(const FactView& fact, Outbox& outbox) {
   LevelScan said;
   if (!said.scan(fact)) return outbox.reject("the stock level cannot be read");
-  Place& place = place_of(fact);
+  const Place& place = place_of(fact);
   Level& level = levels_[fact.key()];
   level.store = fact.store();
   const std::optional<NameId> before = level.sku();
@@ -283,7 +283,7 @@ void State::fold_level(const FactView& fact, Outbox& outbox) {
 void State::fold_purchase(const FactView& fact, Outbox& outbox) {
   v1::PurchaseOrder state;
   if (!fact.parse(state)) return outbox.reject("the purchase order cannot be read");
-  Place& place = place_of(fact);
+  const Place& place = place_of(fact);
   Purchase& purchase = purchases_[fact.key()];
   purchase.store = fact.store();
   if (purchase.id.empty()) purchase.id = fact.key_text();

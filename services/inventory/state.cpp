@@ -68,11 +68,10 @@ void State::refresh_places() {
   for (auto& [hash, place] : places_) join_pool(place);
 }
 
-void State::watch_midnight(Place& place) {
+void State::watch_midnight(const Place& place) {
   if (levels_.empty() && purchases_.empty()) return;
   const Zone& zone = place.info->zone;
-  if (now_ >= place.midnight_ms) place.midnight_ms = zone.start_of(zone.day_of(now_) + 1);
-  midnight_ms_ = std::min(midnight_ms_, place.midnight_ms);
+  midnight_ms_ = std::min(midnight_ms_, zone.start_of(zone.day_of(now_) + 1));
 }
 
 Key State::sku_key(PoolId pool, NameId name) {
@@ -246,7 +245,7 @@ void State::forget_what_follows() {
 void State::join_pools() {
   refresh_places();
   midnight_ms_ = never;
-  for (auto& [hash, place] : places_) watch_midnight(place);
+  for (const auto& [hash, place] : places_) watch_midnight(place);
 }
 
 // What points at other things, or is seldom.

@@ -118,7 +118,6 @@ struct Place {
   const StoreInfo* info = nullptr;
   PoolId pool = 0;
   Millis near_ms = 0, late_ms = 0;  // Before and behind a deadline: when its rules begin to hold.
-  Millis midnight_ms = 0;           // The next beginning of its day, as of the newest record.
   bool plain_rules = true;          // These hold as they ship: no order has one of its own.
   DayUnits unshipped;               // Orders that wait to be shipped, by pay day.
   DayUnits overdue;                 // Those whose deadline has passed.
@@ -216,7 +215,7 @@ class State final : public Fold {
   void schedule(uint32_t index);
   // The orders that wait, by their keys.
   std::vector<uint32_t> waiting() const;
-  void watch_midnight(Place& place);
+  void watch_midnight(const Place& place);
 
   std::pair<std::string_view, std::string_view> name_of(SkuId id) const {
     return {pools_[skus_[id].pool].name, name(skus_[id].name)};
