@@ -20,6 +20,20 @@ std::string_view find_text(std::string_view body, uint32_t field) {
   return {};
 }
 
+char* put_varint(char* at, uint64_t value) {
+  for (; value >= 128; value >>= 7) *at++ = static_cast<char>(value | 128);
+  *at++ = static_cast<char>(value);
+  return at;
+}
+
+// Whether all from `at` on is the state message: what stands before it is its tag and length.
+bool is_payload(std::string_view body, Kind kind, uint32_t at) {
+  if (at == 0 || at > body.size()) return false;
+  char before[16];
+  const auto bytes = static_cast<size_t>(put_varint(put_varint(before, bytes_tag(kind)), body.size() - at) - before);
+  return at >= bytes && body.substr(at - bytes, bytes) == std::string_view(before, bytes);
+}
+
 uint64_t line_id_hash(std::string_view line) { return hash64(find_text(line, v1::OrderLine::kLineIdFieldNumber)); }
 
 // What the state message says, aspect by aspect.
@@ -68,6 +82,8 @@ FactView::FactView(std::string_view frame, Offset offset, Millis time_ms)
 }
 
 std::string_view FactView::payload() const {
+  // A head that is wrong about it is not believed.
+  if (is_payload(body_, head_.kind, head_.payload_at)) return body_.substr(head_.payload_at);
   FieldCursor at(body_);
   while (const uint32_t tag = at.tag()) {
     if (tag >= bytes_tag(payload_field_first) && (tag & 7) == 2) return at.bytes();
@@ -116,6 +132,7 @@ Result<void> append_frame(std::string& frames, const v1::Fact& fact) {
   head.kind = kind;
   head.line_count = static_cast<uint16_t>(stated.lines.size());
   head.aspects = stated.aspects;
+  if (const auto at = static_cast<uint32_t>(body.size() - payload.size()); is_payload(body, kind, at)) head.payload_at = at;
   head.store = store_hash(fact.store());
   head.key = thing_key(kind, fact.store(), fact.key());
   head.rank = make_rank({fact.as_of_ms(), fact.status_rank(), fact.source_rank(), fact.revision()});

@@ -33,11 +33,11 @@ struct FactHead {
   uint32_t body_bytes = 0;
   Kind kind = 0;
   uint16_t line_count = 0;
-  uint32_t aspects = 0;  // Bit n: the aspect whose field number is n is stated.
-  uint32_t reserved = 0;
-  uint64_t store = 0;  // hash64 of the store's id; 0 = no store.
-  Key key;             // thing_key(kind, store id, key).
-  uint64_t rank = 0;   // See Version.
+  uint32_t aspects = 0;     // Bit n: the aspect whose field number is n is stated.
+  uint32_t payload_at = 0;  // Where in the body the state message begins, if it reaches to its end; 0: to be looked for.
+  uint64_t store = 0;       // hash64 of the store's id; 0 = no store.
+  Key key;                  // thing_key(kind, store id, key).
+  uint64_t rank = 0;        // See Version.
   Millis occurred_ms = 0;
   uint64_t cause = 0;  // See Fact.cause.
 };
@@ -177,6 +177,10 @@ class FieldCursor {
   }
   // Passes over the value of a field.
   [[gnu::always_inline]] void skip(uint32_t tag) {
+    if ((tag & 7) == 2) {  // As nearly all are.
+      bytes();
+      return;
+    }
     at_ = skip_field(at_, end_, tag);
     if (at_ == nullptr) fail_here();
   }

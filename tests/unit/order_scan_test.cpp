@@ -45,6 +45,26 @@ v1::Fact random_order(Random& random) {
   return fact;
 }
 
+TEST(Frame, SaysWhereItsStateBegins) {
+  Random random(4);
+  for (int round = 0; round < 2'000; ++round) {
+    const v1::Fact fact = random_order(random);
+    std::string frame;
+    ASSERT_TRUE(append_frame(frame, fact).has_value());
+    const std::string state = fact.order_state().SerializeAsString();
+    auto head = load<FactHead>(frame.data());
+    ASSERT_EQ(head.payload_at, head.body_bytes - state.size());
+    ASSERT_EQ(FactView(frame, 0, 0).payload(), state);
+    // A head that does not say it, or says it wrongly: it is looked for.
+    for (const uint32_t at : {0u, 1u, head.payload_at - 1, head.payload_at + 1, head.body_bytes - 1, head.body_bytes,
+                              head.body_bytes + 1, UINT32_MAX}) {
+      head.payload_at = at;
+      store(frame.data(), head);
+      ASSERT_EQ(FactView(frame, 0, 0).payload(), state) << at;
+    }
+  }
+}
+
 TEST(OrderScan, GivesWhatTheParserGives) {
   Random random(1);
   OrderScan scan;  // One for all, as a fold has it: nothing of an order may be left over in the next.
