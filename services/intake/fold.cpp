@@ -35,7 +35,11 @@ void IntakeFold::expect(const FactView& fact) {
 
 // Of each part the newest version is kept, so the state does not depend on the order of arrival.
 void IntakeFold::fold(const FactView& fact, Outbox&) {
-  things_[fact.key()].take(fact, said_memory_, [&](Part part, bool is_same) { note_content(fact, part, is_same); });
+  SaidParts& said = things_[fact.key()];
+  if (content_ranks_.empty() && !xundian::intake::content_rank(fact))
+    said.take(fact, said_memory_, [](Part, bool) {});  // Nearly always: no undo has said anything yet.
+  else
+    said.take(fact, said_memory_, [&](Part part, bool is_same) { note_content(fact, part, is_same); });
   if (fact.kind() == v1::Fact::kStoreState) stores_.fold(fact);
   if (fact.kind() == v1::Fact::kImportState) fold_import(fact);
 }

@@ -213,7 +213,7 @@ void State::fold_order(const FactView& fact, Outbox& outbox) {
   // What is paid today moves no mean of whole days; it matters only to a SKU that has run out.
   const Zone& zone = order.place->info->zone;
   if (zone.day_of(std::min(before.paid_ms > 0 ? before.paid_ms : order.paid_ms, order.paid_ms)) >= zone.day_of(now_))
-    std::erase_if(touched_, [&](SkuId id) { return !skus_[id].more || stock(skus_[id]).available.value_or(1) > 0; });
+    std::erase_if(touched_, [&](SkuId id) { return !skus_[id].is_out; });
   judge_skus(touched_, outbox);
 }
 
@@ -275,8 +275,10 @@ void State::fold_level(const FactView& fact, Outbox& outbox) {
     if (before) add_level(place, level, *before, false, touched_);
     if (after) add_level(place, level, *after, true, touched_);
   }
-  if (changed)
-    for (const SkuId id : touched_) forget_demand(skus_[id], *changed);
+  for (const SkuId id : touched_) {
+    settle_stock(skus_[id]);
+    if (changed) forget_demand(skus_[id], *changed);
+  }
   judge_skus(touched_, outbox);
 }
 

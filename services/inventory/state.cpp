@@ -250,13 +250,14 @@ void State::join_pools() {
 
 // What points at other things, or is seldom.
 void State::join_skus() {
+  touched_.clear();
   for (uint32_t index = 0; index < levels_.size(); ++index) {
     Level& level = levels_[index];
     const Place& place = this->place(level.store);
     level.sku_index = Level::no_sku;
     if (const auto name = level.sku(); name && !place.info->withdrawn) add_level(place, level, *name, true, touched_);
   }
-  touched_.clear();
+  for (const SkuId id : std::exchange(touched_, {})) settle_stock(skus_[id]);
   for (const auto& [key, offer] : offers_) add_offer(offer, true);
   for (const auto& [key, purchase] : purchases_) add_purchase(purchase, 1);
   for (const auto& [key, refund] : refunds_)

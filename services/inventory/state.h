@@ -59,7 +59,8 @@ inline const SkuDetail no_detail;
 // A SKU in a pool of stores, with everything that was said of it. All of it follows from the things and can be made anew; what it
 // sold is saved all the same. With its key it fills a line of the processor's memory.
 struct Sku {
-  PoolId pool = 0;
+  PoolId pool : 31 = 0;
+  uint32_t is_out : 1 = 0;  // It is known that none can be sold.
   NameId name = 0;
   [[no_unique_address]] DayUnits sold;  // By pay day.
   Day demand_day = no_day;  // Its demand is kept, by the sales and the stock up to that day; no_day: it has to be reckoned.
@@ -200,6 +201,8 @@ class State final : public Fold {
   void add_order(const Order& order, int64_t sign, std::vector<SkuId>& touched);
   std::vector<SkuId> add_purchase(const Purchase& purchase, int64_t sign);
   // A level speaks of a SKU from now on, or no longer.
+  // Once the levels of a SKU are as they are.
+  void settle_stock(Sku& sku) const { sku.is_out = stock(sku).available.value_or(1) <= 0; }
   void add_level(const Place& place, Level& level, NameId name, bool enters, std::vector<SkuId>& touched);
   std::vector<SkuId> add_offer(const Offer& offer, bool enters);
   void add_move(const Move& move, int64_t sign);

@@ -203,7 +203,7 @@ TEST_F(Warehouse, WhatIsKeptReadyEqualsWhatIsReckoned) {
   };
   for (const char* store : {"s1", "s2"})
     drive.put(noon, fmt::format("store: '{}' key: '{}' store_state {{ settings {{ stock_pool: 'p' }} }}", store, store));
-  size_t rows = 0;
+  size_t rows = 0, out = 0;
   Millis now = noon;
   for (int step = 0; step < 600; ++step) {
     now += dice() % 4 == 0 ? static_cast<Millis>(dice() % (12 * hour_ms)) : 1;
@@ -247,6 +247,11 @@ TEST_F(Warehouse, WhatIsKeptReadyEqualsWhatIsReckoned) {
     State started;
     ASSERT_TRUE(started.load(saved));
     ASSERT_EQ(demands(static_cast<const State&>(drive.fold())), demands(started)) << "step " << step;
+    for (const State* state : {&static_cast<const State&>(drive.fold()), &std::as_const(started)})
+      state->skus().for_each([&](const Key&, const Sku& held) {
+        ASSERT_EQ(state->stock(held).available.value_or(1) <= 0, held.is_out == 1) << "step " << step;
+        out += held.is_out;
+      });
     const Day today = static_cast<Day>(now / day_ms);
     for (const char* by : {"", "store"}) {
       std::map<std::string, std::pair<int64_t, int64_t>> both;
@@ -260,6 +265,7 @@ TEST_F(Warehouse, WhatIsKeptReadyEqualsWhatIsReckoned) {
     }
   }
   EXPECT_GT(rows, 1'000u);
+  EXPECT_GT(out, 100u);
 }
 
 TEST_F(Warehouse, DemandIsOfWholeDaysAndCoverFollows) {
