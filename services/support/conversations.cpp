@@ -2,6 +2,7 @@
 // messages.
 #include <algorithm>
 #include <tuple>
+#include <unordered_map>
 
 #include "services/support/touched.h"
 
@@ -22,8 +23,8 @@ Key stated_home(const std::string& conversation) { return hash128("conversation\
 // The message that this one continues in its reply tree; null if it is known of none.
 Message* parent_of(Desk& desk, const Message& message) {
   if (!message.conversation.empty() || message.parent == Key()) return nullptr;
-  const auto parent = desk.messages.find(message.parent);
-  return parent != desk.messages.end() && parent->second.counts() ? &parent->second : nullptr;
+  Message* const parent = desk.messages.find(message.parent);
+  return parent != nullptr && parent->counts() ? parent : nullptr;
 }
 
 // Where a reply tree begins: at a message of a stated conversation, at one that continues none, or, where messages reply to each
@@ -66,7 +67,7 @@ void State::take_message(Desk& desk, const FactView& fact, Outbox& outbox) {
   const bool counted = message.counts();
   // Whose contribution rests on the message is taken out while the message is as it was.
   if (const auto replies = desk.replies.find(message.key); replies != desk.replies.end())
-    for (const Key& reply : replies->second) dissolve(desk, desk.messages.at(reply).home, loose, touched);
+    for (const Key& reply : replies->second) dissolve(desk, desk.messages.find(reply)->home, loose, touched);
   if (counted) {
     dissolve(desk, message.home, loose, touched);
     link(desk, message, false);
@@ -148,9 +149,10 @@ bool State::extend(Desk& desk, Message& message, Touched& touched) {
                    : parent != nullptr           ? parent->home
                                                  : message.key;
   const auto found = desk.conversations.find(home);
-  if (found != desk.conversations.end() && !earlier(found->second.messages.back(), &message)) return false;
-  Conversation& conversation = desk.conversations[home];
-  if (found == desk.conversations.end()) {
+  const bool is_new = found == desk.conversations.end();
+  if (!is_new && !earlier(found->second.messages.back(), &message)) return false;
+  Conversation& conversation = is_new ? desk.conversations[home] : found->second;
+  if (is_new) {
     conversation.stated = !message.conversation.empty();
     conversation.name = conversation.stated ? message.conversation : message.id;
   }
@@ -170,7 +172,7 @@ void State::dissolve(Desk& desk, Key home, std::vector<Message*>& loose, Touched
   Conversation& conversation = found->second;
   walk(desk, conversation, -1, touched);
   for (const Message* one : conversation.messages) {
-    Message& message = desk.messages.at(one->key);
+    Message& message = *desk.messages.find(one->key);
     message.home = Key();
     loose.push_back(&message);
   }

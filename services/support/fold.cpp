@@ -32,9 +32,10 @@ Desk& State::desk_of(const FactView& fact) {
 }
 
 void State::expect(const FactView& fact) {
-  if (fact.kind() != v1::Fact::kOrderState) return;
+  if (fact.kind() != v1::Fact::kOrderState && fact.kind() != v1::Fact::kChatMessage) return;
   const Desk* desk = desk_of(fact.store());
   if (desk == nullptr) return;
+  if (fact.kind() == v1::Fact::kChatMessage) return desk->messages.prefetch(fact.key());
   desk->orders.prefetch(fact.key());
   Coming& coming = ahead_.add(fact);
   coming.is_whole = coming.scan.scan(fact, false);

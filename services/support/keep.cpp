@@ -16,13 +16,12 @@ void append_line(std::string& bytes, const Message& message) {
   for (const std::string* text : {&message.agent, &message.conversation, &message.reply_to}) append_text(bytes, *text);
 }
 
-template <typename Map>
-auto sorted(const Map& map) {
-  std::vector<const typename Map::value_type*> entries;
-  entries.reserve(map.size());
-  for (const auto& entry : map) entries.push_back(&entry);
-  std::sort(entries.begin(), entries.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
-  return entries;
+std::vector<const Message*> sorted(const Things<Message, 8, 16>& messages) {
+  std::vector<const Message*> sorted;
+  sorted.reserve(messages.size());
+  messages.for_each([&](const Key&, const Message& message) { sorted.push_back(&message); });
+  std::ranges::sort(sorted, {}, &Message::key);
+  return sorted;
 }
 
 template <typename Thing>
@@ -69,15 +68,14 @@ void add_things(Fingerprint& sum, std::string_view kind, const std::string& stor
 
 void save_desk(std::string& bytes, const Desk& desk) {
   append(bytes, desk.newest_ms);
-  append(bytes, static_cast<uint32_t>(desk.messages.size()));
-  for (const auto* entry : sorted(desk.messages)) {
-    const Message& message = entry->second;
-    append(bytes, message.key);
-    append_text(bytes, message.id);
-    append(bytes, message.line);
-    append(bytes, message.withdrawn);
-    append_line(bytes, message);
-    append(bytes, message.buyer);
+  append(bytes, desk.messages.size());
+  for (const Message* message : sorted(desk.messages)) {
+    append(bytes, message->key);
+    append_text(bytes, message->id);
+    append(bytes, message->line);
+    append(bytes, message->withdrawn);
+    append_line(bytes, *message);
+    append(bytes, message->buyer);
   }
   desk.orders.save_keys(bytes);
   desk.orders.for_each([&](const Key&, const Order& order) { append(bytes, order); });
@@ -114,7 +112,8 @@ bool load_desk(ByteReader& bytes, Desk& desk, const std::string& store) {
 void State::rebuild(Desk& desk) {
   Touched touched;
   std::vector<Message*> loose;
-  for (auto& [key, message] : desk.messages) {
+  for (uint32_t index = 0; index < desk.messages.size(); ++index) {
+    Message& message = desk.messages[index];
     if (!message.counts()) continue;
     loose.push_back(&message);
     link(desk, message, true);
@@ -187,12 +186,12 @@ void State::fingerprint(Fingerprint& sum) const {
   stores_.fingerprint(sum);
   for (const auto& [hash, desk] : desks_) {
     const std::string& store = info(desk).id;
-    for (const auto& [key, message] : desk.messages) {
-      if (!message.counts()) continue;
+    desk.messages.for_each([&](const Key&, const Message& message) {
+      if (!message.counts()) return;
       std::string line;
       append_line(line, message);
       sum.add(fmt::format("message/{}/{}", store, message.id), line);
-    }
+    });
     for (const auto& [agent, hours] : desk.cells)
       for (const auto& [hour, cell] : hours)
         if (!cell.empty()) {
@@ -214,22 +213,22 @@ void State::fingerprint(Fingerprint& sum) const {
 std::vector<Held> State::held() const {
   Held orders{"orders"}, buyers{"buyers"}, messages{"messages"}, conversations{"conversations"},
       cells{"cells of an agent's hour"};
-  constexpr uint64_t node = 16;  // Beside the entry: the next one, and its hash.
   for (const auto& [store, desk] : desks_) {
     orders.count += desk.orders.size();
     orders.bytes += desk.orders.bytes();
     buyers.count += desk.buyers.size();
     buyers.bytes += desk.buyers.bytes();
     messages.count += desk.messages.size();
-    messages.bytes += desk.messages.bucket_count() * sizeof(void*);
-    for (const auto& [key, message] : desk.messages)
-      messages.bytes += node + sizeof(key) + sizeof(message) + text_bytes(message.id) + text_bytes(message.agent) +
-                        text_bytes(message.conversation) + text_bytes(message.reply_to);
+    messages.bytes += desk.messages.bytes();
+    desk.messages.for_each([&](const Key&, const Message& message) {
+      messages.bytes +=
+          text_bytes(message.id) + text_bytes(message.agent) + text_bytes(message.conversation) + text_bytes(message.reply_to);
+    });
     conversations.count += desk.conversations.size();
-    conversations.bytes += desk.conversations.bucket_count() * sizeof(void*);
+    conversations.bytes += desk.conversations.capacity() * (sizeof(void*) + 1);  // A byte beside each place.
     for (const auto& [key, conversation] : desk.conversations)
       conversations.bytes +=
-          node + sizeof(key) + sizeof(conversation) + text_bytes(conversation.name) + vector_bytes(conversation.messages);
+          sizeof(key) + sizeof(conversation) + text_bytes(conversation.name) + vector_bytes(conversation.messages);
     for (const auto& [agent, hours] : desk.cells) {
       cells.count += hours.size();
       cells.bytes += tree_bytes(hours) + text_bytes(agent);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/node_hash_map.h>
 
 #include <set>
 #include <span>
@@ -21,9 +22,9 @@ namespace xundian::support {
 struct Desk {
   uint64_t store = 0;  // Hash of its id.
   const StoreInfo* info = nullptr;
-  std::unordered_map<Key, Message, KeyHash> messages;
-  std::unordered_map<Key, std::vector<Key>, KeyHash> replies;  // To each message, known or not: what replies to it.
-  std::unordered_map<Key, Conversation, KeyHash> conversations;
+  Things<Message, 8, 16> messages;
+  absl::flat_hash_map<Key, std::vector<Key>, KeyHash> replies;  // To each message, known or not: what replies to it.
+  absl::node_hash_map<Key, Conversation, KeyHash> conversations;
   std::map<std::string, std::map<int64_t, Cell>> cells;  // By agent and hour (day * 24 + hour of the day).
   std::map<Day, NewsDay> news;
   Things<Order, 8, 64> orders;
