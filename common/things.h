@@ -54,8 +54,9 @@ class Things {
   void prefetch_thing(const Key& key) const {
     const Shard& shard = shards_[key.high % shards_max];
     if (shard.used == 0) return;
-    const Slot& slot = shard.slots[tag_of(key) & (shard.slots.size() - 1)];
-    if (slot.number != 0) prefetch_whole(&entry(slot.number - 1));
+    const size_t mask = shard.slots.size() - 1;
+    for (size_t place = tag_of(key) & mask; shard.slots[place].number != 0; place = (place + 1) & mask)
+      if (shard.slots[place].tag == tag_of(key)) return prefetch_whole(&entry(shard.slots[place].number - 1));
   }
   void prefetch_thing(uint32_t index) const { prefetch_whole(&entry(index)); }
   Thing* find(const Key& key) { return const_cast<Thing*>(std::as_const(*this).find(key)); }

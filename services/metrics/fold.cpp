@@ -10,6 +10,11 @@ void MetricsFold::expect(const FactView& fact) {
   orders_.prefetch(fact.key());
   Coming& coming = ahead_.add(fact);
   coming.is_whole = coming.scan.scan(fact);
+  coming.key = fact.key();
+  // An order that is known comes nearer in steps: its place in the directory, itself, its lines.
+  if (const Coming* earlier = ahead_.before_last(3)) orders_.prefetch_thing(earlier->key);
+  if (const Coming* earlier = ahead_.before_last(6))
+    if (const Order* order = orders_.find(earlier->key)) prefetch_line(order->lines.begin());
   const auto entry = book_index_.find(fact.store());
   if (!coming.is_whole || coming.scan.paid_ms <= 0 || entry == book_index_.end()) return;
   for (OrderLineScan& line : coming.scan.lines) line.sku_name = names_.find(line.sku);

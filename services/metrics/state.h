@@ -128,6 +128,7 @@ class MetricsFold final : public Fold {
   struct Coming {
     OrderScan scan;
     bool is_whole = false;
+    Key key;
   };
   // What an order's fact says; null: it cannot be read.
   const OrderScan* read_order(const FactView& fact);
