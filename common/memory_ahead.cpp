@@ -1,6 +1,7 @@
 #include "common/memory_ahead.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <climits>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 
@@ -23,7 +25,10 @@ uintptr_t heap_end() { return reinterpret_cast<uintptr_t>(::sbrk(0)); }
 
 // `from`: where the heap ended before it grew ahead.
 void touch(const std::stop_token& stop, uintptr_t from) {
-  ::setpriority(PRIO_PROCESS, 0, 19);  // Of this thread alone.
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);  // Signals are for the loop.
+  ::setpriority(PRIO_PROCESS, 0, 19);             // Of this thread alone.
   for (uintptr_t next = from / step_bytes * step_bytes + step_bytes; !stop.stop_requested();) {
     if (heap_end() < next + step_bytes) {
       std::this_thread::sleep_for(look);

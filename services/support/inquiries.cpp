@@ -41,14 +41,16 @@ std::optional<Millis> Times::last_before(Millis time) const {
 }
 
 void State::take_order(Desk& desk, const FactView& fact, Outbox& outbox) {
-  Order& order = desk.orders[fact.key()];
+  const uint32_t index = desk.orders.of(fact.key()).first;
+  Order& order = desk.orders[index];
+  const Version withdrawn = desk.withdrawn_of(index);
   const bool placed_newer = fact.states(placed_aspect) && fact.version(placed_aspect) > order.placed;
   const bool paid_newer = fact.states(paid_aspect) && fact.version(paid_aspect) > order.paid;
-  const bool end_newer = fact.withdrawn() && fact.version(withdrawn_aspect) > order.withdrawn;
+  const bool end_newer = fact.withdrawn() && fact.version(withdrawn_aspect) > withdrawn;
   if (!placed_newer && !paid_newer && !end_newer) return;
   const OrderScan* const stated = read_order(fact);
   if (stated == nullptr) return outbox.reject("the order cannot be read");
-  const Millis before_ms = order.counted_ms();
+  const Millis before_ms = order.counted_ms(withdrawn);
   const uint64_t buyer_before = order.buyer;
   if (placed_newer) {
     order.placed = fact.version(placed_aspect);
@@ -58,8 +60,8 @@ void State::take_order(Desk& desk, const FactView& fact, Outbox& outbox) {
     order.paid = fact.version(paid_aspect);
     order.paid_ms = stated->paid_ms;
   }
-  if (end_newer) order.withdrawn = fact.version(withdrawn_aspect);
-  const Millis after_ms = order.counted_ms();
+  if (end_newer) desk.withdrawn_orders[index] = fact.version(withdrawn_aspect);
+  const Millis after_ms = order.counted_ms(desk.withdrawn_of(index));
   if (before_ms == after_ms && buyer_before == order.buyer) return;
   if (before_ms != 0) count_payment(desk, buyer_before, before_ms, -1);
   if (after_ms != 0) count_payment(desk, order.buyer, after_ms, 1);

@@ -79,6 +79,11 @@ void save_desk(std::string& bytes, const Desk& desk) {
   }
   desk.orders.save_keys(bytes);
   desk.orders.for_each([&](const Key&, const Order& order) { append(bytes, order); });
+  append(bytes, static_cast<uint32_t>(desk.withdrawn_orders.size()));
+  for (const auto& [index, version] : desk.withdrawn_orders) {
+    append(bytes, index);
+    append(bytes, version);
+  }
   save_things(bytes, desk.refunds);
   save_things(bytes, desk.reviews);
   save_things(bytes, desk.scores);
@@ -102,6 +107,11 @@ bool load_desk(ByteReader& bytes, Desk& desk, const std::string& store) {
   }
   if (!desk.orders.load_keys(bytes)) return false;
   for (uint32_t index = 0; index < desk.orders.size() && bytes.ok(); ++index) desk.orders[index] = bytes.take<Order>();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const auto index = bytes.take<uint32_t>();
+    if (index >= desk.orders.size()) return false;
+    desk.withdrawn_orders[index] = bytes.take<Version>();
+  }
   return load_things(bytes, desk.refunds) && load_things(bytes, desk.reviews) && load_things(bytes, desk.scores) &&
          load_things(bytes, desk.cases);
 }
@@ -124,7 +134,8 @@ void State::rebuild(Desk& desk) {
     // Buyers lie anywhere in memory; those of the orders that come next are asked for meanwhile.
     if (desk.orders.size() - index > orders_ahead) desk.buyers.prefetch(buyer_key(desk.orders[index + orders_ahead].buyer));
     const Order& order = desk.orders[index];
-    if (order.counted_ms() != 0) desk.buyers[buyer_key(order.buyer)].paid.add(order.counted_ms(), 1);
+    if (const Millis paid_ms = order.counted_ms(desk.withdrawn_of(index)); paid_ms != 0)
+      desk.buyers[buyer_key(order.buyer)].paid.add(paid_ms, 1);
   }
   desk.buyers.for_each([&](const Key&, const Buyer& buyer) { count_buyer(desk, buyer, 1); });
 }
@@ -215,7 +226,7 @@ std::vector<Held> State::held() const {
       cells{"cells of an agent's hour"};
   for (const auto& [store, desk] : desks_) {
     orders.count += desk.orders.size();
-    orders.bytes += desk.orders.bytes();
+    orders.bytes += desk.orders.bytes() + tree_bytes(desk.withdrawn_orders);
     buyers.count += desk.buyers.size();
     buyers.bytes += desk.buyers.bytes();
     messages.count += desk.messages.size();

@@ -28,7 +28,8 @@ struct Desk {
   std::map<std::string, std::map<int64_t, Cell>> cells;  // By agent and hour (day * 24 + hour of the day).
   std::map<Day, NewsDay> news;
   Things<Order, 8, 64> orders;
-  Things<Buyer, 8, 64> buyers;  // By buyer_key.
+  std::map<uint32_t, Version> withdrawn_orders;  // By their indices.
+  Things<Buyer, 8, 64> buyers;                   // By buyer_key.
   std::map<Day, Inquiries> inquiries;
   std::map<Key, Merged<v1::RefundState>> refunds;
   std::map<Key, Merged<v1::ReviewState>> reviews;
@@ -37,6 +38,11 @@ struct Desk {
   std::map<Key, Millis> refunds_due;  // When open refunds come near their deadlines, as far as that is to come.
   int64_t waiting = 0;                // Conversations in which a customer waits.
   Millis newest_ms = 0;
+
+  Version withdrawn_of(uint32_t order) const {
+    const auto found = withdrawn_orders.find(order);
+    return found == withdrawn_orders.end() ? Version() : found->second;
+  }
 };
 
 inline Key buyer_key(uint64_t buyer) { return {MixHash()(buyer), buyer}; }

@@ -131,13 +131,17 @@ struct Buyer {
   Times paid;   // When the buyer's orders were paid.
 };
 
+// With its key it fills a line of the processor's memory. What is withdrawn stands in its desk: hardly an order is.
 struct Order {
-  Version placed, paid, withdrawn;
+  Version placed, paid;
   uint64_t buyer = 0;
   Millis paid_ms = 0;
 
   // When the order tells of its buyer's payment; 0 = it does not.
-  Millis counted_ms() const { return placed > withdrawn && paid > withdrawn && buyer != 0 && paid_ms > 0 ? paid_ms : 0; }
+  Millis counted_ms(const Version& withdrawn) const {
+    return placed > withdrawn && paid > withdrawn && buyer != 0 && paid_ms > 0 ? paid_ms : 0;
+  }
 };
+static_assert(sizeof(Order) + sizeof(Key) == 64);
 
 }  // namespace xundian::support

@@ -38,7 +38,7 @@ class House {
   Result<Offset> head() const;
   // Waits until nothing has been said for a while and all is folded.
   Result<void> wait_quiet() const;
-  // Until those that keep orders have taken the memory that they keep ahead of need.
+  // Until those that keep orders have taken memory ahead of need; a system that gives none is not waited for for ever.
   Result<void> wait_memory() const;
   Result<query::v1::QueryMetricsResponse> query(const std::string& service, const std::string& metric, Millis now) const;
   // Fails if a service counted anything but `said`.

@@ -39,6 +39,36 @@ TEST_F(Desk1, WhoHadPaidBeforeAsksForSomethingElse) {
   EXPECT_EQ(ask("consulting_buyers"), "||2026-11-01|1");
 }
 
+TEST_F(Desk1, AWithdrawnOrderPaysNothing) {
+  pay(start + second_ms, "o1", 7);
+  pay(start + second_ms, "o2", 8);
+  put(start + 2 * second_ms, text("m1", start + 2 * second_ms));
+  put(start + day_ms, R"(store: "s1" key: "o1" order_state { withdrawn {} })");
+  EXPECT_EQ(ask("inquiry_conversion"), "||2026-11-01|0/1");
+  std::string saved, again;
+  drive.fold().save(saved);
+  State started;
+  ASSERT_TRUE(started.load(saved));
+  started.save(again);
+  EXPECT_EQ(saved, again);
+  Fold* const folds[] = {&started};
+  drive.put(start, R"(store: "s1" key: "o1" order_state { paid { paid_ms: 1 } })");
+  EXPECT_EQ(ask("consulting_buyers"), "||2026-11-01|1") << "what is older than the end says nothing";
+  pay(start + 2 * day_ms, "o1", 7);
+  EXPECT_EQ(ask("inquiry_conversion"), "||2026-11-01|0/1") << "it is there again, and paid too late";
+  query::v1::QueryMetricsRequest request;
+  request.add_metrics("inquiry_conversion");
+  request.set_from("2026-11-01");
+  request.set_to("2026-11-30");
+  request.set_grain("total");
+  const auto bytes = definition().answer(folds, "QueryMetrics", request.SerializeAsString());
+  query::v1::QueryMetricsResponse response;
+  ASSERT_TRUE(bytes && response.ParseFromString(*bytes));
+  ASSERT_EQ(1, response.rows_size());
+  EXPECT_EQ(0, response.rows(0).numerator()) << "the order is withdrawn after a restart too";
+  EXPECT_EQ(1, response.rows(0).denominator());
+}
+
 TEST_F(Desk1, ABuyerIsCountedOnceADay) {
   put(start, text("m1", start));
   put(start + 1, text("m2", start + 1));
