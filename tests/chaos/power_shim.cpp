@@ -138,10 +138,14 @@ struct Shim {
     keep(record);
   }
 
+  // Who asks for a fault may be late: the count that was wanted has passed meanwhile.
+  static bool is_due(uint64_t count, uint64_t wanted) { return wanted != 0 && count >= wanted; }
+
   // How much of a write may be done; -1: nothing, errno says why.
   ssize_t allowed(size_t length) {
     control->writes += 1;
-    if (control->writes == control->short_write_at && length > 1) {
+    if (is_due(control->writes, control->short_write_at) && length > 1) {
+      control->short_write_at = 0;
       control->injected += 1;
       return static_cast<ssize_t>(length / 2);
     }
@@ -185,7 +189,8 @@ int sync_watched(int fd, const char* name) {
   const bool dies = s.begin();
   s.control->syncs += 1;
   if (s.control->sync_delay_us != 0) usleep(static_cast<useconds_t>(s.control->sync_delay_us));
-  if (s.control->syncs == s.control->fail_sync_at) {
+  if (Shim::is_due(s.control->syncs, s.control->fail_sync_at)) {
+    s.control->fail_sync_at = 0;
     s.control->injected += 1;
     errno = EIO;
     return -1;
@@ -276,7 +281,8 @@ ssize_t write(int fd, const void* bytes, size_t length) {
   if (shim().find(fd) == nullptr) return write_real(fd, bytes, length);
   struct stat now {};
   const bool appends = (fcntl(fd, F_GETFL) & O_APPEND) != 0 && fstat(fd, &now) == 0;
-  return write_watched(fd, appends ? now.st_size : lseek(fd, 0, SEEK_CUR), length, [&](size_t may) { return write_real(fd, bytes, may); });
+  return write_watched(fd, appends ? now.st_size : lseek(fd, 0, SEEK_CUR), length,
+                       [&](size_t may) { return write_real(fd, bytes, may); });
 }
 
 ssize_t writev(int fd, const iovec* parts, int count) {

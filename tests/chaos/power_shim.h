@@ -20,9 +20,9 @@ struct Control {
   uint64_t swallow_sync;   // Which of the two kinds of sync only say that they were done.
   uint64_t sync_delay_us;  // Each sync takes so much longer.
   uint64_t syncs;
-  uint64_t fail_sync_at;  // This sync fails with EIO.
+  uint64_t fail_sync_at;  // This sync, or the next, fails with EIO; then 0 again.
   uint64_t writes;
-  uint64_t short_write_at;  // Of this write only the half is done.
+  uint64_t short_write_at;  // Of this write, or the next, only the half is done; then 0 again.
   uint64_t bytes;           // Written.
   uint64_t space;           // With this byte the disk is full: ENOSPC.
   uint64_t injected;        // Faults so far.
