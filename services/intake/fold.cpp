@@ -28,9 +28,10 @@ bool is_outside_kind(Kind kind) {
 
 // Memory is asked for a thing's place in the directory, and some facts later for the thing.
 void IntakeFold::expect(const FactView& fact) {
-  Key& place = told_[told_count_++ % told_.size()];
-  if (const Key earlier = std::exchange(place, fact.key()); earlier != Key()) things_.prefetch_thing(earlier);
-  if (place != Key()) things_.prefetch(place);
+  const Key& key = ahead_.add(fact) = fact.key();
+  if (key != Key()) things_.prefetch(key);
+  constexpr size_t behind = 4;
+  if (const Key* earlier = ahead_.before_last(behind); earlier != nullptr && *earlier != Key()) things_.prefetch_thing(*earlier);
 }
 
 // Of each part the newest version is kept, so the state does not depend on the order of arrival.

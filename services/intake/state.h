@@ -1,13 +1,13 @@
 // What intake knows: the version last said of every part of every thing, the stores, and the imports.
 #pragma once
 
-#include <array>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/ahead.h"
 #include "common/service.h"
 #include "common/stores.h"
 #include "common/things.h"
@@ -71,8 +71,7 @@ class IntakeFold final : public Fold {
   void note_content(const FactView& fact, Part part, bool same);
   void fold_import(const FactView& fact);
 
-  std::array<Key, 4> told_{};  // The things told of last.
-  size_t told_count_ = 0;
+  Ahead<Key> ahead_;  // Things that come next.
   RowMemory said_memory_;
   Things<SaidParts> things_;
   std::map<std::pair<Key, Part>, uint64_t> content_ranks_;  // Where what is held has another rank than its content.

@@ -88,7 +88,7 @@ std::vector<UnitLine> read_lines(const google::protobuf::RepeatedPtrField<v1::Pu
 }  // namespace
 
 void State::expect(const FactView& fact) {
-  told_levels_[told_++ % told_levels_.size()] = fact.kind() == v1::Fact::kStockLevel ? fact.key() : Key();
+  levels_ahead_.add(fact) = fact.kind() == v1::Fact::kStockLevel ? fact.key() : Key();
   expect_levels();
   if (fact.kind() == v1::Fact::kOrderState) expect_order(fact);
 }
@@ -115,13 +115,16 @@ void State::expect_order(const FactView& fact) {
 
 // A level comes nearer in steps: its place in the directory, itself, its newest count and its SKU, what is known of that SKU.
 void State::expect_levels() {
-  const auto told_before = [this](size_t calls) -> const Key& { return told_levels_[(told_ - 1 - calls) % told_levels_.size()]; };
-  const auto level_at = [&](size_t calls) -> const Level* {
-    const Key& key = told_before(calls);
-    return key == Key() ? nullptr : levels_.find(key);
+  const auto told_before = [this](size_t calls) {
+    const Key* const key = levels_ahead_.before_last(calls);
+    return key == nullptr || *key == Key() ? nullptr : key;
   };
-  if (told_before(0) != Key()) levels_.prefetch(told_before(0));
-  if (told_before(2) != Key()) levels_.prefetch_thing(told_before(2));
+  const auto level_at = [&](size_t calls) -> const Level* {
+    const Key* const key = told_before(calls);
+    return key == nullptr ? nullptr : levels_.find(*key);
+  };
+  if (const Key* key = told_before(0)) levels_.prefetch(*key);
+  if (const Key* key = told_before(2)) levels_.prefetch_thing(*key);
   if (const Level* level = level_at(4)) {
     if (!level->history.empty()) prefetch_line(&level->history.back());
     if (level->sku_index != Level::no_sku) skus_.prefetch_thing(level->sku_index);

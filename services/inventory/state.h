@@ -2,7 +2,6 @@
 // shipped.
 #pragma once
 
-#include <array>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -283,8 +282,7 @@ class State final : public Fold {
   void expect_order(const FactView& fact);
   void expect_levels();
   Ahead<Coming> ahead_;
-  std::array<Key, 8> told_levels_{};  // Of the facts told of last; zero: of another kind.
-  size_t told_ = 0;
+  Ahead<Key> levels_ahead_;  // Of the facts told of last; zero: of another kind.
 
   // Kept between facts to save allocations.
   OrderScan scan_;
