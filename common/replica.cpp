@@ -101,51 +101,70 @@ Replica::Group* Replica::taker_of(PartitionState& state, const BatchView& batch)
   return first == state.groups.end() || mutant("tick_without_taker") ? nullptr : &first->second;
 }
 
+// What facts speak of lies anywhere in memory; asked for ahead, it has come when they are folded. Therefore the inputs of the
+// whole commit are at hand before the first is folded: a commit may be of many small batches.
 Result<void> Replica::take(const CommitView& commit, OwnAnswers* own) {
+  parts_.clear();
+  inputs_.clear();
+  told_ = 0;
   Result<void> outcome;
   // Checked although the bus did: a bit that a disk lost since must stop a replay, not change a number.
-  auto walked = commit.for_each_batch(false, [&](const BatchView& batch) {
-    if (outcome && !batch.is_control() && states_.contains(batch.header().partition)) outcome = take_batch(batch, own);
-  });
-  if (!walked) return walked;
+  TRY_VOID(commit.for_each_batch(false, [&](const BatchView& batch) {
+    if (outcome && !batch.is_control() && states_.contains(batch.header().partition)) outcome = gather(batch);
+  }));
+  for (size_t index = 0; index < parts_.size() && outcome; ++index) outcome = take_part(parts_[index], own);
   return outcome;
 }
 
-Result<void> Replica::take_batch(const BatchView& batch, OwnAnswers* own) {
-  const Partition partition = batch.header().partition;
-  PartitionState& state = states_.at(partition);
-  const Offset end = batch.header().base + batch.header().count;
-  if (end <= state.offset) return {};  // A snapshot holds it.
-  if (batch.header().base != state.offset)
-    return fail(Code::data_loss, "partition {}: the journal goes on at {}, the fold stands at {}", partition, batch.header().base,
+Result<void> Replica::gather(const BatchView& batch) {
+  const PartitionState& state = states_.at(batch.header().partition);
+  if (batch.header().base + batch.header().count <= state.offset) return {};  // A snapshot holds it.
+  Part& part = parts_.emplace_back();
+  part.batch = batch;
+  part.is_ours = batch.is_answer() && producers_.contains(batch.header().producer);
+  part.from = part.wanted_from = part.to = inputs_.size();
+  if (part.is_ours) return {};
+  const auto group = state.groups.find(batch.scope());
+  Fold* const fold = group == state.groups.end() ? nullptr : group->second.fold.get();
+  // Under the wall clock any record brings time, even if the fold wants none of its facts.
+  const bool wall = options_.clock == Clock::wall;
+  bool wanted = false;
+  TRY_VOID(batch.for_each([&](Kind kind) { return (wanted = wants(kind)) || (wall && inputs_.size() == part.from); },
+                          [&](std::string_view frame, Offset offset) {
+                            inputs_.push_back({frame, offset, wanted ? fold : nullptr});
+                            if (!wanted) part.wanted_from = inputs_.size();
+                          }));
+  part.to = inputs_.size();
+  return {};
+}
+
+Result<void> Replica::take_part(const Part& part, OwnAnswers* own) {
+  const BatchHeader& header = part.batch.header();
+  PartitionState& state = states_.at(header.partition);
+  if (header.base != state.offset)
+    return fail(Code::data_loss, "partition {}: the journal goes on at {}, the fold stands at {}", header.partition, header.base,
                 state.offset);
-  const bool ours = batch.is_answer() && producers_.contains(batch.header().producer);
-  if (Group* const taker = ours ? nullptr : taker_of(state, batch); taker != nullptr) {
+  if (Group* const taker = part.is_ours ? nullptr : taker_of(state, part.batch); taker != nullptr) {
     Group& group = *taker;
     const bool wall = options_.clock == Clock::wall;
-    if (wall) group.time_ms = std::max(group.time_ms, batch.header().time_ms);
-    // Under the wall clock any record brings time, even if the fold wants none of its facts.
-    bool bring_time = wall && group.fold->next_wake() <= group.time_ms;
-    frames_.clear();
-    TRY_VOID(batch.for_each([&](Kind kind) { return bring_time || wants(kind); },
-                            [&](std::string_view frame, Offset offset) {
-                              bring_time = false;
-                              frames_.emplace_back(frame, offset);
-                            }));
-    // What facts speak of lies anywhere in memory; asked for ahead, it has come when they are folded.
-    size_t told = 0;
-    for (size_t index = 0; index < frames_.size(); ++index) {
-      for (; told < std::min(index + expected, frames_.size()); ++told)
-        group.fold->expect(FactView(frames_[told].first, frames_[told].second, 0));
-      if (index + expected > frames_.size() && frames_.size() > expected) group.fold->expect(FactView());
-      const auto& [frame, offset] = frames_[index];
-      if (!wall && !batch.is_answer())
+    if (wall) group.time_ms = std::max(group.time_ms, header.time_ms);
+    const bool brings_time = wall && group.fold->next_wake() <= group.time_ms;
+    for (size_t index = brings_time ? part.from : part.wanted_from; index < part.to; ++index) {
+      tell_ahead_of(index, *group.fold);
+      const auto& [frame, offset, told] = inputs_[index];
+      if (!wall && !part.batch.is_answer())
         group.time_ms = std::max(group.time_ms, ::xundian::load<FactHead>(frame.data()).occurred_ms);
-      TRY_VOID(take_input(partition, state, group, frame, offset, own));
+      TRY_VOID(take_input(header.partition, state, group, frame, offset, own));
     }
   }
-  state.offset = end;
+  state.offset = header.base + header.count;
   return {};
+}
+
+void Replica::tell_ahead_of(size_t index, Fold& folding) {
+  for (; told_ < std::min(index + expected, inputs_.size()); ++told_)
+    if (const auto& [frame, offset, fold] = inputs_[told_]; fold != nullptr) fold->expect(FactView(frame, offset, 0));
+  if (index + expected > inputs_.size() && inputs_.size() > expected) folding.expect(FactView());
 }
 
 // Wakes the fold, folds the input, and hands the fold what it says: from the journal if it was said before, else as it is said

@@ -121,9 +121,25 @@ class Replica {
     std::string answers_scope;
     uint64_t answers_sequence = 0;
   };
+  // A fact of the commit at hand that a fold may have to take.
+  struct Input {
+    std::string_view frame;
+    Offset offset = 0;
+    Fold* fold = nullptr;  // That is told of it ahead; null: none is.
+  };
+  // A batch of the commit at hand. Of its inputs those before `wanted_from` are of no kind that the service wants, and only bring
+  // time.
+  struct Part {
+    BatchView batch;
+    bool is_ours = false;  // We said it ourselves.
+    size_t from = 0, wanted_from = 0, to = 0;
+  };
   Group& group_of(PartitionState& state, std::string_view scope);
   Group* taker_of(PartitionState& state, const BatchView& batch);
-  Result<void> take_batch(const BatchView& batch, OwnAnswers* own);
+  Result<void> gather(const BatchView& batch);
+  Result<void> take_part(const Part& part, OwnAnswers* own);
+  // Before inputs_[index] is folded, by `folding`.
+  void tell_ahead_of(size_t index, Fold& folding);
   Result<void> take_input(Partition partition, PartitionState& state, Group& group, std::string_view frame, Offset offset,
                           OwnAnswers* own);
   void fold_marked(Partition partition, Fold& fold, const FactView& fact);
@@ -139,7 +155,10 @@ class Replica {
   std::map<uint64_t, Partition> producers_;
   std::vector<Answer> ready_;
   Outbox outbox_;
-  std::vector<std::pair<std::string_view, Offset>> frames_;  // Of the batch at hand; kept to save allocations.
+  // Of the commit at hand; kept to save allocations.
+  std::vector<Part> parts_;
+  std::vector<Input> inputs_;
+  size_t told_ = 0;  // Folds were told of the inputs before this one.
   uint64_t skipped_ = 0;
 };
 

@@ -57,8 +57,13 @@ class Things {
     const size_t mask = shard.slots.size() - 1;
     for (size_t place = tag_of(key) & mask; shard.slots[place].number != 0; place = (place + 1) & mask)
       if (shard.slots[place].tag == tag_of(key)) return prefetch_whole(&entry(shard.slots[place].number - 1));
+    prefetch_next();
   }
   void prefetch_thing(uint32_t index) const { prefetch_whole(&entry(index)); }
+  // The same for the place of the thing that is made next, where many tables grow side by side.
+  void prefetch_next() const {
+    if (size_ % chunk_things != 0) prefetch_whole(&entry(size_));
+  }
   Thing* find(const Key& key) { return const_cast<Thing*>(std::as_const(*this).find(key)); }
   Thing& operator[](uint32_t index) { return entry(index).thing; }
   const Thing& operator[](uint32_t index) const { return entry(index).thing; }

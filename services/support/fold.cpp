@@ -40,10 +40,13 @@ void State::expect(const FactView& fact) {
   Coming& coming = ahead_.add(fact);
   coming.is_whole = coming.scan.scan(fact, false);
   coming.desk = desk;
+  coming.key = fact.key();
   desk->buyers.prefetch(buyer_key(coming.scan.buyer));
   constexpr size_t behind = 4;
-  if (const Coming* const earlier = ahead_.before_last(behind))
+  if (const Coming* const earlier = ahead_.before_last(behind)) {
+    earlier->desk->orders.prefetch_thing(earlier->key);
     earlier->desk->buyers.prefetch_thing(buyer_key(earlier->scan.buyer));
+  }
 }
 
 const OrderScan* State::read_order(const FactView& fact) {

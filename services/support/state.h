@@ -139,6 +139,7 @@ class State final : public Fold {
     OrderScan scan;
     bool is_whole = false;
     const Desk* desk = nullptr;
+    Key key;
   };
   // What an order's fact says; null: it cannot be read.
   const OrderScan* read_order(const FactView& fact);
