@@ -107,7 +107,7 @@ Result<void> Runner::welcome_all(const std::function<bool()>& stop) {
     if (bus.partitions.empty()) continue;
     bus.sent.resize(bus.partitions.size(), 0);
     bus.wake.resize(bus.partitions.size(), never);
-    bus.bell = std::make_unique<BellListener>(home_.endpoint(fmt::format("bus.{}.bell", index)));
+    bus.bell = std::make_unique<BellListener>(home_.endpoint(fmt::format("bus.{}.bell", index)), definition_.kinds);
     bus.link = std::make_unique<BusLink>(home_.endpoint(fmt::format("bus.{}.put", index)), std::move(link));
     buses_.push_back(std::move(bus));
   }

@@ -19,6 +19,7 @@ namespace {
 
 constexpr Millis ask_timeout_ms = 1'000, ask_at_least_ms = 1'000, flush_timeout_ms = 2'000, home_wait_ms = 200;
 constexpr uint32_t due_at_once = 256;
+constexpr Kind news_kinds[] = {facts::v1::Fact::kAlertState, facts::v1::Fact::kSubscriberState};  // Of what is to be sent.
 
 }  // namespace
 
@@ -84,7 +85,7 @@ bool Delivery::Work::open_home() {
   options.facts_clock = home->settings().clock == Clock::facts;
   courier.emplace(options);
   for (uint32_t bus = 0; bus < home->settings().buses; ++bus)
-    bells.push_back(std::make_unique<BellListener>(home->endpoint(fmt::format("bus.{}.bell", bus))));
+    bells.push_back(std::make_unique<BellListener>(home->endpoint(fmt::format("bus.{}.bell", bus)), news_kinds));
   waiting = &*courier;
   return true;
 }

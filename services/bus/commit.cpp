@@ -1,5 +1,6 @@
 // The half of the sequencer that writes: groups, Ticks, acknowledgements, the bell.
 #include <algorithm>
+#include <bitset>
 #include <limits>
 
 #include "common/mutant.h"
@@ -10,10 +11,23 @@ namespace xundian::bus {
 namespace {
 
 constexpr Millis beat_ms = 100;
-// Each ring wakes every service. So many come as they may; under load they come together, once in so long. What a service says is
-// rare among facts, and the next service on an alert's way waits for it: it is rung for at once.
+// Each ring wakes who listens to it. So many come as they may; under load they come together, once in so long. What a service
+// says is rare among facts, and the next service on an alert's way waits for it: that one is rung for at once.
 constexpr Millis ring_rest_ms = 2;
 constexpr int64_t rings_kept = 8;
+// What is of few topics is rung for to those who fold them; the others, who need to know only where the journal stands, come
+// later, out of their way.
+constexpr size_t topics_at_once = 2;
+constexpr Millis others_after_ms = 5;
+
+using Topics = std::bitset<std::numeric_limits<BellTopic>::max() + 1>;
+
+void add_topics(std::string_view batch, Topics& topics) {
+  const auto header = load<BatchHeader>(batch.data());
+  const char* run = batch.data() + sizeof(BatchHeader) + header.scope_bytes;
+  for (uint32_t left = header.run_count; left > 0; --left, run += sizeof(BatchRun))
+    topics.set(bell_topic_of(load<BatchRun>(run).kind));
+}
 
 // A Tick concerns a whole partition; its scope is therefore no group's.
 std::string tick_batch(Partition partition, uint32_t partitions, Millis time) {
@@ -50,11 +64,7 @@ Result<Committed> Sequencer::commit(Millis now) {
   for (const BatchHeader& header : group->headers) ledger_.note(header);
   if (again) settle_sessions(*group);
   acknowledge(*group);
-  const bool answers = std::ranges::any_of(group->headers, [](const BatchHeader& header) { return header.flags & fold_answer; });
-  if (rings_left_ > 0 || answers)
-    ring();
-  else
-    ring_owed_ = true;
+  ring_for(*group);
   return Committed{group->batches.size(), group->bytes};
 }
 
@@ -129,15 +139,30 @@ void Sequencer::acknowledge(const Group& group) {
   }
 }
 
-void Sequencer::ring(Position next_position) {
+void Sequencer::ring_for(const Group& group) {
+  const bool calm = rings_left_ > 0;
+  Topics topics;
+  for (size_t index = 0; index < group.batches.size(); ++index)
+    if (calm || (group.headers[index].flags & fold_answer) != 0) add_topics(group.batches[index], topics);
+  if (calm && topics.count() > topics_at_once) return ring();
+  for (size_t topic = 0; topic < topics.size(); ++topic)
+    if (topics[topic]) ring(next_position_, static_cast<BellTopic>(topic));
+  rings_left_ -= calm;
+  ring_can_wait_ = calm && (ring_can_wait_ || !ring_owed_);
+  ring_owed_ = true;
+}
+
+void Sequencer::ring(Position next_position, BellTopic topic) {
   wire::v1::Bell bell;
   bell.set_home(options_.home);
   bell.set_epoch(epoch_);
   bell.set_next_position(next_position);
   for (const Offset head : ledger_.heads) bell.add_heads(head);
-  send("", wire::v1::MESSAGE_TYPE_BELL, bell);
+  outputs_.push_back({"", topic, wire::v1::MESSAGE_TYPE_BELL, bell.SerializeAsString()});
+  if (topic != bell_for_all) return;
   rung_ = true;
   ring_owed_ = false;
+  owed_since_ = 0;
   rings_left_ -= rings_left_ > 0;
 }
 
@@ -146,10 +171,12 @@ Millis Sequencer::beat(Millis now_steady_ms) {
     rings_left_ = std::min(rings_left_ + rested, rings_kept);
     rested_at_ = now_steady_ms;
   }
-  if (ring_owed_ && rings_left_ > 0) ring();
+  if (ring_owed_ && ring_can_wait_ && owed_since_ == 0) owed_since_ = now_steady_ms;
+  if (ring_owed_ && (ring_can_wait_ ? now_steady_ms - owed_since_ >= others_after_ms : rings_left_ > 0)) ring();
   if (!rung_ && now_steady_ms - rung_at_ >= beat_ms && !mutant("no_head_beat")) ring();
   if (std::exchange(rung_, false)) rung_at_ = now_steady_ms;
-  return ring_owed_ ? rested_at_ + ring_rest_ms : rung_at_ + beat_ms;
+  if (!ring_owed_) return rung_at_ + beat_ms;
+  return ring_can_wait_ ? owed_since_ + others_after_ms : rested_at_ + ring_rest_ms;
 }
 
 // ---- Wakes

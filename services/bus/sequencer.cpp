@@ -142,7 +142,7 @@ void Sequencer::put(std::string_view connection, Message message) {
   session.last_queued = header.sequence;
   queue_.push({std::move(message), header.producer, header.sequence});
   if (mutant("ack_before_write")) acknowledge(session.connection, header.producer, header.sequence, 0);
-  if (mutant("publish_before_ack")) ring(next_position_ + 1);
+  if (mutant("publish_before_ack")) ring(next_position_ + 1, bell_for_all);
 }
 
 std::optional<Sequencer::Why> Sequencer::check_session(std::string_view connection, const BatchHeader& header) const {
@@ -231,7 +231,7 @@ void Sequencer::acknowledge(const std::string& connection, uint64_t producer, ui
 }
 
 void Sequencer::send(std::string_view to, wire::v1::MessageType type, const google::protobuf::MessageLite& message) {
-  outputs_.push_back({std::string(to), type, message.SerializeAsString()});
+  outputs_.push_back({std::string(to), bell_for_all, type, message.SerializeAsString()});
 }
 
 void Sequencer::measured(const Committed& committed, int64_t microseconds) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/bell_topic.h"
 #include "common/home.h"
 #include "services/bus/fair_queue.h"
 #include "services/bus/ledger.h"
@@ -33,6 +34,7 @@ struct SequencerOptions {
 // What is to be sent: to one connection or, if `to` is empty, to all who listen to the bell.
 struct Output {
   std::string to;
+  BellTopic topic = bell_for_all;  // Of a ring.
   wire::v1::MessageType type = wire::v1::MESSAGE_TYPE_UNSPECIFIED;
   std::string body;
 };
@@ -77,8 +79,8 @@ class Sequencer {
   const std::string& trouble() const { return trouble_; }
   // When a Tick is due; INT64_MAX = never.
   Millis next_tick() const;
-  // Rings the bell though nothing happened.
-  void ring() { ring(next_position_); }
+  // Rings the bell for all, though nothing happened.
+  void ring() { ring(next_position_, bell_for_all); }
   // The same, if a commit is owed a ring, or if it has not been rung for a beat: a bell that was lost is made good by the next.
   // Returns when to call it again.
   Millis beat(Millis now_steady_ms);
@@ -133,7 +135,9 @@ class Sequencer {
   void add_ticks(Group& group, Millis now);
   BatchHeader place(Group& group, std::span<char> batch, Millis now) const;
   void acknowledge(const Group& group);
-  void ring(Position next_position);
+  // Rings for a group that was appended: for all, or for those alone whom it concerns, or, under load, for nobody yet.
+  void ring_for(const Group& group);
+  void ring(Position next_position, BellTopic topic);
   uint64_t last_sequence(uint64_t producer) const;
 
   SequencerOptions options_;
@@ -148,9 +152,11 @@ class Sequencer {
   std::vector<Output> outputs_;
   bool rung_ = false;  // Since the last look.
   Millis rung_at_ = 0;
-  bool ring_owed_ = false;  // A commit was made since the last ring.
-  int64_t rings_left_ = 1;  // That may come at once.
-  Millis rested_at_ = 0;    // When they were counted last.
+  bool ring_owed_ = false;      // A commit was made that not all were rung for.
+  int64_t rings_left_ = 1;      // That may come at once.
+  bool ring_can_wait_ = false;  // Whoever folds what was committed was rung for.
+  Millis owed_since_ = 0;       // When such a ring was seen to be owed; 0 = it was not yet.
+  Millis rested_at_ = 0;        // When they were counted last.
   Disk disk_;
   double bytes_per_ms_ = 50'000;  // Until it was measured.
   uint64_t refused_ = 0;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <thread>
 
+#include "common/bell.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mutant.h"
@@ -222,7 +223,7 @@ Result<void> Shell::tidy() {
 void Shell::send_outputs() {
   for (const Output& output : sequencer_->outputs()) {
     if (output.to.empty()) {
-      send_frames(bell_, {type_frame(output.type), output.body});
+      send_frames(bell_, {bell_frame(output.topic), output.body});
     } else {
       // Whoever is gone, or does not read, misses it and says Hello again.
       send_frames(put_, {output.to, type_frame(output.type), output.body});

@@ -270,7 +270,7 @@ TEST(BellListenerTest, GoesOnAfterALongSilenceOfItsOwn) {
   wire::v1::Bell ring;
   const auto ring_on = [&] {
     ring.set_next_position(ring.next_position() + 1);
-    const std::string frame = type_frame(wire::v1::MESSAGE_TYPE_BELL), body = ring.SerializeAsString();
+    const std::string frame = bell_frame(bell_for_all), body = ring.SerializeAsString();
     bell.send(zmq::buffer(frame), zmq::send_flags::sndmore | zmq::send_flags::dontwait);
     bell.send(zmq::buffer(body), zmq::send_flags::dontwait);
   };
@@ -283,6 +283,40 @@ TEST(BellListenerTest, GoesOnAfterALongSilenceOfItsOwn) {
     if (const auto heard = listener.newest(); heard && heard->next_position() > last) return;
   }
   FAIL() << "it hears nothing any more";
+}
+
+// Who folds certain kinds hears what concerns them, Ticks, and what is for all; nothing else wakes it.
+TEST(BellListenerTest, HearsWhatConcernsItsKinds) {
+  const BusProcess folder;
+  const std::string endpoint = "ipc://" + folder.folder() + "/bell";
+  zmq::socket_t bell = make_socket(zmq::socket_type::xpub, 1 << 20);
+  ASSERT_TRUE(bind_socket(bell, endpoint).has_value());
+  const Kind kinds[] = {v1::Fact::kStockLevel, v1::Fact::kRuleSet};
+  BellListener some(endpoint, kinds), every(endpoint);
+  std::vector<zmq::message_t> frames;
+  for (size_t left = 5; left > 0; left -= take_frames(bell, frames))  // All that both listen to.
+    ASSERT_TRUE(poll_socket(bell, 10'000)) << left;
+  wire::v1::Bell ring;
+  const auto heard_by = [&](BellListener& listener, Position position) {
+    for (const Millis until = steady_ms() + 10'000; steady_ms() < until; poll_socket(listener.socket(), 100))
+      if (const auto heard = listener.newest(); heard && heard->next_position() == position) return true;
+    return false;
+  };
+  const auto ring_for = [&](BellTopic topic) {
+    ring.set_next_position(ring.next_position() + 1);
+    send_frames(bell, {bell_frame(topic), ring.SerializeAsString()});
+    return ring.next_position();
+  };
+  for (const BellTopic topic :
+       {bell_for_all, bell_topic_of(v1::Fact::kStockLevel), bell_topic_of(v1::Fact::kRuleSet), bell_topic_of(v1::Fact::kTick)}) {
+    ring_for(topic);
+    EXPECT_TRUE(heard_by(some, ring.next_position())) << int{topic};
+  }
+  for (const Kind kind : {v1::Fact::kOrderState, v1::Fact::kFinding}) {
+    const Position position = ring_for(bell_topic_of(kind));
+    EXPECT_TRUE(heard_by(every, position)) << kind;
+    EXPECT_FALSE(some.newest().has_value()) << kind;
+  }
 }
 
 }  // namespace

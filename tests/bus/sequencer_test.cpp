@@ -13,6 +13,14 @@ class SequencerTest : public ::testing::Test {
     const auto committed = harness_.bus().commit(now);
     ASSERT_TRUE(committed.has_value()) << committed.error().message;
   }
+  // Of the rings since the last look.
+  std::vector<BellTopic> topics() {
+    std::vector<BellTopic> topics;
+    for (const Output& output : harness_.heard())
+      if (output.type == wire::v1::MESSAGE_TYPE_BELL) topics.push_back(output.topic);
+    harness_.forget();
+    return topics;
+  }
   wire::v1::Refusal refusal() {
     const auto nacks = harness_.nacks();
     return nacks.size() == 1 ? nacks[0].refusal() : wire::v1::REFUSAL_UNSPECIFIED;
@@ -78,6 +86,49 @@ TEST_F(SequencerTest, RingsWhenItHasBeenSilentForABeat) {
   EXPECT_EQ(harness_.bells().size(), 1u);
   harness_.bus().ring();
   EXPECT_EQ(harness_.bus().beat(1'150), 1'250) << "a bell of another kind is as good";
+}
+
+// What is of few kinds wakes those who fold them; the others hear of it once those have had time, and not later.
+TEST_F(SequencerTest, RingsFirstForThoseWhoFoldWhatCame) {
+  const auto welcome = harness_.hello("a", {alice});
+  harness_.bus().beat(1'000);
+  harness_.forget();
+  uint64_t sequence = 0;
+  const auto topics_after = [&](std::vector<v1::Fact> facts, uint16_t flags = 0) {
+    BatchHeader header;
+    header.flags = flags;
+    header.epoch = welcome.epoch();
+    header.session = welcome.session();
+    header.producer = alice;
+    header.sequence = ++sequence;
+    BatchBuilder builder;
+    for (const v1::Fact& fact : facts) EXPECT_TRUE(builder.add(fact).has_value());
+    harness_.put("a", builder.finish(scope_in(3), 16, header));
+    commit();
+    return topics();
+  };
+  v1::Fact order = numbered_fact(1), chat = numbered_fact(2), finding = numbered_fact(3);
+  order.mutable_order_state()->mutable_status()->set_status("paid");
+  chat.mutable_chat_message()->mutable_line()->set_sent_ms(1);
+  finding.mutable_finding()->mutable_terms()->set_rule("out");
+  using Topics = std::vector<BellTopic>;
+  EXPECT_EQ(topics_after({numbered_fact(0)}), Topics{40});
+  EXPECT_EQ(harness_.bus().beat(1'000), 1'005);
+  EXPECT_EQ(topics(), Topics());
+  EXPECT_EQ(topics_after({finding, numbered_fact(0), finding}), (Topics{40, 91}));
+  EXPECT_EQ(harness_.bus().beat(1'004), 1'005) << "the others have waited since the first";
+  EXPECT_EQ(harness_.bus().beat(1'005), 1'105);
+  EXPECT_EQ(topics(), Topics{bell_for_all});
+  EXPECT_EQ(topics_after({order, chat, numbered_fact(0)}), Topics{bell_for_all}) << "as good as for all";
+  // Under load: at once for what a service says alone, and for all together with the next ring.
+  for (int count = 0; count < 20; ++count) topics_after({order});
+  EXPECT_EQ(topics_after({order}), Topics());
+  harness_.put("a", welcome, alice, ++sequence, {.facts = 2});
+  EXPECT_EQ(topics_after({finding}, fold_answer), Topics{91}) << "not for what comes with it";
+  EXPECT_EQ(harness_.bus().beat(1'005), 1'006);
+  EXPECT_EQ(topics(), Topics());
+  harness_.bus().beat(1'006);
+  EXPECT_EQ(topics(), Topics{bell_for_all});
 }
 
 // Each ring wakes every service: many commits are rung for together, and none is forgotten.

@@ -89,7 +89,7 @@ void BusNode::send_outputs(Millis now, const std::vector<std::string>& listeners
     bell.ParseFromString(output.body);
     if (const auto range = reader_->range(); range && bell.next_position() > range->next)
       throw std::runtime_error(fmt::format("the bell says {}, the journal ends at {}", bell.next_position(), range->next));
-    for (const std::string& listener : listeners) network_.ring(now, {listener, "bus", output.type, output.body});
+    for (const std::string& listener : listeners) network_.ring(now, {listener, "bus", output.type, output.body, output.topic});
   }
 }
 

@@ -138,6 +138,7 @@ void FoldNode::keep_snapshot() {
 
 bool FoldNode::deliver(const Mail& mail) {
   if (mail.type == wire::v1::MESSAGE_TYPE_BELL && mail.to == name()) {
+    if (!bell_topics_of(definition_.kinds).contains(mail.topic)) return true;
     wire::v1::Bell bell;
     bell.ParseFromString(mail.body);
     known_end_ = std::max<Position>(known_end_, bell.next_position());

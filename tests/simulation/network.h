@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "common/bell_topic.h"
 #include "common/link.h"
 #include "tests/simulation/facts.h"
 #include "tests/simulation/weather.h"
@@ -15,6 +16,7 @@ struct Mail {
   std::string from;  // The connection.
   wire::v1::MessageType type = wire::v1::MESSAGE_TYPE_UNSPECIFIED;
   std::string body;
+  BellTopic topic = bell_for_all;  // Of a ring.
 };
 
 class Network {
