@@ -10,7 +10,7 @@ import time
 import unittest
 
 BIN = pathlib.Path(os.environ["XUNDIAN_BIN"])
-PEERS = ["straight", "redis_always", "lmdb_raw", "raw_file"]  # Compared by facts a second.
+PEERS = ["straight", "redis_always", "zeromq_echo", "lmdb_raw", "raw_file"]  # Compared by facts a second.
 ALWAYS = [*PEERS, "prometheus"]
 SERVICES = ["metrics", "campaigns", "inventory", "support", "alerts", "intake"]
 
@@ -71,7 +71,7 @@ class Bench(Running):
         self.assertEqual(ALWAYS, list(told["peers"]))
         for peer in PEERS:
             self.check_figures(told["peers"][peer], "facts_per_s", "ack_p50_us", "ack_p99_us", "secs")
-            ours = told["ours"]["single_facts_per_s" if peer == "redis_always" else "facts_per_s"]
+            ours = told["ours"]["single_facts_per_s" if peer in ("redis_always", "zeromq_echo") else "facts_per_s"]
             self.assertAlmostEqual(1, told["ratio"][peer] / (ours / told["peers"][peer]["facts_per_s"]), delta=0.05)
         self.check_figures(told["peers"]["straight"], "alert_busy_p50_us", "alert_busy_p99_us", "alert_busy_beside_facts_per_s")
         self.assertGreater(told["peers"]["redis_always"]["aof_reload_entries_per_s"], 0)

@@ -48,6 +48,7 @@ inline Result<void> check_totals(std::string_view who, const Totals& counted, co
 Result<Figures> run_ours(const Plan& plan);
 Result<Figures> run_straight(const Plan& plan);
 Result<Figures> run_redis_always(const Plan& plan);
+Result<Figures> run_zeromq_echo(const Plan& plan);
 Result<Figures> run_lmdb_raw(const Plan& plan);
 Result<Figures> run_raw_file(const Plan& plan);
 Result<Figures> run_prometheus(const Plan& plan);
@@ -57,5 +58,7 @@ Result<Figures> run_grpc_empty(const Plan& plan);
 
 // The straight design's own processes are this program under another name: "straight-gate", "straight-fold". The exit status.
 int run_straight_role(const std::vector<std::string>& arguments);
+// So is what answers the bare sockets: "zeromq-echo".
+int run_zeromq_echo_role(const std::string& endpoint);
 
 }  // namespace xundian::bench

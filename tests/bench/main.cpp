@@ -185,13 +185,15 @@ Result<Report> run_rounds(const Options& options) {
 int run(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && arguments[0].starts_with("straight-")) return run_straight_role(arguments);
+  if (arguments.size() == 2 && arguments[0] == "zeromq-echo") return run_zeromq_echo_role(arguments[1]);
   if (arguments == std::vector<std::string>{"grpc-empty"}) return run_grpc_empty_role();
   Options options;
   if (const int status = read_options(argc, argv, options); status != 0) return status - 1;
   // As deploy/up has it; all that the bench starts, peers too.
   setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 1);
   // A bench has homes of its own.
-  for (const char* name : {"XUNDIAN_HOME", "XUNDIAN_CONFIG", "XUNDIAN_HTTP", "XUNDIAN_GRPC", "XUNDIAN_MEMORY_AHEAD_MB"}) unsetenv(name);
+  for (const char* name : {"XUNDIAN_HOME", "XUNDIAN_CONFIG", "XUNDIAN_HTTP", "XUNDIAN_GRPC", "XUNDIAN_MEMORY_AHEAD_MB"})
+    unsetenv(name);
   watch_interrupts();
   const auto report = run_rounds(options);
   if (!report) {
@@ -222,6 +224,11 @@ const std::vector<PeerKind>& peer_kinds() {
        {{"single_facts_per_s", "facts_per_s"}, {"replay_facts_per_s", "aof_reload_entries_per_s"}},
        true,
        run_redis_always},
+      {"zeromq_echo",
+       "nothing is kept: 50 sockets, one fact each, a process that only answers: the limit of single facts",
+       {{"single_facts_per_s", "facts_per_s"}},
+       true,
+       run_zeromq_echo},
       {"lmdb_raw", "synced commits of 1 MB; no transport, no fold", {{"facts_per_s", "facts_per_s"}}, true, run_lmdb_raw},
       {"raw_file",
        "synced groups of 1 MB; no transport, one fold in the same process: the limit",
