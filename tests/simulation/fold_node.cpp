@@ -161,6 +161,12 @@ bool FoldNode::rests(const Heads& heads, Millis wall) const {
   return true;
 }
 
+Millis FoldNode::next_wake() const {
+  Millis first = never;
+  for (const Partition partition : replica_->partitions()) first = std::min(first, replica_->next_wake(partition));
+  return first;
+}
+
 std::string FoldNode::describe() const {
   std::string text = fmt::format("{} reads {} position {} of {} waiting {} refused \"{}\", offsets", name(), reader_ != nullptr,
                                  position_, known_end_, link_->unacknowledged(), link_->refusal());

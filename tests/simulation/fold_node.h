@@ -30,6 +30,8 @@ class FoldNode {
   bool replayed() const { return reader_ && position_ >= replay_end_; }
   // Everything up to the heads is folded, what it said is acknowledged, and under the wall clock no time is due.
   bool rests(const Heads& heads, Millis wall) const;
+  // When time alone will change something; `never` if it will not.
+  Millis next_wake() const;
   const Skips& skips() const { return skips_; }
   size_t crashes() const { return crashes_; }
   // What it folded: the crc of each commit.

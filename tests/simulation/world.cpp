@@ -90,6 +90,20 @@ void World::make_nodes() {
 }
 
 void World::run() {
+  run_until_it_rests();
+  if (!place_.wall_clock) return;
+  // Nobody says anything more, and the bus is started again: it has forgotten who waits for a time, which must come all the same.
+  weather_ = calm;
+  Millis first = never;
+  for (const auto& node : nodes_) first = std::min(first, node->next_wake());
+  if (first == never) return;
+  bus_.crash();
+  now_ += std::max<Millis>(first - wall_, 0) / wall_pace + 1;
+  wall_ = start_of_facts + skew_ + now_ * wall_pace;
+  run_until_it_rests();
+}
+
+void World::run_until_it_rests() {
   for (size_t turns = 0; !rests(); ++turns) {
     if (turns == turns_max) throw std::runtime_error("the world does not come to rest: " + describe());
     if (turns == storm_turns) weather_ = calm;

@@ -33,6 +33,7 @@ class World {
  private:
   void make_producers(uint64_t seed);
   void make_nodes();
+  void run_until_it_rests();
   void storm();
   void crash(size_t node);
   void split(const std::string& service);
