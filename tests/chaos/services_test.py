@@ -78,14 +78,23 @@ class Row09_ASlowServiceSlowsNobodyElse(unittest.TestCase):
                         self.assertLess(int(service.get("lagFacts", 0)), 20_000, service)
             during = count() - before
             self.assertTrue(all("inventory" in answer.get("missing", []) and not answer.get("healthy") for answer in seen), "nobody says that it stands still")
-            victim.send(signal.SIGCONT)
-            resumed, lags = time.monotonic(), []
-            while not lags or lags[-1] > 5_000:
-                self.assertLess(time.monotonic(), resumed + 20, f"it does not catch up: {lags}")
-                service = home.service_status("inventory")
-                if service.get("healthy"):
-                    lags.append(int(service.get("lagFacts", 0)))
-            caught_up = time.monotonic() - resumed
+            lags = []
+            for again in range(5):  # It may have caught up before it is asked; then it stands still once more.
+                if again:
+                    victim.send(signal.SIGSTOP)
+                    before_it = count()
+                    wait_until("it lags", lambda: count() > before_it + 80_000)
+                victim.send(signal.SIGCONT)
+                resumed, lag = time.monotonic(), None
+                while lag is None or lag > 5_000:
+                    self.assertLess(time.monotonic(), resumed + 20, f"it does not catch up: {lags}")
+                    service = home.service_status("inventory")
+                    if service.get("healthy"):
+                        lag = int(service.get("lagFacts", 0))
+                        lags.append(lag)
+                caught_up = time.monotonic() - resumed
+                if max(lags) > 10_000:
+                    break
             latency = max(ledger.latency_ms(99) for ledger in ledgers)
             print(f"{during} facts acknowledged in 2 s beside it, p99 {latency:.0f} ms; then it lagged {max(lags)} facts and had caught up after {caught_up:.2f} s")
             self.assertGreater(max(lags), 10_000, "nobody sees how far it lags")
