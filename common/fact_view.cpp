@@ -172,12 +172,9 @@ LongVarint read_long_varint(const char* at, const char* end) {
   uint64_t value = 0;
   uint32_t shift = 0;
   if (end - at >= 8) {
-    uint64_t word = load<uint64_t>(at);
+    const auto word = load<uint64_t>(at);
     const uint64_t ends = ~word & 0x8080808080808080;
-    word &= (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7f;  // All, if none ends.
-    word = (word & 0x007f007f007f007f) | (word & 0x7f007f007f007f00) >> 1;
-    word = (word & 0x00003fff00003fff) | (word & 0x3fff00003fff0000) >> 2;
-    value = (word & 0x000000000fffffff) | (word & 0x0fffffff00000000) >> 4;
+    value = varint_of(word);
     if (ends != 0) return {at + std::countr_zero(ends) / 8 + 1, value};
     at += 8;
     shift = 56;

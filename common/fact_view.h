@@ -120,6 +120,15 @@ struct LongVarint {
   uint64_t value = 0;
 };
 LongVarint read_long_varint(const char* at, const char* end);
+
+// The sevens of bits of eight bytes that hold a varint, pushed together; what stands behind it is left out.
+inline uint64_t varint_of(uint64_t word) {
+  const uint64_t ends = ~word & 0x8080808080808080;
+  word &= (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7f;  // All, if none ends.
+  word = (word & 0x007f007f007f007f) | (word & 0x7f007f007f007f00) >> 1;
+  word = (word & 0x00003fff00003fff) | (word & 0x3fff00003fff0000) >> 2;
+  return (word & 0x000000000fffffff) | (word & 0x0fffffff00000000) >> 4;
+}
 // Behind the value of a field; null: it is broken.
 const char* skip_field(const char* at, const char* end, uint32_t tag);
 
@@ -133,7 +142,7 @@ constexpr uint32_t bytes_tag(uint32_t field) { return field << 3 | 2; }
 // taken is zero and there is no further tag.
 class FieldCursor {
  public:
-  explicit FieldCursor(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+  explicit FieldCursor(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()), begin_(bytes.data()) {}
   // The next field's; 0: the message ends, or is broken (then `ok()` is false).
   [[gnu::always_inline]] uint32_t tag() {
     if (at_ == end_) return 0;
@@ -155,11 +164,24 @@ class FieldCursor {
     at_ = read.end;
     return read.value;
   }
-  Millis millis() { return static_cast<Millis>(number()); }
-  int64_t integer() { return static_cast<int64_t>(number()); }
+  // The same where it may be of any length, as times and amounts are: without a jump that hangs on the length, for no processor
+  // guesses it.
+  [[gnu::always_inline]] uint64_t long_number() {
+    const auto left = static_cast<size_t>(end_ - at_);
+    if (end_ - begin_ < 8 || left == 0) return number();
+    const uint64_t missing = left < 8 ? 8 - left : 0;  // Of the eight bytes; what stands before them is pushed out.
+    const uint64_t word = load<uint64_t>(at_ - missing) >> 8 * missing;
+    const uint64_t ends = ~word & 0x8080808080808080;
+    const size_t length = static_cast<size_t>(std::countr_zero(ends)) / 8 + 1;
+    if (ends == 0 || length > left) return number();
+    at_ += length;
+    return varint_of(word);
+  }
+  Millis millis() { return static_cast<Millis>(long_number()); }
+  int64_t integer() { return static_cast<int64_t>(long_number()); }
   // A sint64's value.
   int64_t zigzag() {
-    const uint64_t read = number();
+    const uint64_t read = long_number();
     return static_cast<int64_t>(read >> 1) ^ -static_cast<int64_t>(read & 1);
   }
   template <typename Number>
@@ -184,6 +206,12 @@ class FieldCursor {
     at_ = skip_field(at_, end_, tag);
     if (at_ == nullptr) fail_here();
   }
+  // Whether this tag, of one byte, comes next; it is passed over if it does.
+  [[gnu::always_inline]] bool follows(uint32_t tag) {
+    if (at_ == end_ || static_cast<uint8_t>(*at_) != tag) return false;
+    at_ += 1;
+    return true;
+  }
   bool ok() const { return ok_; }
   // Where it stands.
   const char* at() const { return at_; }
@@ -197,8 +225,33 @@ class FieldCursor {
 
   const char* at_;
   const char* end_;
+  const char* begin_;
   bool ok_ = true;
 };
+
+// A field that a scan wants: `take(cursor)` takes its value.
+template <uint32_t wanted, typename Take>
+struct ScannedField {
+  static_assert(wanted < 128, "its tag is of one byte");
+  static constexpr uint32_t tag = wanted;
+  Take take;
+};
+template <uint32_t tag, typename Take>
+constexpr ScannedField<tag, Take> scanned(Take take) {
+  return {take};
+}
+
+// Reads a message of which these fields are wanted. Serializers write fields in the order of their numbers, so each is looked for
+// once behind the one before, by a jump that nearly always goes the same way; what stands elsewhere comes after. False: the bytes
+// are broken.
+template <typename... Field>
+[[gnu::always_inline]] inline bool scan_fields(std::string_view message, const Field&... fields) {
+  FieldCursor at(message);
+  ((at.follows(Field::tag) ? void(fields.take(at)) : void()), ...);
+  while (const uint32_t tag = at.tag())
+    if (!((tag == Field::tag && (fields.take(at), true)) || ...)) at.skip(tag);
+  return at.ok();
+}
 
 // Walks over the fields of a serialized message, whatever they are.
 class FieldScan {

@@ -89,6 +89,56 @@ TEST(OrderScan, GivesWhatTheParserGives) {
   EXPECT_GT(lines, 1'000u);
 }
 
+// Pieces of messages one behind the other are one message to the parser, whatever their order: what comes last counts.
+TEST(ScanFields, TakesFieldsInAnyOrderAndTheLastOfEach) {
+  Random random(3);
+  for (int round = 0; round < 2'000; ++round) {
+    std::string bytes;
+    for (size_t piece = random() % 5; piece > 0; --piece) {
+      v1::OrderPaid said;
+      fill(said, random);
+      if (random() % 4 == 0) said.GetReflection()->MutableUnknownFields(&said)->AddVarint(9, random());
+      bytes += said.SerializeAsString();
+    }
+    v1::OrderPaid parsed;
+    ASSERT_TRUE(parsed.ParseFromString(bytes));
+    Millis paid_ms = 0;
+    std::optional<int64_t> amount_micros;
+    ASSERT_TRUE(scan_fields(bytes, scanned<varint_tag(1)>([&](FieldCursor& at) { paid_ms = at.millis(); }),
+                            scanned<varint_tag(2)>([&](FieldCursor& at) { amount_micros = at.integer(); })));
+    ASSERT_EQ(paid_ms, parsed.paid_ms());
+    ASSERT_EQ(amount_micros.has_value(), parsed.has_amount_micros());
+    ASSERT_EQ(amount_micros.value_or(0), parsed.amount_micros());
+  }
+}
+
+// A number of any length is read wherever it stands, and one that is cut off is not, though bytes follow in memory.
+TEST(FieldCursor, ReadsNumbersOfAnyLengthAnywhere) {
+  for (uint32_t bits = 0; bits <= 64; ++bits) {
+    const uint64_t number = bits == 0 ? 0 : UINT64_MAX >> (64 - bits);
+    v1::OrderPaid said;
+    said.set_paid_ms(static_cast<int64_t>(number));
+    if (number == 0) said.set_amount_micros(0);  // Written all the same.
+    const std::string field = said.SerializeAsString();
+    for (size_t before = 0; before <= 9; ++before) {
+      for (size_t behind = 0; behind <= 9; ++behind) {
+        const std::string bytes = std::string(before, 'x') + field + std::string(behind, 'y');
+        FieldCursor at(bytes);
+        at.take(before + 1);  // And the tag.
+        ASSERT_EQ(at.long_number(), number) << bits << " bits behind " << before;
+        ASSERT_TRUE(at.ok());
+        ASSERT_EQ(at.take(behind), std::string(behind, 'y'));
+        for (size_t cut = 1; cut < field.size() && behind > 0; ++cut) {
+          FieldCursor cut_off(std::string_view(bytes).substr(0, before + field.size() - cut));
+          cut_off.take(before + 1);
+          ASSERT_EQ(cut_off.long_number(), 0u) << bits << " bits behind " << before << ", cut by " << cut;
+          ASSERT_FALSE(cut_off.ok());
+        }
+      }
+    }
+  }
+}
+
 // A frame whose end is missing is refused or read as far as it goes, never beyond.
 TEST(OrderScan, RefusesBrokenBytes) {
   Random random(2);
