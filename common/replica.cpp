@@ -101,18 +101,21 @@ Replica::Group* Replica::taker_of(PartitionState& state, const BatchView& batch)
   return first == state.groups.end() || mutant("tick_without_taker") ? nullptr : &first->second;
 }
 
-// What facts speak of lies anywhere in memory; asked for ahead, it has come when they are folded. Therefore the inputs of the
-// whole commit are at hand before the first is folded: a commit may be of many small batches.
+// What facts speak of lies anywhere in memory; asked for ahead, it has come when they are folded. Therefore a batch is folded
+// once the inputs behind it are at hand, be they of many small batches; no later, while its bytes are still near.
 Result<void> Replica::take(const CommitView& commit, OwnAnswers* own) {
   parts_.clear();
   inputs_.clear();
-  told_ = 0;
+  told_ = gathered_ = 0;
+  is_whole_ = false;
   Result<void> outcome;
   // Checked although the bus did: a bit that a disk lost since must stop a replay, not change a number.
   TRY_VOID(commit.for_each_batch(false, [&](const BatchView& batch) {
     if (outcome && !batch.is_control() && states_.contains(batch.header().partition)) outcome = gather(batch);
+    while (outcome && !parts_.empty() && inputs_.size() >= parts_.front().to + expected) outcome = take_first_part(own);
   }));
-  for (size_t index = 0; index < parts_.size() && outcome; ++index) outcome = take_part(parts_[index], own);
+  is_whole_ = true;
+  while (outcome && !parts_.empty()) outcome = take_first_part(own);
   return outcome;
 }
 
@@ -135,6 +138,19 @@ Result<void> Replica::gather(const BatchView& batch) {
                             if (!wanted) part.wanted_from = inputs_.size();
                           }));
   part.to = inputs_.size();
+  gathered_ += part.to - part.from;
+  return {};
+}
+
+Result<void> Replica::take_first_part(OwnAnswers* own) {
+  const Part part = parts_.front();
+  parts_.pop_front();
+  TRY_VOID(take_part(part, own));
+  // Its inputs give way.
+  inputs_.erase(inputs_.begin(), inputs_.begin() + static_cast<std::ptrdiff_t>(part.to));
+  told_ -= std::min(told_, part.to);
+  for (Part& later : parts_)
+    for (size_t* place : {&later.from, &later.wanted_from, &later.to}) *place -= part.to;
   return {};
 }
 
@@ -164,7 +180,7 @@ Result<void> Replica::take_part(const Part& part, OwnAnswers* own) {
 void Replica::tell_ahead_of(size_t index, Fold& folding) {
   for (; told_ < std::min(index + expected, inputs_.size()); ++told_)
     if (const auto& [frame, offset, fold] = inputs_[told_]; fold != nullptr) fold->expect(FactView(frame, offset, 0));
-  if (index + expected > inputs_.size() && inputs_.size() > expected) folding.expect(FactView());
+  if (is_whole_ && gathered_ > expected && index + expected > inputs_.size()) folding.expect(FactView());
 }
 
 // Wakes the fold, folds the input, and hands the fold what it says: from the journal if it was said before, else as it is said

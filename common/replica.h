@@ -137,6 +137,7 @@ class Replica {
   Group& group_of(PartitionState& state, std::string_view scope);
   Group* taker_of(PartitionState& state, const BatchView& batch);
   Result<void> gather(const BatchView& batch);
+  Result<void> take_first_part(OwnAnswers* own);
   Result<void> take_part(const Part& part, OwnAnswers* own);
   // Before inputs_[index] is folded, by `folding`.
   void tell_ahead_of(size_t index, Fold& folding);
@@ -155,10 +156,12 @@ class Replica {
   std::map<uint64_t, Partition> producers_;
   std::vector<Answer> ready_;
   Outbox outbox_;
-  // Of the commit at hand; kept to save allocations.
-  std::vector<Part> parts_;
+  // Of the commit at hand, what is not folded yet.
+  std::deque<Part> parts_;
   std::vector<Input> inputs_;
-  size_t told_ = 0;  // Folds were told of the inputs before this one.
+  size_t told_ = 0;        // Folds were told of the inputs before this one.
+  size_t gathered_ = 0;    // Inputs of the commit so far.
+  bool is_whole_ = false;  // All of its inputs are at hand.
   uint64_t skipped_ = 0;
 };
 
