@@ -16,6 +16,10 @@ namespace xundian {
 // touch. Things are small dense numbers.
 class Timers {
  public:
+  Timers() = default;
+  Timers(const Timers&) = delete;
+  Timers& operator=(const Timers&) = delete;
+
   static constexpr Millis none = std::numeric_limits<Millis>::max();
 
   // Sets the thing's time in the place of any other; `none` clears it.
@@ -27,7 +31,7 @@ class Timers {
     if (before != none) clear(before);
     if (due == none) return;
     const int64_t number = hour_of(due);
-    Hour& hour = hours_[number];
+    Hour& hour = hour_at(number);
     hour.heap.push_back({static_cast<uint32_t>(static_cast<uint64_t>(due) - start_of(number)), thing});
     std::push_heap(hour.heap.begin(), hour.heap.end(), Later());
   }
@@ -56,6 +60,7 @@ class Timers {
 
   void clear() {
     hours_.clear();
+    last_ = hours_.end();
     due_.clear();
   }
 
@@ -103,11 +108,20 @@ class Timers {
       heap.pop_back();
       at->second.stale -= at->second.stale > 0;
     }
-    if (heap.empty()) hours_.erase(at);
+    if (!heap.empty()) return;
+    if (last_ == at) last_ = hours_.end();
+    hours_.erase(at);
+  }
+
+  // Times that are set one after the other mostly are of one hour.
+  Hour& hour_at(int64_t number) {
+    if (last_ == hours_.end() || last_->first != number) last_ = hours_.try_emplace(number).first;
+    return last_->second;
   }
 
   Hours hours_;
-  std::vector<Millis> due_;  // By thing.
+  Hours::iterator last_ = hours_.end();  // That was asked for last.
+  std::vector<Millis> due_;              // By thing.
 };
 
 }  // namespace xundian
