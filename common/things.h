@@ -50,14 +50,20 @@ class Things {
     const Shard& shard = shards_[key.high % shards_max];
     if (!shard.slots.empty()) prefetch_line(&shard.slots[tag_of(key) & (shard.slots.size() - 1)]);
   }
-  // The same for the thing itself, once its place in the directory is at hand.
-  void prefetch_thing(const Key& key) const {
+  // The same for the thing itself, once its place in the directory is at hand. Its index, nearly always: of keys with the same
+  // half of a hash it may be another's. Of what is not there the index of the thing that is made next.
+  uint32_t prefetch_thing(const Key& key) const {
     const Shard& shard = shards_[key.high % shards_max];
-    if (shard.used == 0) return;
+    if (shard.used == 0) return size_;
     const size_t mask = shard.slots.size() - 1;
-    for (size_t place = tag_of(key) & mask; shard.slots[place].number != 0; place = (place + 1) & mask)
-      if (shard.slots[place].tag == tag_of(key)) return prefetch_whole(&entry(shard.slots[place].number - 1));
+    for (size_t place = tag_of(key) & mask; shard.slots[place].number != 0; place = (place + 1) & mask) {
+      if (shard.slots[place].tag != tag_of(key)) continue;
+      const uint32_t index = shard.slots[place].number - 1;
+      prefetch_thing(index);
+      return index;
+    }
     prefetch_next();
+    return size_;
   }
   void prefetch_thing(uint32_t index) const { prefetch_whole(&entry(index)); }
   // The same for the place of the thing that is made next, where many tables grow side by side.

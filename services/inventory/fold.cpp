@@ -110,7 +110,10 @@ void State::expect_order(const FactView& fact) {
   const Coming* const earlier = ahead_.before_last(behind);
   if (earlier == nullptr) return;
   orders_.prefetch_thing(earlier->key);
-  for (const OrderLineScan& line : earlier->scan.lines) skus_.prefetch_thing(sku_key(earlier->pool, line.sku_name));
+  for (const OrderLineScan& line : earlier->scan.lines) {
+    const Key key = sku_key(earlier->pool, line.sku_name);
+    near_sku(key) = skus_.prefetch_thing(key);
+  }
 }
 
 // A level comes nearer in steps: its place in the directory, itself, its newest count and its SKU, what is known of that SKU.
@@ -200,12 +203,11 @@ void State::fold_store(const FactView& fact, Outbox& outbox) {
 }
 
 void State::fold_order(const FactView& fact, Outbox& outbox) {
-  const Order* held = orders_.find(fact.key());
-  if (held != nullptr && !is_newer(*held, fact)) return;
   const OrderScan* const stated = read_order(fact);
   if (stated == nullptr) return outbox.reject("the order cannot be read");
-  const uint32_t index = orders_.of(fact.key()).first;
+  const auto [index, is_new] = orders_.of(fact.key());
   Order& order = orders_[index];
+  if (!is_new && !is_newer(order, fact)) return;
   if (!order.place) order.place = &place_of(fact);
   const Wait before = wait_of(order);
   touched_.clear();

@@ -80,7 +80,9 @@ Key State::sku_key(PoolId pool, NameId name) {
 }
 
 SkuId State::sku_of(const Place& place, NameId name) {
-  const auto [id, is_new] = skus_.of(sku_key(place.pool, name));
+  const Key key = sku_key(place.pool, name);
+  if (const SkuId near = near_sku(key); near < skus_.size() && skus_.key(near) == key) return near;
+  const auto [id, is_new] = skus_.of(key);
   if (is_new) {
     skus_[id].pool = place.pool;
     skus_[id].name = name;

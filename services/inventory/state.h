@@ -2,6 +2,7 @@
 // shipped.
 #pragma once
 
+#include <array>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -282,6 +283,9 @@ class State final : public Fold {
   void expect_order(const FactView& fact);
   void expect_levels();
   Ahead<Coming> ahead_;
+  // SKUs that were looked up ahead, by their keys' hashes: each is to be compared with its key.
+  std::array<SkuId, 64> near_skus_{};
+  SkuId& near_sku(const Key& key) { return near_skus_[key.low % near_skus_.size()]; }
   Ahead<Key> levels_ahead_;  // Of the facts told of last; zero: of another kind.
 
   // Kept between facts to save allocations.
