@@ -13,13 +13,13 @@ constexpr uint32_t placed_aspect = order_placed, paid_aspect = order_paid;
 
 void Times::add(Millis time, int sign) {
   if (!empty() && time > first_ms_) {
-    if (!later_) later_ = std::make_unique<std::map<Millis, uint32_t>>();
+    if (!later_) later_ = std::make_unique<Later>();
     uint32_t& here = (*later_)[time];
     here += static_cast<uint32_t>(sign);
     if (here == 0) later_->erase(time);
   } else {
     if (!empty() && time < first_ms_) {
-      if (!later_) later_ = std::make_unique<std::map<Millis, uint32_t>>();
+      if (!later_) later_ = std::make_unique<Later>();
       later_->emplace(first_ms_, first_count_);
       first_count_ = 0;
     }

@@ -1,6 +1,8 @@
 // What customer service deals with: messages, conversations, buyers who ask, refunds, reviews, scores and cases.
 #pragma once
 
+#include <absl/container/btree_map.h>
+
 #include <array>
 #include <map>
 #include <memory>
@@ -123,7 +125,8 @@ class Times {
  private:
   Millis first_ms_ = 0;
   uint32_t first_count_ = 0;
-  std::unique_ptr<std::map<Millis, uint32_t>> later_;  // Never empty.
+  using Later = absl::btree_map<Millis, uint32_t>;
+  std::unique_ptr<Later> later_;  // Never empty.
 };
 
 struct Buyer {
