@@ -18,15 +18,6 @@ bool take_newer(const FactView& fact, uint32_t aspect, Version& held) {
   return true;
 }
 
-// Whether a cell stands where it stood: of what cut_of and slot_of look at, nothing is other.
-bool is_same_place(const v1::AdCell& a, const v1::AdCell& b) {
-  const v1::Period &in = a.period(), &is = b.period();
-  return a.channel() == b.channel() && a.campaign() == b.campaign() && a.item().empty() == b.item().empty() &&
-         a.cut().dimensions() == b.cut().dimensions() && a.cut().grain() == b.cut().grain() &&
-         a.cut().attribution_days() == b.cut().attribution_days() && in.from() == is.from() && in.to() == is.to() &&
-         in.has_hour() == is.has_hour() && in.hour() == is.hour();
-}
-
 }  // namespace
 
 void State::expect(const FactView& fact) {
@@ -93,6 +84,7 @@ void State::fold_store(const FactView& fact, Outbox& outbox) {
 }
 
 void State::fold_report(const FactView& fact, Outbox& outbox) {
+  if (Report* const held = reports_.find(fact.key()); held != nullptr && grows(fact, *held)) return grow(fact, *held, outbox);
   if (!fact.parse(ad_report_)) return outbox.reject("the ad report cannot be read");
   const Book& book = book_of(fact);
   Report& report = reports_[fact.key()];
@@ -100,36 +92,40 @@ void State::fold_report(const FactView& fact, Outbox& outbox) {
   const bool is_newer = (fact.states(first_aspect) && fact.version(first_aspect) > report.cell.version) ||
                         (fact.withdrawn() && fact.version(withdrawn_aspect) > report.withdrawn);
   if (!is_newer) return;
-  // The campaigns in which it counts before and after, each once.
-  struct Touched {
-    std::string channel, name;
-    const Campaign* campaign;
-  };
   std::vector<Touched> touched;
   const auto touch = [&] {
     if (report.live() && (touched.empty() || touched.front().campaign != report.campaign))
       touched.push_back({report.cell.content.channel(), report.cell.content.campaign(), report.campaign});
   };
-  // A cell that grows in its place need not leave it.
-  const bool stays = report.live() && !fact.withdrawn() && is_same_place(report.cell.content, ad_report_.cell());
-  if (!stays) {
-    touch();
-    leave(fact.key(), report);
-  }
+  touch();
+  leave(fact.key(), report);
   if (take_newer(fact, first_aspect, report.cell.version)) {
     report.cell.content.Swap(ad_report_.mutable_cell());
-    if (!stays) {
-      report.cut = cut_of(report.cell.content);
-      report.slot = slot_of(report.cell.content.period());
-    }
+    report.cut = cut_of(report.cell.content);
+    report.slot = slot_of(report.cell.content.period());
   }
   take_newer(fact, withdrawn_aspect, report.withdrawn);
-  if (stays)
-    settle_wrong(*report.campaign, fact.key(), report);
-  else
-    enter(fact.key(), report);
+  enter(fact.key(), report);
   touch();
   std::ranges::sort(touched, {}, [](const Touched& one) { return std::tie(one.channel, one.name); });
+  judge_touched(book, touched, outbox);
+}
+
+// Nearly all reports are of a cell that is held already, with other figures.
+bool State::grows(const FactView& fact, const Report& held) {
+  return fact.head().aspects == 1u << first_aspect && held.live() && cell_scan_.scan(fact) &&
+         cell_scan_.differs_in_figures_alone(held.cell.content);
+}
+
+// Such a cell stays where it counts.
+void State::grow(const FactView& fact, Report& held, Outbox& outbox) {
+  if (!take_newer(fact, first_aspect, held.cell.version)) return;
+  cell_scan_.give_figures(held.cell.content);
+  settle_wrong(*held.campaign, fact.key(), held);
+  judge_touched(book_of(fact), {{held.cell.content.channel(), held.cell.content.campaign(), held.campaign}}, outbox);
+}
+
+void State::judge_touched(const Book& book, const std::vector<Touched>& touched, Outbox& outbox) {
   watch_midnight(book);
   for (const auto& [channel, name, campaign] : touched) judge_campaign(book, channel, name, *campaign, outbox);
   for (const auto& [key, budget] : book.budgets) {

@@ -1,6 +1,9 @@
 // What promotion has to know: what ad channels report, cut by cut, what was budgeted, and which campaigns are planned.
 #pragma once
 
+#include <absl/container/inlined_vector.h>
+
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +17,7 @@
 #include "common/stores.h"
 #include "common/things.h"
 #include "common/time.h"
+#include "services/campaigns/cell_scan.h"
 
 namespace xundian::campaigns {
 
@@ -118,15 +122,31 @@ struct DaySum {
 Cut cut_of(const v1::AdCell& cell);
 std::optional<Slot> slot_of(const v1::Period& period);
 
+// Days in their order, each once. Those of a question are few.
+class DaySet {
+ public:
+  bool contains(Day day) const { return std::ranges::binary_search(days_, day); }
+  void insert(Day day) {
+    const auto at = days_.empty() || days_.back() < day ? days_.end() : std::ranges::lower_bound(days_, day);
+    if (at == days_.end() || *at != day) days_.insert(at, day);
+  }
+  void merge(const DaySet& other) {
+    for (const Day day : other.days_) insert(day);
+  }
+
+ private:
+  absl::InlinedVector<Day, 16> days_;
+};
+
 // Calls `visit(slot, report)` for the cells that answer a question about whole days in [from, to], or about hours: each day from
 // one cut, the coarsest that has the needed dimensions. `fits(slot)` says whether a period lies within what is asked; it is asked
 // of those that begin within, however long the history.
 template <typename Fits, typename Visit>
 void answer_from_one_cut(const Cells& cells, uint8_t needed, Day from, Day to, Fits&& fits, Visit&& visit) {
-  std::set<Day> taken;
+  DaySet taken;
   for (const auto& [cut, slots] : cells) {
     if ((cut.dimensions & needed) != needed) continue;
-    std::set<Day> mine;
+    DaySet mine;
     for (auto at = slots.lower_bound(Slot{from, from, -1}); at != slots.end() && at->first.from <= to; ++at) {
       const auto& [slot, reports] = *at;
       if (!fits(slot)) continue;
@@ -177,6 +197,8 @@ class State final : public Fold {
  private:
   void fold_store(const FactView& fact, Outbox& outbox);
   void fold_report(const FactView& fact, Outbox& outbox);
+  bool grows(const FactView& fact, const Report& held);
+  void grow(const FactView& fact, Report& held, Outbox& outbox);
   void fold_budget(const FactView& fact, Outbox& outbox);
   void fold_plan(const FactView& fact, Outbox& outbox);
   Book& book_of(const FactView& fact);
@@ -194,6 +216,13 @@ class State final : public Fold {
   void judge_campaign(const Book& book, const std::string& channel, const std::string& name, const Campaign& campaign,
                       Outbox& outbox);
   void judge_budget(const Budget& budget, Outbox& outbox);
+  // A campaign in which a report counted before or counts now.
+  struct Touched {
+    std::string channel, name;
+    const Campaign* campaign = nullptr;
+  };
+  // By their names, each once.
+  void judge_touched(const Book& book, const std::vector<Touched>& touched, Outbox& outbox);
   void judge_all(Outbox& outbox);
   void go_on_sweeping(Outbox& outbox);
   void judge_due(Outbox& outbox);
@@ -213,8 +242,10 @@ class State final : public Fold {
   std::set<std::pair<Millis, Key>> timers_;  // Of budgets.
   Millis midnight_ms_ = never;               // The next at which a store's day begins.
 
-  Ahead<Key> ahead_;        // Reports that come next.
-  v1::AdReport ad_report_;  // Kept between facts to save allocations.
+  Ahead<Key> ahead_;  // Reports that come next.
+  // Kept between facts to save allocations.
+  v1::AdReport ad_report_;
+  CellScan cell_scan_;
 };
 
 std::span<const ShippedRule> shipped_rules();
