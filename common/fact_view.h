@@ -241,15 +241,21 @@ constexpr ScannedField<tag, Take> scanned(Take take) {
   return {take};
 }
 
+// What becomes of a field that a scan does not want.
+enum class Unwanted { passed_over, refused };
+
 // Reads a message of which these fields are wanted. Serializers write fields in the order of their numbers, so each is looked for
 // once behind the one before, by a jump that nearly always goes the same way; what stands elsewhere comes after. False: the bytes
-// are broken.
-template <typename... Field>
+// are broken, or a field is refused.
+template <Unwanted unwanted = Unwanted::passed_over, typename... Field>
 [[gnu::always_inline]] inline bool scan_fields(std::string_view message, const Field&... fields) {
   FieldCursor at(message);
   ((at.follows(Field::tag) ? void(fields.take(at)) : void()), ...);
-  while (const uint32_t tag = at.tag())
-    if (!((tag == Field::tag && (fields.take(at), true)) || ...)) at.skip(tag);
+  while (const uint32_t tag = at.tag()) {
+    if (((tag == Field::tag && (fields.take(at), true)) || ...)) continue;
+    if (unwanted == Unwanted::refused) return false;
+    at.skip(tag);
+  }
   return at.ok();
 }
 

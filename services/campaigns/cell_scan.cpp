@@ -6,44 +6,37 @@ namespace {
 
 constexpr uint32_t cell_aspect = 1;
 
-// The same as scan_fields, where nothing but these fields may be said.
-template <typename... Field>
-bool scan_whole(std::string_view message, const Field&... fields) {
-  FieldCursor at(message);
-  ((at.follows(Field::tag) ? void(fields.take(at)) : void()), ...);
-  while (const uint32_t tag = at.tag())
-    if (!((tag == Field::tag && (fields.take(at), true)) || ...)) return false;
-  return at.ok();
-}
+constexpr Unwanted refused = Unwanted::refused;
 
 bool scan_cut(std::string_view message, CellScan& cell) {
   cell.has_cut = true;
-  return scan_whole(message, scanned<bytes_tag(1)>([&](FieldCursor& at) { cell.dimensions = at.bytes(); }),
-                    scanned<bytes_tag(2)>([&](FieldCursor& at) { cell.grain = at.bytes(); }),
-                    scanned<varint_tag(3)>([&](FieldCursor& at) { cell.attribution_days = static_cast<uint32_t>(at.number()); }));
+  return scan_fields<refused>(
+      message, scanned<bytes_tag(1)>([&](FieldCursor& at) { cell.dimensions = at.bytes(); }),
+      scanned<bytes_tag(2)>([&](FieldCursor& at) { cell.grain = at.bytes(); }),
+      scanned<varint_tag(3)>([&](FieldCursor& at) { cell.attribution_days = static_cast<uint32_t>(at.number()); }));
 }
 
 bool scan_period(std::string_view message, CellScan& cell) {
   cell.has_period = true;
-  return scan_whole(message, scanned<bytes_tag(1)>([&](FieldCursor& at) { cell.from = at.bytes(); }),
-                    scanned<bytes_tag(2)>([&](FieldCursor& at) { cell.to = at.bytes(); }),
-                    scanned<varint_tag(3)>([&](FieldCursor& at) { cell.hour = static_cast<uint32_t>(at.number()); }));
+  return scan_fields<refused>(message, scanned<bytes_tag(1)>([&](FieldCursor& at) { cell.from = at.bytes(); }),
+                              scanned<bytes_tag(2)>([&](FieldCursor& at) { cell.to = at.bytes(); }),
+                              scanned<varint_tag(3)>([&](FieldCursor& at) { cell.hour = static_cast<uint32_t>(at.number()); }));
 }
 
 bool scan_cell(std::string_view message, CellScan& cell) {
   bool parts_are_whole = true;
-  const bool is_whole =
-      scan_whole(message, scanned<bytes_tag(1)>([&](FieldCursor& at) { parts_are_whole &= scan_cut(at.bytes(), cell); }),
-                 scanned<bytes_tag(2)>([&](FieldCursor& at) { parts_are_whole &= scan_period(at.bytes(), cell); }),
-                 scanned<bytes_tag(3)>([&](FieldCursor& at) { cell.channel = at.bytes(); }),
-                 scanned<bytes_tag(4)>([&](FieldCursor& at) { cell.campaign = at.bytes(); }),
-                 scanned<bytes_tag(5)>([&](FieldCursor& at) { cell.item = at.bytes(); }),
-                 scanned<bytes_tag(6)>([&](FieldCursor& at) { cell.currency_code = at.bytes(); }),
-                 scanned<varint_tag(7)>([&](FieldCursor& at) { cell.impressions = at.integer(); }),
-                 scanned<varint_tag(8)>([&](FieldCursor& at) { cell.clicks = at.integer(); }),
-                 scanned<varint_tag(9)>([&](FieldCursor& at) { cell.cost_micros = at.integer(); }),
-                 scanned<varint_tag(10)>([&](FieldCursor& at) { cell.attributed_orders = at.integer(); }),
-                 scanned<varint_tag(11)>([&](FieldCursor& at) { cell.attributed_amount_micros = at.integer(); }));
+  const bool is_whole = scan_fields<refused>(
+      message, scanned<bytes_tag(1)>([&](FieldCursor& at) { parts_are_whole &= scan_cut(at.bytes(), cell); }),
+      scanned<bytes_tag(2)>([&](FieldCursor& at) { parts_are_whole &= scan_period(at.bytes(), cell); }),
+      scanned<bytes_tag(3)>([&](FieldCursor& at) { cell.channel = at.bytes(); }),
+      scanned<bytes_tag(4)>([&](FieldCursor& at) { cell.campaign = at.bytes(); }),
+      scanned<bytes_tag(5)>([&](FieldCursor& at) { cell.item = at.bytes(); }),
+      scanned<bytes_tag(6)>([&](FieldCursor& at) { cell.currency_code = at.bytes(); }),
+      scanned<varint_tag(7)>([&](FieldCursor& at) { cell.impressions = at.integer(); }),
+      scanned<varint_tag(8)>([&](FieldCursor& at) { cell.clicks = at.integer(); }),
+      scanned<varint_tag(9)>([&](FieldCursor& at) { cell.cost_micros = at.integer(); }),
+      scanned<varint_tag(10)>([&](FieldCursor& at) { cell.attributed_orders = at.integer(); }),
+      scanned<varint_tag(11)>([&](FieldCursor& at) { cell.attributed_amount_micros = at.integer(); }));
   return is_whole && parts_are_whole;
 }
 

@@ -5,58 +5,21 @@ namespace xundian::inventory {
 namespace {
 
 bool scan_count(std::string_view message, LevelScan::Count& count) {
-  FieldCursor at(message);
-  while (const uint32_t tag = at.tag()) {
-    switch (tag) {
-      case bytes_tag(1):
-        count.sku = at.bytes();
-        break;
-      case bytes_tag(2):
-        count.warehouse = at.bytes();
-        break;
-      case varint_tag(3):
-        count.on_hand = at.integer();
-        break;
-      case varint_tag(4):
-        count.reserved = at.integer();
-        break;
-      case varint_tag(5):
-        count.available = at.integer();
-        break;
-      case varint_tag(6):
-        count.inbound = at.integer();
-        break;
-      case varint_tag(7):
-        count.counted_ms = at.millis();
-        break;
-      default:
-        at.skip(tag);
-    }
-  }
-  return at.ok();
+  return scan_fields(message, scanned<bytes_tag(1)>([&](FieldCursor& at) { count.sku = at.bytes(); }),
+                     scanned<bytes_tag(2)>([&](FieldCursor& at) { count.warehouse = at.bytes(); }),
+                     scanned<varint_tag(3)>([&](FieldCursor& at) { count.on_hand = at.integer(); }),
+                     scanned<varint_tag(4)>([&](FieldCursor& at) { count.reserved = at.integer(); }),
+                     scanned<varint_tag(5)>([&](FieldCursor& at) { count.available = at.integer(); }),
+                     scanned<varint_tag(6)>([&](FieldCursor& at) { count.inbound = at.integer(); }),
+                     scanned<varint_tag(7)>([&](FieldCursor& at) { count.counted_ms = at.millis(); }));
 }
 
 bool scan_policy(std::string_view message, LevelScan::Policy& policy) {
-  FieldCursor at(message);
-  while (const uint32_t tag = at.tag()) {
-    switch (tag) {
-      case bytes_tag(1):
-        policy.sku = at.bytes();
-        break;
-      case bytes_tag(2):
-        policy.warehouse = at.bytes();
-        break;
-      case varint_tag(3):
-        policy.reorder_point = at.integer();
-        break;
-      case varint_tag(4):
-        policy.lead_time_days = static_cast<uint32_t>(at.number());
-        break;
-      default:
-        at.skip(tag);
-    }
-  }
-  return at.ok();
+  return scan_fields(
+      message, scanned<bytes_tag(1)>([&](FieldCursor& at) { policy.sku = at.bytes(); }),
+      scanned<bytes_tag(2)>([&](FieldCursor& at) { policy.warehouse = at.bytes(); }),
+      scanned<varint_tag(3)>([&](FieldCursor& at) { policy.reorder_point = at.integer(); }),
+      scanned<varint_tag(4)>([&](FieldCursor& at) { policy.lead_time_days = static_cast<uint32_t>(at.number()); }));
 }
 
 }  // namespace
