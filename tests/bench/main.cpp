@@ -247,7 +247,7 @@ const std::vector<PeerKind>& peer_kinds() {
        "synced commits of 10,000 rows (COPY, fsync, synchronous_commit); a row an order's fact, what it changes already worked "
        "out; no fold, its index made after the load",
        {{"facts_per_s", "facts_per_s"},
-        {"overview_per_s", "store_dashboard_per_s"},
+        {"overview_store_per_s", "store_dashboard_per_s"},
         {"overview_store_p50_us", "store_dashboard_p50_us", true},
         {"report_200_stores_ms", "report_200_stores_ms", true}},
        false,
@@ -256,14 +256,14 @@ const std::vector<PeerKind>& peer_kinds() {
        "no sync before it answers; blocks of 100,000 rows (RowBinary over HTTP), from 5 s on the same again up to 10 M; a row an "
        "order's fact, as PostgreSQL's; no fold, its parts merged after the load",
        {{"facts_per_s", "facts_per_s"},
-        {"overview_per_s", "store_dashboard_per_s"},
+        {"overview_store_per_s", "store_dashboard_per_s"},
         {"overview_store_p50_us", "store_dashboard_p50_us", true},
         {"report_200_stores_ms", "report_200_stores_ms", true}},
        false,
        run_clickhouse},
       {"grpc_empty",
        "no store, no question: an empty gRPC handler that answers 1 KB, one caller, nothing else going on",
-       {{"overview_per_s", "unary_per_s"}, {"overview_store_p50_us", "unary_p50_us", true}},
+       {{"overview_store_per_s", "unary_per_s"}, {"overview_store_p50_us", "unary_p50_us", true}},
        false,
        run_grpc_empty},
   };
