@@ -6,8 +6,6 @@
 #include <charconv>
 #include <chrono>
 
-#include "common/clock.h"
-
 namespace xundian {
 
 namespace {
@@ -34,11 +32,6 @@ const ToldOffset& told_offset(const date::time_zone* zone, Millis time) {
             milliseconds(info.offset).count()};
   }
   return last;
-}
-
-const date::time_zone* utc() {
-  static const date::time_zone* const zone = date::locate_zone("Etc/UTC");
-  return zone;
 }
 
 Day floor_day(Millis local) { return static_cast<Day>((local >= 0 ? local : local - day_ms + 1) / day_ms); }
@@ -75,26 +68,20 @@ Day month_start(Day day) {
   return date::sys_days(ymd.year() / ymd.month() / 1).time_since_epoch().count();
 }
 
-Zone::Zone() : Zone(utc(), 0) {}
-
-Zone::Zone(const date::time_zone* zone, Millis day_cut_ms) : zone_(zone), day_cut_ms_(day_cut_ms) {
-  const ToldOffset& told = told_offset(zone, wall_ms());
-  present_from_ms_ = told.from;
-  present_to_ms_ = told.to;
-  present_offset_ms_ = told.offset;
-}
+Zone::Zone() : zone_(date::locate_zone("Etc/UTC")) {}
 
 Result<Zone> Zone::find(std::string_view name, uint32_t day_cut_minutes) {
+  Zone zone;
   try {
-    return Zone(date::locate_zone(std::string(name)), day_cut_minutes * minute_ms);
+    zone.zone_ = date::locate_zone(std::string(name));
   } catch (const std::exception&) {  // The library's way of saying that it does not know the name.
     return fail(Code::invalid_argument, "\"{}\" is no time zone; write one like Asia/Shanghai", name);
   }
+  zone.day_cut_ms_ = day_cut_minutes * minute_ms;
+  return zone;
 }
 
-Millis Zone::offset_at(Millis time) const {
-  return time >= present_from_ms_ && time < present_to_ms_ ? present_offset_ms_ : told_offset(zone_, time).offset;
-}
+Millis Zone::offset_at(Millis time) const { return told_offset(zone_, time).offset; }
 
 Day Zone::day_of(Millis time) const { return floor_day(time + offset_at(time) - day_cut_ms_); }
 

@@ -41,15 +41,11 @@ class Zone {
   std::string format(Millis time) const;
   // Milliseconds to add to UTC for the wall time.
   Millis offset_at(Millis time) const;
-  bool operator==(const Zone& other) const { return zone_ == other.zone_ && day_cut_ms_ == other.day_cut_ms_; }
+  bool operator==(const Zone&) const = default;
 
  private:
-  Zone(const date::time_zone* zone, Millis day_cut_ms);
-
   const date::time_zone* zone_ = nullptr;
   Millis day_cut_ms_ = 0;
-  // The offset that holds when this is made, and its span. It follows from the zone and is nearly always what is asked for.
-  Millis present_from_ms_ = 0, present_to_ms_ = 0, present_offset_ms_ = 0;
 };
 
 // "2026-11-11T01:30:00.000Z"
