@@ -36,16 +36,11 @@ void override_with(EffectiveRule& rule, const v1::Rule& by) {
   rule.disabled = by.disabled();
 }
 
-bool beyond(Side side, int64_t value, int64_t threshold) { return side == Side::above ? value >= threshold : value <= threshold; }
-
-// Holds at fire_at and beyond. Once it holds it goes on until the value is at or beyond clear_at on the other side; a clear_at
-// that equals fire_at clears as soon as the value is no longer beyond.
-bool holds(const EffectiveRule& rule, int64_t value, bool held) {
-  const Side side = rule.shipped->side;
-  if (beyond(side, value, rule.fire_at_micros)) return true;
-  if (!held) return false;
-  const Side other = side == Side::above ? Side::below : Side::above;
-  return !beyond(other, value, rule.clear_at_micros) && rule.clear_at_micros != rule.fire_at_micros;
+// What holds goes on until the value is at or beyond clear_at on the other side; a clear_at that equals fire_at clears as soon as
+// the value is no longer beyond that.
+bool goes_on(const EffectiveRule& rule, int64_t value) {
+  const bool is_clear = rule.shipped->side == Side::above ? value <= rule.clear_at_micros : value >= rule.clear_at_micros;
+  return !is_clear && rule.clear_at_micros != rule.fire_at_micros;
 }
 
 std::string value_text(int64_t value_micros, std::string_view unit) {
@@ -130,17 +125,9 @@ void RuleBook::leave(const Set& set) {
       }
 }
 
-size_t RuleBook::place_of(std::string_view id) const {
-  const auto found = std::ranges::find(shipped_, id, &ShippedRule::id);
-  CHECK(found != shipped_.end(), "a rule that does not ship is judged");
-  return static_cast<size_t>(found - shipped_.begin());
-}
-
-EffectiveRule RuleBook::find(std::string_view id, std::string_view store, std::string_view platform,
-                             std::string_view entity) const {
-  const size_t place = place_of(id);
-  EffectiveRule rule = plain_[place];
-  const ByStore& stores = overrides_[place];
+EffectiveRule RuleBook::find(RulePlace place, std::string_view store, std::string_view platform, std::string_view entity) const {
+  EffectiveRule rule = plain_[place.index];
+  const ByStore& stores = overrides_[place.index];
   if (stores.empty()) return rule;
   // From the least to the most specific; among equals the newest set wins.
   std::vector<std::tuple<int, Version, const v1::Rule*>> overrides;
@@ -225,23 +212,21 @@ v1::Evidence evidence(std::string_view name, std::string_view text) {
   return item;
 }
 
-void Judge::judge(std::string_view id, const Subject& subject, const std::optional<Measurement>& measured, Millis now,
+void Judge::judge(RulePlace rule, const Subject& subject, const std::optional<Measurement>& measured, Millis now,
                   Outbox& outbox) {
-  const auto verdict = weigh(id, subject, measured, now, outbox);
+  const auto verdict = weigh(rule, subject, measured, now, outbox);
   if (verdict) say(*verdict, subject, measured, now, outbox);
 }
 
-std::optional<Judge::Verdict> Judge::weigh(std::string_view id, const Subject& subject,
-                                           const std::optional<Measurement>& measured, Millis now, Outbox& outbox) {
-  const size_t place = rules_.place_of(id);
+std::optional<Judge::Verdict> Judge::weigh(RulePlace place, const Subject& subject, const std::optional<Measurement>& measured,
+                                           Millis now, Outbox& outbox) {
   std::optional<EffectiveRule> found;
   const EffectiveRule* plain = rules_.plain(place);
-  const EffectiveRule& rule = plain ? *plain : found.emplace(rules_.find(id, subject.store, subject.platform, subject.entity));
-  const bool judged = measured && !rule.disabled && measured->sample >= rule.sample_min;
-  const bool may_begin = judged && holds(rule, measured->value_micros, false);
-  const auto& holding = holding_[place];
-  if (!may_begin && holding.empty() && outbox.facts().empty()) return std::nullopt;  // Nothing could end.
-  set_key(key_, id, subject.entity);
+  const EffectiveRule& rule = plain ? *plain : found.emplace(rules_.find(place, subject.store, subject.platform, subject.entity));
+  const bool begins = Judge::begins(rule, measured);
+  const auto& holding = holding_[place.index];
+  if (!begins && holding.empty() && outbox.facts().empty()) return std::nullopt;  // Nothing could end.
+  set_key(key_, rule.shipped->id, subject.entity);
   const auto held = holding.find(thing_key(v1::Fact::kFinding, subject.store, key_));
   bool is_held = held != holding.end();
   Millis since = is_held ? held->second : now;
@@ -252,7 +237,8 @@ std::optional<Judge::Verdict> Judge::weigh(std::string_view id, const Subject& s
     since = is_held ? said->finding().terms().since_ms() : now;
     break;
   }
-  const bool holds_now = judged && holds(rule, measured->value_micros, is_held);
+  const bool is_judged = measured && !rule.disabled && measured->sample >= rule.sample_min;
+  const bool holds_now = begins || (is_held && is_judged && goes_on(rule, measured->value_micros));
   if (holds_now == is_held) return std::nullopt;
   return Verdict{rule, holds_now, holds_now ? now : since};
 }
@@ -289,24 +275,36 @@ void Judge::say(const Verdict& verdict, const Subject& subject, const std::optio
   terms.set_text_en(measured ? text_en : dash_marks(text_en));
 }
 
-void Judge::said(const FactView& fact) {
-  if (fact.kind() != v1::Fact::kFinding) return;
-  v1::Finding finding;
-  if (!fact.parse(finding)) return;
-  const auto shipped = std::ranges::find(rules_.shipped(), finding.terms().rule(), &ShippedRule::id);
-  if (shipped == rules_.shipped().end()) return;  // It no longer ships.
-  auto& holding = holding_[static_cast<size_t>(shipped - rules_.shipped().begin())];
-  if (finding.terms().holds())
-    holding[fact.key()] = finding.terms().since_ms();
+std::optional<Judge::Said> Judge::said(const FactView& fact) {
+  // Texts and evidence, which are most of it, are for others.
+  FindingScan finding;
+  if (fact.kind() != v1::Fact::kFinding || !finding.scan(fact.payload())) return std::nullopt;
+  const auto shipped = std::ranges::find(rules_.shipped(), finding.rule, &ShippedRule::id);
+  if (shipped == rules_.shipped().end()) return std::nullopt;  // It no longer ships.
+  const RulePlace rule{static_cast<size_t>(shipped - rules_.shipped().begin())};
+  auto& holding = holding_[rule.index];
+  if (finding.holds)
+    holding[fact.key()] = finding.since_ms;
   else
     holding.erase(fact.key());
+  return Said{rule, finding.holds};
 }
 
-std::optional<Millis> Judge::holds_since(std::string_view store, std::string_view rule, std::string_view entity) const {
-  const auto& holding = holding_[rules_.place_of(rule)];
+bool FindingScan::scan(std::string_view finding) {
+  bool is_whole = true;
+  const auto take_terms = [&](FieldCursor& at) {
+    is_whole &= scan_fields(at.bytes(), scanned<bytes_tag(1)>([&](FieldCursor& terms) { rule = terms.bytes(); }),
+                            scanned<varint_tag(4)>([&](FieldCursor& terms) { holds = terms.number() != 0; }),
+                            scanned<varint_tag(7)>([&](FieldCursor& terms) { since_ms = terms.millis(); }));
+  };
+  return scan_fields(finding, scanned<bytes_tag(1)>(take_terms)) && is_whole;
+}
+
+std::optional<Millis> Judge::holds_since(std::string_view store, RulePlace rule, std::string_view entity) const {
+  const auto& holding = holding_[rule.index];
   if (holding.empty()) return std::nullopt;
   std::string key;
-  set_key(key, rule, entity);
+  set_key(key, rules_.shipped()[rule.index].id, entity);
   const auto held = holding.find(thing_key(v1::Fact::kFinding, store, key));
   if (held == holding.end()) return std::nullopt;
   return held->second;

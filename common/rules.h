@@ -38,6 +38,17 @@ struct ShippedRule {
   std::string_view next;
 };
 
+// Which of a service's shipped rules.
+struct RulePlace {
+  size_t index = 0;
+};
+// Made when a service is compiled, which fails where no such rule ships: judging looks nothing up by name.
+consteval RulePlace place_of(std::span<const ShippedRule> shipped, std::string_view id) {
+  size_t index = 0;
+  while (shipped[index].id != id) ++index;
+  return {index};
+}
+
 // A rule with what overrides it. Its texts are the rule book's own, until that is changed.
 struct EffectiveRule {
   const ShippedRule* shipped = nullptr;
@@ -58,12 +69,10 @@ class RuleBook {
   RuleBook& operator=(const RuleBook&) = delete;
   // Takes in a RuleSet fact. True if anything changed.
   bool fold(const FactView& rule_set);
-  EffectiveRule find(std::string_view rule, std::string_view store, std::string_view platform, std::string_view entity) const;
+  EffectiveRule find(RulePlace rule, std::string_view store, std::string_view platform, std::string_view entity) const;
   std::span<const ShippedRule> shipped() const { return shipped_; }
-  // The rule's place among those shipped; it must ship.
-  size_t place_of(std::string_view rule) const;
-  // The rule at that place as it ships, if nothing overrides it anywhere; else null, and it has to be found.
-  const EffectiveRule* plain(size_t place) const { return overrides_[place].empty() ? &plain_[place] : nullptr; }
+  // The rule as it ships, if nothing overrides it anywhere; else null, and it has to be found.
+  const EffectiveRule* plain(RulePlace rule) const { return overrides_[rule.index].empty() ? &plain_[rule.index] : nullptr; }
   query::v1::ListRulesResponse list(std::string_view service) const;
   void save(std::string& bytes) const;
   bool load(ByteReader& bytes);
@@ -99,6 +108,15 @@ struct Measurement {
 v1::Evidence evidence(std::string_view name, int64_t value_micros, std::string_view unit);
 v1::Evidence evidence(std::string_view name, std::string_view text);
 
+// What a Finding says of its rule, read without building the message. Checked against the parser by a test.
+struct FindingScan {
+  std::string_view rule;  // Points into the finding's bytes.
+  bool holds = false;
+  Millis since_ms = 0;
+  // False: the bytes are broken.
+  bool scan(std::string_view finding);
+};
+
 // Remembers which conditions hold and says when one begins or ends to hold.
 class Judge {
  public:
@@ -111,26 +129,41 @@ class Judge {
   };
   // Compares a measurement with the rule and says a Finding if that changes whether it holds. Absent: nothing is wrong (or the
   // thing is gone); what held no longer does. `now` is the time of the record.
-  void judge(std::string_view rule, const Subject& subject, const std::optional<Measurement>& measured, Millis now,
-             Outbox& outbox);
+  void judge(RulePlace rule, const Subject& subject, const std::optional<Measurement>& measured, Millis now, Outbox& outbox);
   // The same, where `evidence()` is made only for what is said: of most judgements nothing is.
   template <typename MakeEvidence>
   requires std::invocable<MakeEvidence>
-  void judge(std::string_view rule, const Subject& subject, std::optional<Measurement> measured, MakeEvidence&& evidence,
-             Millis now, Outbox& outbox) {
+  void judge(RulePlace rule, const Subject& subject, std::optional<Measurement> measured, MakeEvidence&& evidence, Millis now,
+             Outbox& outbox) {
+    if (is_quiet(rule, measured, outbox)) return;
     const auto verdict = weigh(rule, subject, measured, now, outbox);
     if (!verdict) return;
     if (measured) measured->evidence = evidence();
     say(*verdict, subject, measured, now, outbox);
   }
-  // Takes in a Finding that this service said. Others are ignored.
-  void said(const FactView& finding);
+  struct Said {
+    RulePlace rule;
+    bool holds = false;
+  };
+  // Takes in a fact that this service said, if it is a Finding; gives what that says of which rule.
+  std::optional<Said> said(const FactView& fact);
   // Since when it holds; absent: it does not.
-  std::optional<Millis> holds_since(std::string_view store, std::string_view rule, std::string_view entity) const;
+  std::optional<Millis> holds_since(std::string_view store, RulePlace rule, std::string_view entity) const;
   void save(std::string& bytes) const;
   bool load(ByteReader& bytes);
 
  private:
+  // Whether the rule holds for this, whatever held before: it is measured, of enough observations, and at or beyond fire_at.
+  static bool begins(const EffectiveRule& rule, const std::optional<Measurement>& measured) {
+    if (!measured || rule.disabled || measured->sample < rule.sample_min) return false;
+    return rule.shipped->side == Side::above ? measured->value_micros >= rule.fire_at_micros
+                                             : measured->value_micros <= rule.fire_at_micros;
+  }
+  // As most judgements are: nothing begins to hold, and nothing held that could end.
+  bool is_quiet(RulePlace place, const std::optional<Measurement>& measured, const Outbox& outbox) const {
+    const EffectiveRule* rule = rules_.plain(place);
+    return rule != nullptr && holding_[place.index].empty() && outbox.facts().empty() && !begins(*rule, measured);
+  }
   // That a condition begins or ends to hold.
   struct Verdict {
     EffectiveRule rule;
@@ -138,8 +171,8 @@ class Judge {
     Millis since = 0;
   };
   // Absent: it holds as it did, or holds as little.
-  std::optional<Verdict> weigh(std::string_view rule, const Subject& subject, const std::optional<Measurement>& measured,
-                               Millis now, Outbox& outbox);
+  std::optional<Verdict> weigh(RulePlace place, const Subject& subject, const std::optional<Measurement>& measured, Millis now,
+                               Outbox& outbox);
   static void say(const Verdict& verdict, const Subject& subject, const std::optional<Measurement>& measured, Millis now,
                   Outbox& outbox);
 

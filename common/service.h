@@ -25,6 +25,7 @@ class Outbox {
   // where the fold left them empty.
   v1::Fact& add() { return facts_.emplace_back(); }
   std::vector<v1::Fact>& facts() { return facts_; }
+  const std::vector<v1::Fact>& facts() const { return facts_; }
   // The input cannot be read. It is skipped, counted, and said to people.
   void reject(std::string why) { rejected_ = std::move(why); }
   const std::string& rejected() const { return rejected_; }

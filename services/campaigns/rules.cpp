@@ -93,6 +93,11 @@ constexpr ShippedRule rules[] = {
      .next = "check_import"},
 };
 
+constexpr RulePlace roas_below = place_of(rules, "roas_below"), spend_without_orders = place_of(rules, "spend_without_orders"),
+                    ad_data_error = place_of(rules, "ad_data_error"), budget_burn_fast = place_of(rules, "budget_burn_fast"),
+                    day_budget_burnt = place_of(rules, "day_budget_burnt"),
+                    budget_underspent = place_of(rules, "budget_underspent");
+
 using DaySums = std::map<Day, DaySum>;
 
 // The newest day that cost enough to tell; null if none did.
@@ -149,11 +154,11 @@ void State::judge_campaign(const Book& book, const std::string& channel, const s
     days = days_of(book, campaign, today - week_days, today);
     std::erase_if(days, [&](const auto& day) { return !book.info->is_news(day.second.reached_ms); });
   }
-  const auto* day = told_day(days, rules_.find("roas_below", book.info->id, book.info->platform, entity).sample_min);
+  const auto* day = told_day(days, rules_.find(roas_below, book.info->id, book.info->platform, entity).sample_min);
   judge_.judge(
-      "roas_below", subject, roas_of(day), [&] { return roas_evidence(*day); }, now_, outbox);
+      roas_below, subject, roas_of(day), [&] { return roas_evidence(*day); }, now_, outbox);
   judge_.judge(
-      "spend_without_orders", subject, orderless_of(days),
+      spend_without_orders, subject, orderless_of(days),
       [&] { return std::vector<v1::Evidence>{evidence("day", format_day(days.rbegin()->first))}; }, now_, outbox);
 
   std::optional<Measurement> wrong;
@@ -168,7 +173,7 @@ void State::judge_campaign(const Book& book, const std::string& channel, const s
                        evidence("clicks", cell.clicks() * micros, "count"), evidence("cost", cell.cost_micros(), "money")}};
     wrong->value_micros += micros;
   }
-  judge_.judge("ad_data_error", subject, wrong, now_, outbox);
+  judge_.judge(ad_data_error, subject, wrong, now_, outbox);
 }
 
 void State::judge_budget(const Budget& budget, Outbox& outbox) {
@@ -191,9 +196,9 @@ void State::judge_budget(const Budget& budget, Outbox& outbox) {
     if (is_news && is_one_day && pace.reached_ms < end && zone.hour_of(pace.reached_ms) < evening_hour) burnt = measured(used);
     if (is_news && budget.due_ms != 0 && budget.due_ms >= end + week_days * day_ms) under = measured(used);
   }
-  judge_.judge("budget_burn_fast", subject, ahead, now_, outbox);
-  judge_.judge("day_budget_burnt", subject, burnt, now_, outbox);
-  judge_.judge("budget_underspent", subject, under, now_, outbox);
+  judge_.judge(budget_burn_fast, subject, ahead, now_, outbox);
+  judge_.judge(day_budget_burnt, subject, burnt, now_, outbox);
+  judge_.judge(budget_underspent, subject, under, now_, outbox);
 }
 
 void State::judge_all(Outbox& outbox) {

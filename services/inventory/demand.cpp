@@ -106,9 +106,9 @@ Stock State::stock(const Sku& sku) const {
 
 // The first store, by id, that speaks of the SKU's stock: it is judged for that one.
 const Place* State::home_of(const Sku& sku) const {
-  for (const uint64_t store : pools_[sku.pool].stores)
+  for (const Place* place : pools_[sku.pool].places)
     for (const Level* level : sku.detail().levels)
-      if (level->store == store) return &place(store);
+      if (level->store == place->store) return place;
   return nullptr;
 }
 

@@ -88,7 +88,7 @@ std::vector<UnitLine> read_lines(const google::protobuf::RepeatedPtrField<v1::Pu
 }  // namespace
 
 void State::expect(const FactView& fact) {
-  levels_ahead_.add(fact) = fact.kind() == v1::Fact::kStockLevel ? fact.key() : Key();
+  levels_ahead_.add(fact) = {fact.kind() == v1::Fact::kStockLevel ? fact.key() : Key()};
   expect_levels();
   if (fact.kind() == v1::Fact::kOrderState) expect_order(fact);
 }
@@ -119,21 +119,22 @@ void State::expect_order(const FactView& fact) {
 // A level comes nearer in steps: its place in the directory, itself, its newest count and its SKU, what is known of that SKU.
 void State::expect_levels() {
   const auto told_before = [this](size_t calls) {
-    const Key* const key = levels_ahead_.before_last(calls);
-    return key == nullptr || *key == Key() ? nullptr : key;
+    ComingLevel* const coming = levels_ahead_.before_last(calls);
+    return coming == nullptr || coming->key == Key() ? nullptr : coming;
   };
-  const auto level_at = [&](size_t calls) -> const Level* {
-    const Key* const key = told_before(calls);
-    return key == nullptr ? nullptr : levels_.find(*key);
-  };
-  if (const Key* key = told_before(0)) levels_.prefetch(*key);
-  if (const Key* key = told_before(2)) levels_.prefetch_thing(*key);
-  if (const Level* level = level_at(4)) {
-    if (!level->history.empty()) prefetch_line(&level->history.back());
-    if (level->sku_index != Level::no_sku) skus_.prefetch_thing(level->sku_index);
+  if (const ComingLevel* coming = told_before(0)) levels_.prefetch(coming->key);
+  if (ComingLevel* coming = told_before(2)) coming->index = levels_.prefetch_thing(coming->key);
+  if (ComingLevel* coming = told_before(4)) {
+    if (coming->index >= levels_.size() || levels_.key(coming->index) != coming->key) {
+      coming->index = no_level;
+    } else {
+      const Level& level = levels_[coming->index];
+      if (!level.history.empty()) prefetch_line(&level.history.back());
+      if (level.sku_index != Level::no_sku) skus_.prefetch_thing(level.sku_index);
+    }
   }
-  if (const Level* level = level_at(6); level != nullptr && level->sku_index != Level::no_sku)
-    prefetch_whole(skus_[level->sku_index].more.get());
+  if (const ComingLevel* coming = told_before(6); coming != nullptr && coming->index < levels_.size())
+    if (const SkuId id = levels_[coming->index].sku_index; id != Level::no_sku) prefetch_whole(skus_[id].more.get());
 }
 
 const OrderScan* State::read_order(const FactView& fact) {
@@ -174,8 +175,7 @@ void State::wake(Millis now, Outbox& outbox) {
   now_ = std::max(now_, now);
   pass_deadlines();
   if (now_ >= midnight_ms_) {
-    midnight_ms_ = never;
-    for (const auto& [hash, place] : places_) watch_midnight(place);
+    watch_midnights();
     begin_sweep();
   }
   go_on_sweeping(outbox);
@@ -250,7 +250,7 @@ void State::fold_refund(const FactView& fact, Outbox& outbox) {
 void State::fold_level(const FactView& fact, Outbox& outbox) {
   LevelScan said;
   if (!said.scan(fact)) return outbox.reject("the stock level cannot be read");
-  const Place& place = place_of(fact);
+  Place& place = place_of(fact);
   Level& level = levels_[fact.key()];
   level.store = fact.store();
   const std::optional<NameId> before = level.sku();
@@ -280,17 +280,15 @@ void State::fold_level(const FactView& fact, Outbox& outbox) {
     if (before) add_level(place, level, *before, false, touched_);
     if (after) add_level(place, level, *after, true, touched_);
   }
-  for (const SkuId id : touched_) {
-    settle_stock(skus_[id]);
-    if (changed) forget_demand(skus_[id], *changed);
-  }
+  if (changed)
+    for (const SkuId id : touched_) forget_demand(skus_[id], *changed);
   judge_skus(touched_, outbox);
 }
 
 void State::fold_purchase(const FactView& fact, Outbox& outbox) {
   v1::PurchaseOrder state;
   if (!fact.parse(state)) return outbox.reject("the purchase order cannot be read");
-  const Place& place = place_of(fact);
+  Place& place = place_of(fact);
   Purchase& purchase = purchases_[fact.key()];
   purchase.store = fact.store();
   if (purchase.id.empty()) purchase.id = fact.key_text();

@@ -255,7 +255,7 @@ bool State::load_pools(ByteReader& bytes) {
   const size_t count = pool_ids_.size();
   join_pools();
   return bytes.ok() && pools_.size() == count &&
-         std::ranges::none_of(pools_, [](const Pool& pool) { return pool.stores.empty(); });
+         std::ranges::none_of(pools_, [](const Pool& pool) { return pool.places.empty(); });
 }
 
 // Orders, which are half of all, are read beside the rest.

@@ -105,7 +105,7 @@ class Adder {
     for (const auto& [hash, place] : state.places())
       if (asked_.wants_store(place)) add_orders(place);
     if (asked_.is_kept() && is_of_today(state))
-      for (const Pool& pool : state.pools()) add_pool(state, pool);
+      for (const Pool& pool : state.pools()) add_pool(pool);
     else
       state.skus().for_each([&](const Key&, const Sku& sku) { add_sku(state, sku); });
     as_of_ms_ = std::max(as_of_ms_, state.as_of());
@@ -160,11 +160,11 @@ class Adder {
     });
   }
 
-  void add_pool(const State& state, const Pool& pool) {
+  void add_pool(const Pool& pool) {
     if (pool.sums.known == 0) return;
     bool counted = false;
-    for (const uint64_t hash : pool.stores) {
-      const Place& place = state.places().at(hash);
+    for (const Place* held : pool.places) {
+      const Place& place = *held;
       if (!asked_.wants_store(place) || (counted && asked_.by != By::store)) continue;
       counted = true;
       const auto level = [&](std::string_view metric, int64_t units) {
@@ -181,8 +181,8 @@ class Adder {
   void add_sku(const State& state, const Sku& sku) {
     bool counted = false;
     std::optional<Plan> plan;
-    for (const uint64_t hash : state.pool(sku.pool).stores) {
-      const Place& place = state.places().at(hash);
+    for (const Place* held : state.pool(sku.pool).places) {
+      const Place& place = *held;
       if (!asked_.wants_store(place) || (counted && asked_.by != By::store)) continue;
       counted = true;
       if (asked_.wants("stock_moved_units"))

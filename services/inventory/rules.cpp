@@ -109,6 +109,9 @@ constexpr ShippedRule rules[] = {
      .next = "chase_supplier"},
 };
 
+constexpr RulePlace deadline_near = place_of(rules, "shipping_deadline_near"), overdue = place_of(rules, "unshipped_overdue"),
+                    purchase_late = place_of(rules, "purchase_order_late");
+
 // What one record says and judges at most; the rest waits for the next, so that an answer fits into a batch and takes no time
 // that is felt.
 constexpr size_t said_at_once = 1'000, skus_at_once = 4'000;
@@ -132,28 +135,28 @@ Measurement measured(int64_t value_micros) { return {.value_micros = value_micro
 
 // What is measured of a SKU whose stock is known, for a rule; absent: nothing is wrong with it in that way.
 struct SkuDetector {
-  std::string_view rule;
+  RulePlace rule;
   std::optional<Measurement> (*measure)(const Plan& plan);
 };
 using Found = std::optional<Measurement>;
 constexpr SkuDetector sku_detectors[] = {
-    {"out_of_stock",
+    {place_of(rules, "out_of_stock"),
      [](const Plan& plan) {
        const bool concerns = !plan.off_shelf && (plan.sold_month > 0 || plan.stock.has_policy);
        return concerns ? Found(measured(*plan.stock.available * micros)) : std::nullopt;
      }},
-    {"below_reorder_point",
+    {place_of(rules, "below_reorder_point"),
      [](const Plan& plan) {
        const bool concerns = plan.reorder_point && !plan.off_shelf;
        return concerns ? Found(measured((plan.stock.position() - *plan.reorder_point) * micros)) : std::nullopt;
      }},
-    {"runs_out_before_resupply",
+    {place_of(rules, "runs_out_before_resupply"),
      [](const Plan& plan) {
        const bool concerns = plan.sells() && !plan.off_shelf;
        return concerns ? Found(measured(*plan.cover_micros - int64_t{plan.lead_time_days} * micros)) : std::nullopt;
      }},
-    {"oversold", [](const Plan& plan) { return Found(measured(*plan.stock.available * micros)); }},
-    {"overstock",
+    {place_of(rules, "oversold"), [](const Plan& plan) { return Found(measured(*plan.stock.available * micros)); }},
+    {place_of(rules, "overstock"),
      [](const Plan& plan) {
        if (!plan.sells()) return Found();
        Measurement cover = measured(*plan.cover_micros);
@@ -165,6 +168,15 @@ constexpr SkuDetector sku_detectors[] = {
 }  // namespace
 
 std::span<const ShippedRule> shipped_rules() { return rules; }
+
+void State::read_order_rules(Place& place) const {
+  const auto span_of = [&](RulePlace rule) {
+    return rules_.find(rule, place.info->id, place.info->platform, {}).fire_at_micros * (hour_ms / 1000) / 1000;
+  };
+  place.near_ms = span_of(deadline_near);
+  place.late_ms = span_of(overdue);
+  place.plain_rules = rules_.plain(deadline_near) != nullptr && rules_.plain(overdue) != nullptr;
+}
 
 void State::judge_skus(const std::vector<SkuId>& ids, Outbox& outbox) {
   if (ids.size() == 1) return judge_sku(ids.front(), outbox);
@@ -186,20 +198,21 @@ void State::judge_sku(SkuId id, Outbox& outbox) {
   const std::string& entity = name(sku.name);
   const Place* home = home_of(sku);
   // A pool speaks for the SKU at one store; what held at another, before that one spoke of it, holds no longer.
-  for (const uint64_t hash : pools_[sku.pool].stores) {
-    const Place& place = this->place(hash);
-    if (&place == home) continue;
+  for (const Place* place : pools_[sku.pool].places) {
+    if (place == home) continue;
     for (const auto& [rule, measure] : sku_detectors)
-      if (judge_.holds_since(place.info->id, rule, entity))
-        judge_.judge(rule, {place.info->id, place.info->platform, entity}, std::nullopt, now_, outbox);
+      if (judge_.holds_since(place->info->id, rule, entity))
+        judge_.judge(rule, {place->info->id, place->info->platform, entity}, std::nullopt, now_, outbox);
   }
-  if (!home) {
+  if (!home) {  // It has no levels.
+    sku.is_out = 0;
     if (sku.more) settle_standing(sku, {});
     return;
   }
   const Day day = home->info->zone.day_of(now_) - 1;
   keep_demand(sku, day);
   const Plan plan = this->plan(sku, day);
+  settle_stock(sku, plan.stock);
   settle_standing(sku, plan.standing());
   if (plan.stock.stated_ms != 0 && !home->info->is_news(plan.stock.stated_ms)) return;
   const auto support = [&] { return evidence_of(plan); };
@@ -290,8 +303,8 @@ void State::judge_order(const Order& order, std::string_view id, bool waits, Out
     return std::vector<v1::Evidence>{evidence("deadline", store.zone.format(deadline_ms)),
                                      evidence("age", hours_micros(now_ - order.paid_ms), "hours")};
   };
-  judge_.judge("shipping_deadline_near", subject, near, support, now_, outbox);
-  judge_.judge("unshipped_overdue", subject, late, support, now_, outbox);
+  judge_.judge(deadline_near, subject, near, support, now_, outbox);
+  judge_.judge(overdue, subject, late, support, now_, outbox);
 }
 
 void State::judge_purchase(const Purchase& purchase, Outbox& outbox) {
@@ -305,7 +318,7 @@ void State::judge_purchase(const Purchase& purchase, Outbox& outbox) {
         Measurement{.value_micros = hours_micros(now_ - terms.due_ms),
                     .evidence = {evidence("supplier", terms.supplier), evidence("due", place.info->zone.format(terms.due_ms)),
                                  evidence("awaited", awaited * micros, "units")}};
-  judge_.judge("purchase_order_late", {place.info->id, place.info->platform, purchase.id}, measured, now_, outbox);
+  judge_.judge(purchase_late, {place.info->id, place.info->platform, purchase.id}, measured, now_, outbox);
 }
 
 }  // namespace xundian::inventory

@@ -37,7 +37,7 @@ Place& State::place_of(const FactView& fact) {
   place.info = &stores_.of(fact);
   join_pool(place);
   // The first of a pool says by which zone its days are reckoned.
-  if (const Pool& pool = pools_[place.pool]; pool.stores.size() > 1 && pool.stores.front() == place.store)
+  if (const Pool& pool = pools_[place.pool]; pool.places.size() > 1 && pool.places.front() == &place)
     for (SkuId id = 0; id < skus_.size(); ++id)
       if (skus_[id].pool == place.pool) skus_[id].demand_day = no_day;
   watch_midnight(place);
@@ -52,26 +52,29 @@ void State::join_pool(Place& place) {
   pools_.resize(pool_ids_.size());
   Pool& pool = pools_[place.pool];
   pool.name = name;
-  const auto id = [&](uint64_t store) -> const std::string& { return places_.at(store).info->id; };
-  pool.stores.insert(std::ranges::upper_bound(pool.stores, place.info->id, {}, id), place.store);
-  const auto hours = [&](std::string_view rule) {
-    return rules_.find(rule, place.info->id, place.info->platform, {}).fire_at_micros * (hour_ms / 1000) / 1000;
-  };
-  place.near_ms = hours("shipping_deadline_near");
-  place.late_ms = hours("unshipped_overdue");
-  const auto is_plain = [&](std::string_view rule) { return rules_.plain(rules_.place_of(rule)) != nullptr; };
-  place.plain_rules = is_plain("shipping_deadline_near") && is_plain("unshipped_overdue");
+  const auto id = [](const Place* other) -> const std::string& { return other->info->id; };
+  pool.places.insert(std::ranges::upper_bound(pool.places, place.info->id, {}, id), &place);
+  read_order_rules(place);
 }
 
 void State::refresh_places() {
-  for (Pool& pool : pools_) pool.stores.clear();
+  for (Pool& pool : pools_) pool.places.clear();
   for (auto& [hash, place] : places_) join_pool(place);
 }
 
-void State::watch_midnight(const Place& place) {
-  if (levels_.empty() && purchases_.empty()) return;
+void State::watch_midnight(Place& place) {
+  if (now_ < place.watched_until_ms || (levels_.empty() && purchases_.empty())) return;
   const Zone& zone = place.info->zone;
-  midnight_ms_ = std::min(midnight_ms_, zone.start_of(zone.day_of(now_) + 1));
+  place.watched_until_ms = zone.start_of(zone.day_of(now_) + 1);
+  midnight_ms_ = std::min(midnight_ms_, place.watched_until_ms);
+}
+
+void State::watch_midnights() {
+  midnight_ms_ = never;
+  for (auto& [hash, place] : places_) {
+    place.watched_until_ms = 0;
+    watch_midnight(place);
+  }
 }
 
 Key State::sku_key(PoolId pool, NameId name) {
@@ -246,8 +249,7 @@ void State::forget_what_follows() {
 
 void State::join_pools() {
   refresh_places();
-  midnight_ms_ = never;
-  for (const auto& [hash, place] : places_) watch_midnight(place);
+  watch_midnights();
 }
 
 // What points at other things, or is seldom.
@@ -259,7 +261,7 @@ void State::join_skus() {
     level.sku_index = Level::no_sku;
     if (const auto name = level.sku(); name && !place.info->withdrawn) add_level(place, level, *name, true, touched_);
   }
-  for (const SkuId id : std::exchange(touched_, {})) settle_stock(skus_[id]);
+  for (const SkuId id : std::exchange(touched_, {})) settle_stock(skus_[id], stock(skus_[id]));
   for (const auto& [key, offer] : offers_) add_offer(offer, true);
   for (const auto& [key, purchase] : purchases_) add_purchase(purchase, 1);
   for (const auto& [key, refund] : refunds_)

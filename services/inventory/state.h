@@ -120,6 +120,7 @@ struct Place {
   PoolId pool = 0;
   Millis near_ms = 0, late_ms = 0;  // Before and behind a deadline: when its rules begin to hold.
   bool plain_rules = true;          // These hold as they ship: no order has one of its own.
+  Millis watched_until_ms = 0;      // The end of the day on which its midnight is watched for.
   DayUnits unshipped;               // Orders that wait to be shipped, by pay day.
   DayUnits overdue;                 // Those whose deadline has passed.
 };
@@ -135,8 +136,8 @@ struct Sweep {
 };
 
 struct Pool {
-  std::string name;              // "pool/NAME" as stated, or "store/ID".
-  std::vector<uint64_t> stores;  // In the order of their ids.
+  std::string name;                  // "pool/NAME" as stated, or "store/ID".
+  std::vector<const Place*> places;  // In the order of their stores' ids.
   StandingSums sums;
 };
 
@@ -195,14 +196,15 @@ class State final : public Fold {
   bool load_skus(ByteReader& bytes);
   bool load_pools(ByteReader& bytes);
   void join_pool(Place& place);
+  void read_order_rules(Place& place) const;
   void refresh_places();
   bool holds_together() const;
   // What a thing adds to the SKUs (sign 1), or takes away (-1); gives the SKUs.
   void add_order(const Order& order, int64_t sign, std::vector<SkuId>& touched);
   std::vector<SkuId> add_purchase(const Purchase& purchase, int64_t sign);
-  // A level speaks of a SKU from now on, or no longer.
   // Once the levels of a SKU are as they are.
-  void settle_stock(Sku& sku) const { sku.is_out = stock(sku).available.value_or(1) <= 0; }
+  static void settle_stock(Sku& sku, const Stock& stock) { sku.is_out = stock.available.value_or(1) <= 0; }
+  // A level speaks of a SKU from now on, or no longer.
   void add_level(const Place& place, Level& level, NameId name, bool enters, std::vector<SkuId>& touched);
   std::vector<SkuId> add_offer(const Offer& offer, bool enters);
   void add_move(const Move& move, int64_t sign);
@@ -218,14 +220,15 @@ class State final : public Fold {
   void schedule(uint32_t index);
   // The orders that wait, by their keys.
   std::vector<uint32_t> waiting() const;
-  void watch_midnight(const Place& place);
+  void watch_midnight(Place& place);
+  void watch_midnights();  // Of all places.
 
   std::pair<std::string_view, std::string_view> name_of(SkuId id) const {
     return {pools_[skus_[id].pool].name, name(skus_[id].name)};
   }
   const Place& place(uint64_t store) const { return *place_index_.at(store); }
   const Place* home_of(const Sku& sku) const;
-  const Zone& zone_of(const Sku& sku) const { return place(pools_[sku.pool].stores.front()).info->zone; }
+  const Zone& zone_of(const Sku& sku) const { return pools_[sku.pool].places.front()->info->zone; }
   std::optional<int64_t> available_at(const Sku& sku, Millis time) const;
   std::optional<Demand> demand(const Sku& sku, Day last_day) const;
   void keep_demand(Sku& sku, Day last_day) const;
@@ -286,7 +289,13 @@ class State final : public Fold {
   // SKUs that were looked up ahead, by their keys' hashes: each is to be compared with its key.
   std::array<SkuId, 64> near_skus_{};
   SkuId& near_sku(const Key& key) { return near_skus_[key.low % near_skus_.size()]; }
-  Ahead<Key> levels_ahead_;  // Of the facts told of last; zero: of another kind.
+  // A level of which a fact comes next. Facts of other kinds have none.
+  struct ComingLevel {
+    Key key;
+    uint32_t index = no_level;  // Where it is, once that is known.
+  };
+  static constexpr uint32_t no_level = std::numeric_limits<uint32_t>::max();
+  Ahead<ComingLevel> levels_ahead_;
 
   // Kept between facts to save allocations.
   OrderScan scan_;

@@ -7,11 +7,9 @@ namespace xundian::metrics {
 
 namespace {
 
-constexpr std::string_view no_orders = "no_orders", sales_drop = "sales_drop", refund_rate_high = "refund_rate_high";
-
 constexpr ShippedRule rules[] = {
-    {.id = no_orders,
-     .detector = no_orders,
+    {.id = "no_orders",
+     .detector = "no_orders",
      .entity_kind = "store",
      .unit = "count",
      .side = Side::above,
@@ -25,8 +23,8 @@ constexpr ShippedRule rules[] = {
      .text_en = "{store} has had no paid order for {minutes} minutes of its usual hours; {value} were to be expected from the "
                 "last 7 days",
      .next = "check_payment"},
-    {.id = sales_drop,
-     .detector = sales_drop,
+    {.id = "sales_drop",
+     .detector = "sales_drop",
      .entity_kind = "store",
      .unit = "ratio",
      .side = Side::below,
@@ -38,8 +36,8 @@ constexpr ShippedRule rules[] = {
      .text_zh = "{store} {day} 支付金额 {amount}，仅为近四周同星期均值 {mean} 的 {value}",
      .text_en = "{store} took {amount} on {day}, {value} of the {mean} that the same weekday of the last four weeks brought",
      .next = "review_sales"},
-    {.id = refund_rate_high,
-     .detector = refund_rate_high,
+    {.id = "refund_rate_high",
+     .detector = "refund_rate_high",
      .entity_kind = "store",
      .unit = "ratio",
      .side = Side::above,
@@ -53,7 +51,10 @@ constexpr ShippedRule rules[] = {
      .next = "review_refunds"},
 };
 
-constexpr uint32_t no_orders_bit = 1;
+constexpr RulePlace no_orders = place_of(rules, "no_orders"), sales_drop = place_of(rules, "sales_drop"),
+                    refund_rate_high = place_of(rules, "refund_rate_high");
+
+constexpr uint32_t no_orders_bit = 1u << no_orders.index;
 constexpr Millis settle_ms = 10 * minute_ms;  // How long changes are gathered before a held condition is looked at again.
 constexpr Millis quiet_max = 14 * day_ms;     // Longer silences are not counted out.
 constexpr int baseline_days = 7;
@@ -266,17 +267,12 @@ void MetricsFold::wake(Millis now, Outbox& outbox) {
 Millis MetricsFold::next_wake() const { return timers_.empty() ? never : timers_.begin()->first; }
 
 void MetricsFold::said(const FactView& fact) {
-  if (fact.kind() != v1::Fact::kFinding) return;
-  judge_.said(fact);
+  const auto said = judge_.said(fact);
   const auto found = book_index_.find(fact.store());
-  v1::Finding finding;
-  if (found == book_index_.end() || !fact.parse(finding)) return;
-  for (size_t i = 0; i < std::size(rules); ++i) {
-    if (rules[i].id != finding.terms().rule()) continue;
-    const uint32_t bit = 1u << i;
-    uint32_t& holding = books_[found->second].holding;
-    holding = finding.terms().holds() ? holding | bit : holding & ~bit;
-  }
+  if (!said || found == book_index_.end()) return;
+  const uint32_t bit = 1u << said->rule.index;
+  uint32_t& holding = books_[found->second].holding;
+  holding = said->holds ? holding | bit : holding & ~bit;
 }
 
 }  // namespace xundian::metrics

@@ -7,11 +7,8 @@ namespace xundian::support {
 
 namespace {
 
-constexpr std::string_view reply_due = "reply_due", reply_missed = "reply_missed", first_response_slow = "first_response_slow",
-                           refund_deadline_near = "refund_deadline_near", score_drop = "score_drop";
-
 constexpr ShippedRule rules[] = {
-    {.id = reply_due,
+    {.id = "reply_due",
      .detector = "waiting_seconds",
      .entity_kind = "conversation",
      .unit = "seconds",
@@ -23,7 +20,7 @@ constexpr ShippedRule rules[] = {
      .text_zh = "{store} 会话 {entity} 的客户自 {since} 起等待回复，已 {value} 秒",
      .text_en = "{store}: the customer of conversation {entity} has waited for a reply since {since}, {value} seconds",
      .next = "reply"},
-    {.id = reply_missed,
+    {.id = "reply_missed",
      .detector = "waiting_seconds",
      .entity_kind = "conversation",
      .unit = "seconds",
@@ -35,7 +32,7 @@ constexpr ShippedRule rules[] = {
      .text_zh = "{store} 会话 {entity} 超过三分钟未人工回复：客户自 {since} 起已等待 {value} 秒",
      .text_en = "{store}: conversation {entity} missed its reply, the customer has waited {value} seconds since {since}",
      .next = "reply"},
-    {.id = first_response_slow,
+    {.id = "first_response_slow",
      .detector = "first_response_seconds",
      .entity_kind = "store",
      .unit = "seconds",
@@ -48,7 +45,7 @@ constexpr ShippedRule rules[] = {
      .text_zh = "{store} {day} 平均首次响应 {value} 秒（{conversations} 个会话）",
      .text_en = "{store} took {value} seconds to the first response on {day}, on average of {conversations} conversations",
      .next = "add_agents"},
-    {.id = refund_deadline_near,
+    {.id = "refund_deadline_near",
      .detector = "hours_to_refund_deadline",
      .entity_kind = "refund",
      .unit = "hours",
@@ -60,7 +57,7 @@ constexpr ShippedRule rules[] = {
      .text_zh = "{store} 退款 {entity}（订单 {order}）距处理时限 {deadline} 只剩 {value} 小时",
      .text_en = "{store}: refund {entity} of order {order} must be answered by {deadline}, {value} hours are left",
      .next = "answer_refund"},
-    {.id = score_drop,
+    {.id = "score_drop",
      .detector = "description_score_fall",
      .entity_kind = "store",
      .unit = "count",
@@ -73,6 +70,10 @@ constexpr ShippedRule rules[] = {
      .text_en = "{store}: the description score of {day} is {score}, {value} less than {score_before} on {before}",
      .next = "review_ratings"},
 };
+
+constexpr RulePlace reply_due = place_of(rules, "reply_due"), reply_missed = place_of(rules, "reply_missed"),
+                    first_response_slow = place_of(rules, "first_response_slow"),
+                    refund_deadline_near = place_of(rules, "refund_deadline_near"), score_drop = place_of(rules, "score_drop");
 
 constexpr uint32_t opened_aspect = 1, status_aspect = 2, card_aspect = 1;
 // What one input judges at most; the rest waits for the next, so that an answer fits into a batch.
@@ -113,7 +114,7 @@ Judge::Subject State::subject(const Desk& desk, std::string_view entity) const {
 }
 
 // From which value on a rule holds, as a length of time; absent: the rule is switched off.
-std::optional<Millis> State::threshold(const Desk& desk, std::string_view rule, std::string_view entity) const {
+std::optional<Millis> State::threshold(const Desk& desk, RulePlace rule, std::string_view entity) const {
   const EffectiveRule found = rules_.find(rule, info(desk).id, info(desk).platform, entity);
   if (found.disabled) return std::nullopt;
   if (found.shipped->unit == "hours") return found.fire_at_micros / 5 * 18 + found.fire_at_micros % 5 * 18 / 5;
@@ -132,7 +133,7 @@ void State::judge_conversation(Desk& desk, const Key& home, Millis now, Outbox& 
   const Measurement waited{.value_micros = (now - progress.waiting_ms) * 1000, .evidence = {}};
   const auto support = [&] { return std::vector{evidence("since", info(desk).zone.format(progress.waiting_ms))}; };
   Millis due = never;
-  for (const std::string_view rule : {reply_due, reply_missed}) {
+  for (const RulePlace rule : {reply_due, reply_missed}) {
     judge_.judge(rule, subject(desk, conversation.name), waited, support, now, outbox);
     const auto patience = threshold(desk, rule, conversation.name);
     if (patience && progress.waiting_ms + *patience > now) due = std::min(due, progress.waiting_ms + *patience);
@@ -142,7 +143,7 @@ void State::judge_conversation(Desk& desk, const Key& home, Millis now, Outbox& 
 
 // Nobody waits in it, or it is no more: what held of it no longer does.
 void State::judge_gone(const Desk& desk, const std::string& name, Millis now, Outbox& outbox) {
-  for (const std::string_view rule : {reply_due, reply_missed})
+  for (const RulePlace rule : {reply_due, reply_missed})
     if (!outbox.facts().empty() || judge_.holds_since(info(desk).id, rule, name))
       judge_.judge(rule, subject(desk, name), std::nullopt, now, outbox);
 }

@@ -114,7 +114,7 @@ class State final : public Fold {
   void judge_score(const Desk& desk, Millis now, Outbox& outbox);
   void judge_due(Millis now, Outbox& outbox);
   void judge_anew(Desk& desk, Millis now, Outbox& outbox);
-  std::optional<Millis> threshold(const Desk& desk, std::string_view rule, std::string_view entity) const;
+  std::optional<Millis> threshold(const Desk& desk, RulePlace rule, std::string_view entity) const;
   void schedule(Desk& desk, const Key& home, Conversation& conversation, Millis due);
   void schedule_refund(Desk& desk, const Key& key, Millis due);
   Judge::Subject subject(const Desk& desk, std::string_view entity) const;

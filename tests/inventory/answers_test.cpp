@@ -365,6 +365,19 @@ TEST_F(Warehouse, AStoresDayMovesWhatIsCountedByIt) {
   EXPECT_EQ(ask({"unshipped"}, "store", 19'999, 20'001, "day").begin()->second.from(), format_day(19'999));
 }
 
+// Each store's day ends by its own clock, whichever else's ended before.
+TEST_F(Warehouse, EveryStoresMidnightIsAwaited) {
+  drive.put(noon, "store: 's1' key: 's1' store_state { settings { time_zone: 'Asia/Shanghai' } }");
+  drive.put(noon, "store: 's2' key: 's2' store_state { settings { time_zone: 'America/New_York' } }");
+  level(noon, "mug@", "sku: 'mug' available_units: 5");
+  level(noon, "mug@", "sku: 'mug' available_units: 5", "s2");
+  for (const Millis hours :
+       {4, 16, 28, 40, 52}) {
+    EXPECT_EQ(drive.fold().next_wake(), noon + hours * hour_ms);
+    drive.tick(noon + hours * hour_ms);
+  }
+}
+
 TEST_F(Warehouse, SkusOffTheShelfAreNotMissed) {
   drive.put(noon, "store: 's1' key: 'mug' listing { shelf { on_shelf: false } }");
   drive.put(noon, "store: 's1' key: 'mug@' stock_level { policy { sku: 'mug' reorder_point_units: 10 } }");

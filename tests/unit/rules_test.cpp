@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <random>
 
+#include "tests/unit/random_message.h"
+
 namespace xundian {
 namespace {
 
@@ -17,6 +19,7 @@ constexpr ShippedRule rule_of(std::string_view id, int64_t fire_at_micros) {
   return rule;
 }
 constexpr ShippedRule shipped[] = {rule_of("low", 1), rule_of("high", 2)};
+constexpr RulePlace low = place_of(shipped, "low"), high = place_of(shipped, "high");
 
 struct Book {
   // A set of rules as text, or its withdrawal where there is none; true if it changed anything.
@@ -30,7 +33,7 @@ struct Book {
     EXPECT_TRUE(append_frame(frame, fact).has_value());
     return rules.fold(FactView(frame, 0, 0));
   }
-  int64_t fires_at(std::string_view rule, std::string_view store, std::string_view platform, std::string_view entity) const {
+  int64_t fires_at(RulePlace rule, std::string_view store, std::string_view platform, std::string_view entity) const {
     return rules.find(rule, store, platform, entity).fire_at_micros;
   }
 
@@ -39,19 +42,19 @@ struct Book {
 
 TEST(RuleBookTest, TheMostSpecificHolds) {
   Book book;
-  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 1);
+  EXPECT_EQ(book.fires_at(low, "a", "jd", "mug"), 1);
   EXPECT_TRUE(book.put(1, "all", "rules { id: 'low' fire_at_micros: 10 } rules { id: 'other' fire_at_micros: 99 }"));
-  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 10);
-  EXPECT_EQ(book.fires_at("high", "a", "jd", "mug"), 2) << "another rule's";
+  EXPECT_EQ(book.fires_at(low, "a", "jd", "mug"), 10);
+  EXPECT_EQ(book.fires_at(high, "a", "jd", "mug"), 2) << "another rule's";
   book.put(2, "jd", "rules { id: 'low' platform: 'jd' fire_at_micros: 11 }");
   book.put(3, "a", "rules { id: 'low' store: 'a' fire_at_micros: 12 } rules { id: 'low' store: 'b' fire_at_micros: 13 }");
   book.put(4, "mug", "rules { id: 'low' entity: 'mug' fire_at_micros: 14 }");
-  EXPECT_EQ(book.fires_at("low", "c", "taobao", "cup"), 10);
-  EXPECT_EQ(book.fires_at("low", "c", "jd", "cup"), 11);
-  EXPECT_EQ(book.fires_at("low", "a", "jd", "cup"), 12);
-  EXPECT_EQ(book.fires_at("low", "b", "jd", "cup"), 13);
-  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 14);
-  EXPECT_EQ(book.fires_at("low", "", "", "mug"), 14);
+  EXPECT_EQ(book.fires_at(low, "c", "taobao", "cup"), 10);
+  EXPECT_EQ(book.fires_at(low, "c", "jd", "cup"), 11);
+  EXPECT_EQ(book.fires_at(low, "a", "jd", "cup"), 12);
+  EXPECT_EQ(book.fires_at(low, "b", "jd", "cup"), 13);
+  EXPECT_EQ(book.fires_at(low, "a", "jd", "mug"), 14);
+  EXPECT_EQ(book.fires_at(low, "", "", "mug"), 14);
 }
 
 TEST(RuleBookTest, ASetIsReplacedAsAWhole) {
@@ -59,14 +62,14 @@ TEST(RuleBookTest, ASetIsReplacedAsAWhole) {
   book.put(1, "set", "rules { id: 'low' fire_at_micros: 10 } rules { id: 'low' store: 'a' fire_at_micros: 11 }");
   EXPECT_FALSE(book.put(1, "set", "rules { id: 'low' fire_at_micros: 10 } rules { id: 'low' store: 'a' fire_at_micros: 11 }"));
   EXPECT_TRUE(book.put(2, "set", "rules { id: 'low' fire_at_micros: 20 }"));
-  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 20);
+  EXPECT_EQ(book.fires_at(low, "a", "jd", "mug"), 20);
   EXPECT_FALSE(book.put(1, "set", "rules { id: 'low' fire_at_micros: 5 }")) << "older";
   EXPECT_TRUE(book.put(3, "newer", "rules { id: 'low' fire_at_micros: 30 }"));
-  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 30) << "among equals the newest";
+  EXPECT_EQ(book.fires_at(low, "a", "jd", "mug"), 30) << "among equals the newest";
   EXPECT_TRUE(book.put(4, "newer", ""));
-  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 20);
+  EXPECT_EQ(book.fires_at(low, "a", "jd", "mug"), 20);
   EXPECT_TRUE(book.put(5, "set", ""));
-  EXPECT_EQ(book.fires_at("low", "a", "jd", "mug"), 1);
+  EXPECT_EQ(book.fires_at(low, "a", "jd", "mug"), 1);
 }
 
 // In whatever order sets come, and after a restart, the same holds.
@@ -80,7 +83,7 @@ TEST(RuleBookTest, TheOrderOfArrivalDecidesNothing) {
       {"4", "rules { id: 'high' store: 'b' entity: 'mug' fire_at_micros: 50 }"}};
   const auto all = [&](const RuleBook& book) {
     std::string text;
-    for (const char* rule : {"low", "high"})
+    for (const RulePlace rule : {low, high})
       for (const char* store : {"a", "b", ""})
         for (const char* entity : {"mug", "cup"}) {
           const EffectiveRule found = book.find(rule, store, "jd", entity);
@@ -104,6 +107,30 @@ TEST(RuleBookTest, TheOrderOfArrivalDecidesNothing) {
     EXPECT_EQ(all(again), first);
     std::shuffle(order.begin(), order.end(), dice);
   }
+}
+
+// What a service takes in of its own findings is what the parser gives, and of broken ones nothing.
+TEST(FindingScanTest, GivesWhatTheParserGives) {
+  Random random(1);
+  for (int step = 0; step < 3'000; ++step) {
+    v1::Finding finding;
+    fill(finding, random);
+    std::string bytes = finding.SerializeAsString();
+    if (step % 2 == 1) {  // Terms that come twice are merged.
+      v1::Finding more;
+      fill(more, random);
+      bytes += more.SerializeAsString();
+      ASSERT_TRUE(finding.ParseFromString(bytes));
+    }
+    FindingScan scan;
+    ASSERT_TRUE(scan.scan(bytes));
+    ASSERT_EQ(scan.rule, finding.terms().rule());
+    ASSERT_EQ(scan.holds, finding.terms().holds());
+    ASSERT_EQ(scan.since_ms, finding.terms().since_ms());
+    const std::string_view cut(bytes.data(), bytes.empty() ? 0 : random() % bytes.size());
+    ASSERT_EQ(FindingScan().scan(cut), v1::Finding().ParseFromArray(cut.data(), static_cast<int>(cut.size())));
+  }
+  EXPECT_FALSE(FindingScan().scan(std::string_view("\x0a\x01\x20", 3))) << "terms that end within a field";
 }
 
 }  // namespace
