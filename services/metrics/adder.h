@@ -70,8 +70,8 @@ class Adder {
   void unite_buyers() {
     for (auto& [place, cell] : cells_) {
       if (cell.buyer_sets.empty()) continue;
-      std::map<std::string, std::vector<const BuyerSet*>> by_currency;
-      std::vector<const BuyerSet*> all;
+      std::map<std::string, std::vector<const Buyers*>> by_currency;
+      std::vector<const Buyers*> all;
       for (const auto& [code, set] : cell.buyer_sets) by_currency[code].push_back(set), all.push_back(set);
       int64_t united = 0;
       for (const auto& [code, sets] : by_currency) cell.sum.currencies[code].buyers += united = count_united(sets);
@@ -104,18 +104,19 @@ class Adder {
   Millis as_of_ms() const { return as_of_ms_; }
 
  private:
+  using Buyers = PackedTable<BuyerSet>;
   struct Cell {
     Sum sum;
-    std::vector<std::pair<std::string, const BuyerSet*>> buyer_sets;
+    std::vector<std::pair<std::string, const Buyers*>> buyer_sets;
   };
 
-  static int64_t count_united(const std::vector<const BuyerSet*>& sets) {
-    if (sets.size() == 1) return sets.front()->size();
+  static int64_t count_united(const std::vector<const Buyers*>& sets) {
+    if (sets.size() == 1) return static_cast<int64_t>(sets.front()->size());
     BuyerSet united;
     size_t largest = 0;
-    for (const BuyerSet* set : sets) largest = std::max<size_t>(largest, set->size());
+    for (const Buyers* set : sets) largest = std::max<size_t>(largest, set->size());
     united.reserve(2 * largest);
-    for (const BuyerSet* set : sets)
+    for (const Buyers* set : sets)
       set->for_each(
           [&](uint64_t buyer, const OrderCount&) { united.change(buyer, [](OrderCount& of_buyer) { of_buyer.orders = 1; }); });
     return united.size();
@@ -152,7 +153,7 @@ class Adder {
     if (!cell.snapshot.empty()) add_snapshot(sum.sum, cell.snapshot);
   }
 
-  void add_table(Day day, const CounterTable& table, bool hours) {
+  void add_table(Day day, const auto& table, bool hours) {
     table.for_each([&](uint64_t dimensions, const Counters& counters) {
       const uint64_t dimension = dimensions >> 32;
       const Period period = period_of(asked_, day, hours ? static_cast<int16_t>(dimension) : int16_t{-1});

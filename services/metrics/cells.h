@@ -3,6 +3,8 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <array>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -12,6 +14,7 @@
 #include "common/mix_hash.h"
 #include "common/stores.h"
 #include "services/metrics/cell_table.h"
+#include "services/metrics/packed_table.h"
 #include "services/metrics/things.h"
 
 namespace xundian::metrics {
@@ -38,21 +41,42 @@ struct Counters {
     refunds += sign * other.refunds;
     booked += sign * other.booked;
   }
+  // For a packed table.
+  static constexpr size_t columns = 8;
+  void to_numbers(std::span<int64_t, columns> to) const {
+    std::ranges::copy(
+        std::to_array<int64_t>({paid_amount_micros, units, refund_micros, booked_micros, orders, paid_orders, refunds, booked}),
+        to.begin());
+  }
+  static Counters from_numbers(std::span<const int64_t, columns> from) {
+    const auto count = [&](size_t column) { return static_cast<int32_t>(from[column]); };
+    return {from[0], from[1], from[2], from[3], count(4), count(5), count(6), count(7)};
+  }
 };
 
 struct OrderCount {
   uint32_t orders = 0;
   bool empty() const { return orders == 0; }
+  static constexpr size_t columns = 1;
+  void to_numbers(std::span<int64_t, columns> to) const { to[0] = orders; }
+  static OrderCount from_numbers(std::span<const int64_t, columns> from) { return {static_cast<uint32_t>(from[0])}; }
 };
 
 // Distinct buyers, each with the number of orders that name it.
-using BuyerSet = CellTable<OrderCount>;
+struct BuyerSet : CellTable<OrderCount> {
+  using Entry = OrderCount;
+  void put(uint64_t buyer, const OrderCount& count) {
+    change(buyer, [&](OrderCount& held) { held = count; });
+  }
+  bool contains(uint64_t buyer) const { return find(buyer) != nullptr; }
+};
 
 inline uint64_t cell_key(uint32_t dimension, NameId currency) { return uint64_t{dimension} << 32 | currency; }
 
 // By (hour, channel or SKU) << 32 | currency. What refunds count lies apart: of most cells nothing was refunded.
 class CounterTable {
  public:
+  using Entry = Counters;
   // Adds to one cell; one to which nothing contributes any more goes.
   void add(uint64_t key, const Counters& more, int sign) {
     if (more.paid_orders != 0)
@@ -70,6 +94,7 @@ class CounterTable {
         held.booked += sign * more.booked;
       });
   }
+  void put(uint64_t key, const Counters& counters) { add(key, counters, 1); }
   Counters at(uint64_t key) const { return whole(sales_.find(key), refunds_.find(key)); }
   bool contains(uint64_t key) const { return sales_.find(key) != nullptr || refunds_.find(key) != nullptr; }
   void prefetch(uint64_t key) const { sales_.prefetch(key); }
@@ -83,6 +108,7 @@ class CounterTable {
   }
   void reserve(size_t count) { sales_.reserve(count); }
   size_t size() const { return std::max(sales_.size(), refunds_.size()); }  // At least as many.
+  bool empty() const { return size() == 0; }
   size_t bytes() const { return sales_.bytes() + refunds_.bytes(); }
 
  private:
@@ -141,17 +167,24 @@ static_assert(std::has_unique_object_representations_v<Counters> && std::has_uni
 struct CurrencyDay {
   NameId currency = 0;
   Counters total;
-  BuyerSet buyers;
+  PackedTable<BuyerSet> buyers;
 };
 
 // A store's day.
 struct DayCell {
   std::vector<CurrencyDay> currencies;
-  CounterTable hours, channels, skus;
+  CounterTable hours, channels;
+  PackedTable<CounterTable> skus;
   absl::flat_hash_map<NameId, SnapshotCounters, MixHash> snapshots;  // By product.
   SnapshotCounters snapshot;
 
   bool empty() const { return currencies.empty() && snapshots.empty(); }
+  // What has a row for each SKU and each buyer. False: there was nothing to do.
+  bool pack() {
+    bool packed = skus.pack();
+    for (CurrencyDay& one : currencies) packed |= one.buyers.pack();
+    return packed;
+  }
 };
 
 // Where a report cell stands.
@@ -162,6 +195,8 @@ struct Slot {
   NameId subject = 0;
   auto operator<=>(const Slot&) const = default;
 };
+
+inline constexpr Day day_min = std::numeric_limits<Day>::min();
 
 // One store: the things it has and the cells they count in.
 struct StoreBook {
@@ -174,7 +209,8 @@ struct StoreBook {
   int64_t paid_orders = 0;  // Contributing to any cell.
   std::vector<uint32_t> orders, refunds, reports;
   std::map<Day, DayCell> days;
-  std::map<Slot, std::vector<uint32_t>> slots;                     // Live reports but for snapshots.
+  Day packed_to = day_min;                      // Days before it are packed; one that is opened again moves it back.
+  std::map<Slot, std::vector<uint32_t>> slots;  // Live reports but for snapshots.
   std::map<NameId, std::set<std::pair<Day, uint32_t>>> snapshots;  // Live snapshots by product.
   // For the rules.
   Millis due_ms = never;                            // When it is to be judged next.

@@ -87,6 +87,7 @@ void MetricsFold::fold_store(const FactView& fact) {
 
 void MetricsFold::recount(StoreBook& book) {
   book.days.clear();
+  book.packed_to = day_min;
   book.slots.clear();
   book.snapshots.clear();
   book.paid_orders = 0;

@@ -124,6 +124,34 @@ void MetricsFold::add(DayCell& cell, NameId currency, int hour, std::optional<Na
   if (channel) cell.channels.add(cell_key(*channel, currency), counters, sign);
 }
 
+DayCell& MetricsFold::open_day(StoreBook& book, Day day) {
+  const auto [cell, is_new] = book.days.try_emplace(day);
+  book.packed_to = std::min(book.packed_to, day);
+  if (is_new) pack_past(book, day);
+  return cell->second;
+}
+
+// Days that no rule looks at any more, the oldest first; a few at a time, for those that come next wait meanwhile. The opened one
+// is about to be changed.
+void MetricsFold::pack_past(StoreBook& book, Day opened) {
+  constexpr Day open_days = 35;
+  constexpr int packed_at_once = 8;
+  const Day newest = book.days.rbegin()->first;
+  if (newest < day_min + open_days) return;
+  const Day end = newest - open_days;
+  Day packed_to = end;
+  int packed = 0;
+  for (auto cell = book.days.lower_bound(book.packed_to); cell != book.days.end() && cell->first < end; ++cell) {
+    if (cell->first == opened) {
+      packed_to = opened;
+    } else if (cell->second.pack() && ++packed == packed_at_once) {
+      packed_to = std::min(packed_to, cell->first);
+      break;
+    }
+  }
+  book.packed_to = std::max(book.packed_to, packed_to);
+}
+
 void MetricsFold::close_day(StoreBook& book, Day day) {
   const auto found = book.days.find(day);
   if (found != book.days.end() && found->second.empty()) book.days.erase(found);
@@ -142,7 +170,7 @@ void MetricsFold::count_skus(DayCell& cell, const Order& order, NameId currency,
       counters.paid_amount_micros += sku_parts_[i].amount_micros;
       if (counted) counters.units += sku_parts_[i].quantity;
     }
-    cell.skus.add(cell_key(sku, currency), counters, sign);
+    cell.skus.open().add(cell_key(sku, currency), counters, sign);
   }
 }
 
@@ -162,12 +190,12 @@ void MetricsFold::count_order(StoreBook& book, const Order& order, int sign) {
   if (counted && placed && order.buyer != 0 && sign < 0) {
     for (CurrencyDay& one : cell.currencies)
       if (one.currency == currency)
-        one.buyers.change(order.buyer, [](OrderCount& of_buyer) { of_buyer.orders -= of_buyer.orders > 0; });
+        one.buyers.open().change(order.buyer, [](OrderCount& of_buyer) { of_buyer.orders -= of_buyer.orders > 0; });
   }
   add(cell, currency, book.zone.hour_of(order.paid_ms), placed ? order.channel : 0, counters, sign);
   if (counted && placed && order.buyer != 0 && sign > 0) {
     for (CurrencyDay& one : cell.currencies)
-      if (one.currency == currency) one.buyers.change(order.buyer, [](OrderCount& of_buyer) { ++of_buyer.orders; });
+      if (one.currency == currency) one.buyers.open().change(order.buyer, [](OrderCount& of_buyer) { ++of_buyer.orders; });
   }
   count_skus(cell, order, currency, counted, sign);
   book.paid_orders += sign;

@@ -116,7 +116,7 @@ void MetricsFold::book_refund(StoreBook& book, const Order* order, Millis own_ms
     add(cell, currency, book.zone.hour_of(time), channel, counters, sign);
     for (size_t i = 0; lines != nullptr && i < lines->size(); ++i) {
       counters.*amount = (*lines)[i].amount_micros;
-      cell.skus.add(cell_key((*lines)[i].sku, currency), counters, sign);
+      cell.skus.open().add(cell_key((*lines)[i].sku, currency), counters, sign);
     }
     if (sign < 0) close_day(book, day);
   };

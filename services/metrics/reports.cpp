@@ -146,7 +146,7 @@ void MetricsFold::count_sale(StoreBook& book, NameId product, const Report& from
       counters.priced = 1;
     }
   }
-  DayCell& cell = book.days[to.from];
+  DayCell& cell = open_day(book, to.from);
   cell.snapshot.add(counters, sign);
   const auto entry = cell.snapshots.try_emplace(product).first;
   entry->second.add(counters, sign);

@@ -37,37 +37,46 @@ void visit_book(Thing& book, Visit&& visit) {
   visit(book.finished_from_ms), visit(book.finished_to_ms), visit(book.waits_for_ms);
 }
 
-void put_entry(CounterTable& table, uint64_t key, const Counters& counters) { table.add(key, counters, 1); }
-void put_entry(BuyerSet& buyers, uint64_t buyer, const OrderCount& count) {
-  buyers.change(buyer, [&](OrderCount& held) { held = count; });
-}
-bool has_entry(const CounterTable& table, uint64_t key) { return table.contains(key); }
-bool has_entry(const BuyerSet& buyers, uint64_t buyer) { return buyers.find(buyer) != nullptr; }
-
-template <typename Entry, typename Table>
+template <typename Table>
 void save_table(std::string& bytes, const Table& table) {
   const size_t before = bytes.size();
   uint32_t count = 0;  // Known when all are there.
   append(bytes, count);
-  table.for_each([&](uint64_t key, const Entry& entry) {
+  table.for_each([&](uint64_t key, const auto& entry) {
     append(bytes, key), append(bytes, entry);
     ++count;
   });
   store(bytes.data() + before, count);
 }
 
+template <typename Table>
+void save_table(std::string& bytes, const PackedTable<Table>& table) {
+  append(bytes, table.is_packed());
+  if (table.is_packed())
+    append_text(bytes, table.packed());
+  else
+    save_table(bytes, table.table());
+}
+
 // `is_key(key)` says whether there may be such an entry.
-template <typename Entry, typename Table, typename IsKey>
+template <typename Table, typename IsKey>
 bool load_table(ByteReader& bytes, Table& table, IsKey&& is_key) {
+  using Entry = typename Table::Entry;
   auto left = bytes.take<uint32_t>();
   table.reserve(std::min<size_t>(left, bytes.left() / (sizeof(uint64_t) + sizeof(Entry))));
   for (; left > 0 && bytes.ok(); --left) {
     const auto key = bytes.take<uint64_t>();
     const auto entry = bytes.take<Entry>();
-    if (!is_key(key) || entry.empty() || has_entry(table, key)) return false;
-    put_entry(table, key, entry);
+    if (!is_key(key) || entry.empty() || table.contains(key)) return false;
+    table.put(key, entry);
   }
   return bytes.ok();
+}
+
+template <typename Table, typename IsKey>
+bool load_table(ByteReader& bytes, PackedTable<Table>& table, IsKey&& is_key) {
+  if (!bytes.take<bool>()) return load_table(bytes, table.open(), is_key);
+  return table.take_packed(bytes.take_text(), [&](uint64_t key, const auto& entry) { return is_key(key) && !entry.empty(); });
 }
 
 struct Writer {
@@ -124,9 +133,9 @@ void MetricsFold::save_cells(std::string& bytes, const StoreBook& book) {
     for (const CurrencyDay& one : cell.currencies) {
       append(bytes, one.currency);
       append(bytes, one.total);
-      save_table<OrderCount>(bytes, one.buyers);
+      save_table(bytes, one.buyers);
     }
-    for (const CounterTable* table : {&cell.hours, &cell.channels, &cell.skus}) save_table<Counters>(bytes, *table);
+    save_table(bytes, cell.hours), save_table(bytes, cell.channels), save_table(bytes, cell.skus);
   }
 }
 
@@ -160,10 +169,10 @@ bool MetricsFold::load_cells(ByteReader& bytes, StoreBook& book) const {
       CurrencyDay& one = cell.currencies.emplace_back();
       one.currency = bytes.take<NameId>();
       one.total = bytes.take<Counters>();
-      if (!is_text(one.currency) || !load_table<OrderCount>(bytes, one.buyers, [](uint64_t) { return true; })) return false;
+      if (!is_text(one.currency) || !load_table(bytes, one.buyers, [](uint64_t) { return true; })) return false;
     }
-    if (!load_table<Counters>(bytes, cell.hours, [&](uint64_t key) { return key >> 32 < 24 && is_text(key & UINT32_MAX); }) ||
-        !load_table<Counters>(bytes, cell.channels, is_of_text) || !load_table<Counters>(bytes, cell.skus, is_of_text))
+    if (!load_table(bytes, cell.hours, [&](uint64_t key) { return key >> 32 < 24 && is_text(key & UINT32_MAX); }) ||
+        !load_table(bytes, cell.channels, is_of_text) || !load_table(bytes, cell.skus, is_of_text))
       return false;
   }
   return bytes.ok();
@@ -305,7 +314,7 @@ void MetricsFold::fingerprint_book(Fingerprint& sum, const StoreBook& book) cons
     cell.hours.for_each([&](uint64_t key, const Counters& counters) {
       add_cell(day, "hour", fmt::format("{:02}", key >> 32), names_[static_cast<NameId>(key)], counters, 0);
     });
-    const auto add_table = [&](std::string_view kind, const CounterTable& table) {
+    const auto add_table = [&](std::string_view kind, const auto& table) {
       table.for_each([&](uint64_t key, const Counters& counters) {
         add_cell(day, kind, names_[static_cast<NameId>(key >> 32)], names_[static_cast<NameId>(key)], counters, 0);
       });
@@ -327,10 +336,8 @@ std::vector<Held> MetricsFold::held() const {
   for (uint32_t index = 0; index < refunds_.size(); ++index) refunds.bytes += vector_bytes(refunds_[index].lines);
   for (const StoreBook& book : books_)
     for (const auto& [day, cell] : book.days) {
-      for (const CounterTable* table : {&cell.hours, &cell.channels, &cell.skus}) {
-        cells.count += table->size();
-        cells.bytes += table->bytes();
-      }
+      cells.count += cell.hours.size() + cell.channels.size() + cell.skus.size();
+      cells.bytes += cell.hours.bytes() + cell.channels.bytes() + cell.skus.bytes();
       for (const CurrencyDay& one : cell.currencies) {
         buyers.count += one.buyers.size();
         buyers.bytes += one.buyers.bytes();

@@ -14,7 +14,7 @@
 namespace xundian::metrics {
 
 // Changes with the layout that save writes.
-inline constexpr uint64_t state_shape = 4;
+inline constexpr uint64_t state_shape = 5;
 
 // What an order's fact changed, for the rules.
 struct OrderChange {
@@ -60,7 +60,8 @@ class MetricsFold final : public Fold {
   // sign: 1 puts the contribution in, -1 takes it out.
   void count_order(StoreBook& book, const Order& order, int sign);
   void count_skus(DayCell& cell, const Order& order, NameId currency, bool counted, int sign);
-  DayCell& open_day(StoreBook& book, Day day) { return book.days[day]; }
+  DayCell& open_day(StoreBook& book, Day day);
+  static void pack_past(StoreBook& book, Day opened);
   void close_day(StoreBook& book, Day day);
   void add(DayCell& cell, NameId currency, int hour, std::optional<NameId> channel, const Counters& counters, int sign);
 

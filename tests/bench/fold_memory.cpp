@@ -38,17 +38,27 @@ class Grower {
           fold_commit(replica_, view_of_commit(maker_.next(builder, now_)));
       }
     }
-    return static_cast<double>(heap_bytes() - before) / static_cast<double>(count);
+    return (static_cast<double>(heap_bytes()) - static_cast<double>(before)) / static_cast<double>(count);
   }
   // An order of one line for each SKU of each store; the next call says other orders of the same SKUs.
-  double grow_orders() {
-    return grow(skus(), [&](uint64_t index) { return order_fact(store_of(index), orders_++, sku_of(index), 1, now_ - hour_ms); });
+  double grow_orders() { return grow_orders_of(skus(), now_ - hour_ms); }
+  // The same paid on a day that is long over, and then an order of today in each store.
+  double grow_past_orders() {
+    const double orders = grow_orders_of(skus(), now_ - 60 * day_ms) * static_cast<double>(skus());
+    const double today = grow_orders_of(shape_.stores, now_ - hour_ms) * static_cast<double>(shape_.stores);
+    return (orders + today) / static_cast<double>(skus());
   }
   uint64_t skus() const { return uint64_t{shape_.stores} * shape_.skus_of_store; }
   uint32_t store_of(uint64_t index) const { return static_cast<uint32_t>(index / shape_.skus_of_store); }
   uint32_t sku_of(uint64_t index) const { return static_cast<uint32_t>(index % shape_.skus_of_store); }
 
  private:
+  double grow_orders_of(uint64_t count, Millis paid_ms) {
+    return grow(count, [&](uint64_t index) {
+      return order_fact(static_cast<uint32_t>(index % shape_.stores), orders_++, static_cast<uint32_t>(index / shape_.stores), 1,
+                        paid_ms);
+    });
+  }
   const Shape shape_;
   const Millis now_;
   Replica replica_;
@@ -70,7 +80,11 @@ void weigh(const ServiceDefinition& service, const Shape& shape, Millis now, std
   }
   const double with_sku = grower.grow_orders(), order = grower.grow_orders();
   add("order of one line", order);
-  if (service.name == "metrics") add("store-SKU cell of a day", with_sku - order);
+  if (service.name == "metrics") {
+    add("store-SKU cell of a day", with_sku - order);
+    Grower past(service, shape, now);
+    add("both, of a past day", past.grow_past_orders());
+  }
   if (service.name == "inventory") {
     add("SKU", with_sku - order);
     const auto level = [&](uint64_t index) { return stock_fact(grower.store_of(index), grower.sku_of(index), now - hour_ms); };
