@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory_resource>
+#include <span>
 #include <string_view>
 #include <type_traits>
 
@@ -44,6 +45,7 @@ class Row {
   Item& operator[](size_t index) { return items_[index]; }
   const Item& operator[](size_t index) const { return items_[index]; }
   size_t size() const { return size_; }
+  size_t capacity() const { return capacity_; }
   bool empty() const { return size_ == 0; }
 
   void reserve(RowMemory& memory, size_t count) {
@@ -63,6 +65,15 @@ class Row {
     return items_ + at;
   }
   void push_back(RowMemory& memory, const Item& item) { insert(memory, end(), item); }
+  // Puts items, which may not be ours, in the place of those from `from` to `to`.
+  void replace(RowMemory& memory, const Item* from, const Item* to, std::span<const Item> items) {
+    const auto at = static_cast<size_t>(from - items_), behind = static_cast<size_t>(end() - to);
+    const size_t size = at + items.size() + behind;
+    if (size > capacity_) reserve(memory, std::max(size, 2 * size_t{capacity_}));
+    if (size != size_ && behind > 0) std::memmove(items_ + at + items.size(), end() - behind, behind * sizeof(Item));
+    std::copy(items.begin(), items.end(), items_ + at);
+    size_ = static_cast<uint32_t>(size);
+  }
   // The items as they lie.
   std::string_view bytes() const { return {reinterpret_cast<const char*>(items_), size_ * sizeof(Item)}; }
   // Takes the place of what there was with copies of items as they lie in bytes.

@@ -149,9 +149,10 @@ std::optional<Demand> State::demand(const Sku& sku, Day last_day) const {
   const auto days = static_cast<size_t>(std::min<int64_t>(window_days, last_day - *first + 1));
   std::vector<int64_t> units(days, 0);
   std::vector<bool> in_stock(days, true);
+  sku.sold.for_each(last_day - static_cast<Day>(days) + 1, last_day,
+                    [&](Day day, int64_t of_day) { units[static_cast<size_t>(last_day - day)] = of_day; });
   for (size_t back = 0; back < days; ++back) {
     const Day day = last_day - static_cast<Day>(back);
-    units[back] = sku.sold.at(day);
     if (ran_out && units[back] <= 0) in_stock[back] = available_at(sku, zone.start_of(day + 1)).value_or(1) > 0;
   }
   Demand demand = weigh_demand(units, in_stock);

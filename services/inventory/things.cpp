@@ -14,54 +14,9 @@ Entry* find_place(Entry* begin, Entry* end, Sought sought, Of&& of) {
   return std::lower_bound(begin, end, sought, [&](const Entry& entry, Sought value) { return of(entry) < value; });
 }
 
-constexpr auto day_of = [](const auto& entry) { return entry.day; };
 constexpr auto hour_of = [](const StockPoint& point) { return point.hour; };
 
 }  // namespace
-
-void DayUnits::add(RowMemory& memory, Day day, int64_t units) {
-  if (units == 0) return;
-  if (empty() || day > newest_) {
-    if (!empty()) older_.push_back(memory, {newest_, newest_units_});
-    newest_ = day;
-    newest_units_ = units;
-  } else if (day == newest_) {
-    newest_units_ += units;
-    if (newest_units_ != 0 || older_.empty()) return;
-    const Entry& last = *(older_.end() - 1);
-    newest_ = last.day;
-    newest_units_ = last.units;
-    older_.cut(&last);
-  } else {
-    Entry* const entry = find_place(older_.begin(), older_.end(), day, day_of);
-    if (entry == older_.end() || entry->day != day) {
-      older_.insert(memory, entry, {day, units});
-      return;
-    }
-    entry->units += units;
-    if (entry->units == 0) older_.cut(std::move(entry + 1, older_.end(), entry));
-  }
-}
-
-const DayUnits::Entry* DayUnits::lower_bound(Day day) const { return find_place(older_.begin(), older_.end(), day, day_of); }
-
-void DayUnits::save(std::string& bytes) const {
-  append(bytes, static_cast<uint32_t>(older_.size() + (empty() ? 0 : 1)));
-  for_each([&](Day day, int64_t units) { append(bytes, day), append(bytes, units); });
-}
-
-bool DayUnits::load(ByteReader& bytes, RowMemory& memory) {
-  *this = DayUnits();
-  const auto count = bytes.take<uint32_t>();
-  if (count > 1) older_.reserve(memory, std::min<size_t>(count - 1, bytes.left() / sizeof(Entry)));
-  for (uint32_t left = count; left > 0 && bytes.ok(); --left) {
-    const auto day = bytes.take<Day>();
-    const auto units = bytes.take<int64_t>();
-    if (units == 0 || (!empty() && day <= newest_)) return false;
-    add(memory, day, units);
-  }
-  return bytes.ok();
-}
 
 Stage stage_of(std::string_view status) {
   constexpr std::pair<std::string_view, Stage> stages[] = {

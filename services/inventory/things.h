@@ -15,48 +15,9 @@
 #include "common/names.h"
 #include "common/row.h"
 #include "common/time.h"
+#include "services/inventory/day_units.h"
 
 namespace xundian::inventory {
-
-// Units by day. The newest day lies in place, for nearly all that is said counts there; the older ones lie in a row.
-class DayUnits {
- public:
-  // A day whose units add up to nothing is not kept.
-  void add(RowMemory& memory, Day day, int64_t units);
-  int64_t at(Day day) const {
-    if (day >= newest_) return day == newest_ ? newest_units_ : 0;
-    const Entry* const entry = lower_bound(day);
-    return entry != older_.end() && entry->day == day ? entry->units : 0;
-  }
-  bool empty() const { return newest_units_ == 0; }
-  // The first day that has any; some day must.
-  Day first() const { return older_.empty() ? newest_ : older_[0].day; }
-  // Calls `each(day, units)` for the days from `from` to `to` that have any, in their order.
-  template <typename Each>
-  void for_each(Day from, Day to, Each&& each) const {
-    for (const Entry* entry = lower_bound(from); entry != older_.end() && entry->day <= to; ++entry)
-      each(entry->day, entry->units);
-    if (!empty() && from <= newest_ && newest_ <= to) each(newest_, newest_units_);
-  }
-  template <typename Each>
-  void for_each(Each&& each) const {
-    for_each(std::numeric_limits<Day>::min(), std::numeric_limits<Day>::max(), each);
-  }
-  void save(std::string& bytes) const;
-  // False: the bytes are broken.
-  bool load(ByteReader& bytes, RowMemory& memory);
-
- private:
-  struct Entry {
-    Day day = 0;
-    int64_t units = 0;
-  };
-  const Entry* lower_bound(Day day) const;
-
-  Row<Entry> older_;          // In their order.
-  int64_t newest_units_ = 0;  // 0: no day has any.
-  Day newest_ = 0;
-};
 
 // The newest that was said of one aspect.
 template <typename Content>

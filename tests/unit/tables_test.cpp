@@ -63,6 +63,13 @@ TEST(Row, GrowsLikeAVector) {
       expected[number].resize(at);
     } else if (random() % 8 == 0) {
       row.reserve(memory, random() % 40);
+    } else if (random() % 4 == 0) {
+      const size_t end = at + random() % (expected[number].size() - at + 1);
+      const std::vector<uint64_t> items(random() % 4, random());
+      row.replace(memory, row.begin() + at, row.begin() + end, items);
+      const auto begin = expected[number].begin();
+      expected[number].erase(begin + static_cast<ptrdiff_t>(at), begin + static_cast<ptrdiff_t>(end));
+      expected[number].insert(expected[number].begin() + static_cast<ptrdiff_t>(at), items.begin(), items.end());
     } else {
       const uint64_t item = !row.empty() && random() % 4 == 0 ? row[random() % row.size()] : random();
       EXPECT_EQ(*row.insert(memory, row.begin() + at, item), item);
