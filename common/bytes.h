@@ -70,6 +70,12 @@ class ByteReader {
   bool ok_ = true;
 };
 
+// A signed number as one that is small where it is, whatever its sign, and back: protobuf's zigzag.
+constexpr uint64_t zigzag(int64_t number) {
+  return static_cast<uint64_t>(number) << 1 ^ (0 - (static_cast<uint64_t>(number) >> 63));
+}
+constexpr int64_t unzigzag(uint64_t folded) { return static_cast<int64_t>(folded >> 1 ^ (0 - (folded & 1))); }
+
 // A text preceded by its length.
 inline void append_text(std::string& to, std::string_view text) {
   append(to, static_cast<uint32_t>(text.size()));

@@ -180,10 +180,7 @@ class FieldCursor {
   Millis millis() { return static_cast<Millis>(long_number()); }
   int64_t integer() { return static_cast<int64_t>(long_number()); }
   // A sint64's value.
-  int64_t zigzag() {
-    const uint64_t read = long_number();
-    return static_cast<int64_t>(read >> 1) ^ -static_cast<int64_t>(read & 1);
-  }
+  int64_t zigzag() { return unzigzag(long_number()); }
   template <typename Number>
   Number fixed() {
     const std::string_view raw = take(sizeof(Number));

@@ -35,7 +35,7 @@ const char* read_back(const char* row, const char* end, uint64_t& number) {
 class DayUnits::Records {
  public:
   void put(int64_t units, uint32_t gap) {
-    const uint64_t folded = static_cast<uint64_t>(units) << 1 ^ (0 - (static_cast<uint64_t>(units) >> 63));
+    const uint64_t folded = zigzag(units);
     const uint64_t more = folded >> units_bits;
     put_byte(folded % has_gap | (gap > 1 ? has_gap : 0) | (more > 0 ? has_more_units : 0));
     put_number(more);
@@ -67,7 +67,7 @@ bool DayUnits::read_long(const char* row, Older& older) {
     if (older.begin == nullptr || gap < 2 || gap > std::numeric_limits<uint32_t>::max()) return false;
   }
   older.gap = static_cast<uint32_t>(gap);
-  older.units = unfold(more << units_bits | last % has_gap);
+  older.units = unzigzag(more << units_bits | last % has_gap);
   return older.units != 0;
 }
 

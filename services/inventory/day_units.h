@@ -74,12 +74,11 @@ class DayUnits {
     }
     older.begin = older.end - bytes;
     older.gap = 1;
-    older.units = unfold(folded);
+    older.units = unzigzag(folded);
     return true;
   }
   // The few that have a gap, or more than two bytes.
   static bool read_long(const char* row, Older& older);
-  static int64_t unfold(uint64_t folded) { return static_cast<int64_t>(folded >> 1 ^ (0 - (folded & 1))); }
 
   class Records;
 

@@ -29,8 +29,6 @@ struct Unpacker {
 
 uint64_t size_of(int64_t number) { return number < 0 ? 0 - static_cast<uint64_t>(number) : static_cast<uint64_t>(number); }
 
-uint64_t zigzag(int64_t number) { return static_cast<uint64_t>(number) << 1 ^ static_cast<uint64_t>(number >> 63); }
-
 // What divides all numbers of a column.
 int64_t divisor_of(const Rows& rows, size_t column, size_t columns) {
   uint64_t divisor = 0;

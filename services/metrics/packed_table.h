@@ -1,4 +1,4 @@
-// Tables of days that are over, packed: columns of differences in few bytes, a sixth of what the open table takes.
+// Tables of days that are over, packed: columns of what is left when steps and divisors are taken out.
 #pragma once
 
 #include <algorithm>

@@ -371,8 +371,7 @@ TEST_F(Warehouse, EveryStoresMidnightIsAwaited) {
   drive.put(noon, "store: 's2' key: 's2' store_state { settings { time_zone: 'America/New_York' } }");
   level(noon, "mug@", "sku: 'mug' available_units: 5");
   level(noon, "mug@", "sku: 'mug' available_units: 5", "s2");
-  for (const Millis hours :
-       {4, 16, 28, 40, 52}) {
+  for (const Millis hours : {4, 16, 28, 40, 52}) {
     EXPECT_EQ(drive.fold().next_wake(), noon + hours * hour_ms);
     drive.tick(noon + hours * hour_ms);
   }
