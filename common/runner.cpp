@@ -163,8 +163,8 @@ Result<void> Runner::run(const std::function<bool()>& stop) {
   TRY_VOID(open_readers());
   while (!stop()) {
     bool more = false;
+    serve_queries();  // Somebody waits for them; nobody waits for a fact that is folded a moment later.
     for (Bus& bus : buses_) more = TRY(turn(bus)) || more;
-    serve_queries();
     note_work();
     snapshot_if_due();
     poll(more);

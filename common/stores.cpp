@@ -65,8 +65,13 @@ std::vector<const StoreInfo*> Stores::all() const {
   std::vector<const StoreInfo*> all;
   for (const auto& [hash, entry] : stores_)
     if (!entry.info.withdrawn && !entry.info.id.empty()) all.push_back(&entry.info);
-  std::sort(all.begin(), all.end(), [](const StoreInfo* a, const StoreInfo* b) { return a->id < b->id; });
+  order(all);
   return all;
+}
+
+void Stores::order(std::vector<const StoreInfo*>& stores) {
+  std::ranges::sort(stores, {}, [](const StoreInfo* info) -> const std::string& { return info->id; });
+  stores.erase(std::unique(stores.begin(), stores.end()), stores.end());
 }
 
 query::v1::Store Stores::describe(const StoreInfo& info) const {

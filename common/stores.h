@@ -35,6 +35,17 @@ class Stores {
   const StoreInfo* find(std::string_view id) const { return find(store_hash(id)); }
   // In the order of their ids; those that were withdrawn are left out.
   std::vector<const StoreInfo*> all() const;
+  // The same of those that a question names; all if it names none.
+  template <typename Ids>
+  std::vector<const StoreInfo*> asked(const Ids& ids) const {
+    if (ids.empty()) return all();
+    std::vector<const StoreInfo*> asked;
+    for (const auto& id : ids)
+      if (const StoreInfo* info = find(std::string_view(id)); info != nullptr && !info->withdrawn && !info->id.empty())
+        asked.push_back(info);
+    order(asked);
+    return asked;
+  }
   query::v1::Store describe(const StoreInfo& store) const;
   void save(std::string& bytes) const;
   bool load(ByteReader& bytes);
@@ -46,6 +57,8 @@ class Stores {
     Version identity, settings, withdrawn;
   };
   static void settle(Entry& entry);
+  // By id, each once.
+  static void order(std::vector<const StoreInfo*>& stores);
   std::map<uint64_t, Entry> stores_;
 };
 

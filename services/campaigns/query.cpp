@@ -2,6 +2,7 @@
 // campaigns.
 #include <algorithm>
 
+#include "common/overview.h"
 #include "services/campaigns/state.h"
 
 namespace xundian::campaigns {
@@ -121,10 +122,16 @@ class Adder {
   }
 
   void add_channel(const std::string& name, const Channel& channel) {
+    // A period's cells follow each other and count in one row, but for those that stand by what they are about.
+    const bool by_cell = asked_.by == By::campaign || asked_.by == By::item;
+    const Slot* slot_before = nullptr;
+    Sum* sum = nullptr;
     answer_from_one_cut(
         channel.cells, asked_.needed(), asked_.from, asked_.to, [&](const Slot& slot) { return asked_.fits(slot); },
         [&](const Slot& slot, const Report& report) {
-          add_cell(sums_[place(name, &report.cell.content, asked_.row_from(slot))], slot, report);
+          if (by_cell || &slot != slot_before) sum = &sums_[place(name, &report.cell.content, asked_.row_from(slot))];
+          slot_before = &slot;
+          add_cell(*sum, slot, report);
         });
     if (asked_.wants("ad_cost_cut_difference") && asked_.grain != Grain::hour && asked_.needed() == 0)
       add_difference(name, channel);
@@ -340,17 +347,17 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
   for (const State* state : states)
     for (const auto& [hash, book] : state->books())
       if (asked.wants_store(*book.info)) stores.emplace(book.info->id, std::pair(state, &book));
-  query::v1::GetOverviewResponse response;
+  OverviewPart part;
   for (const auto& [id, found] : stores) {
     const std::optional<Day> day = stated ? stated : newest_day(*found.second);
     if (!day) continue;
     asked.from = asked.to = *day;
     Adder adder(asked);
     adder.add_store(*found.first, *found.second);
-    adder.write(*response.mutable_rows());
-    response.set_as_of_ms(std::max(response.as_of_ms(), adder.as_of_ms()));
+    adder.write(part.figures());
+    part.end_store(id, adder.as_of_ms());
   }
-  return response;
+  return part.finish();
 }
 
 // Overrides are facts of the groups; each group's are named.

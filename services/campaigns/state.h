@@ -1,6 +1,7 @@
 // What promotion has to know: what ad channels report, cut by cut, what was budgeted, and which campaigns are planned.
 #pragma once
 
+#include <absl/container/btree_map.h>
 #include <absl/container/inlined_vector.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "common/ahead.h"
+#include "common/prefetch.h"
 #include "common/rules.h"
 #include "common/service.h"
 #include "common/stores.h"
@@ -66,7 +68,9 @@ struct Report {
   bool is_wrong() const;
 };
 
-using Cells = std::map<Cut, std::map<Slot, std::map<Key, const Report*>>>;
+// The reports of one cut and period; a question about a store looks at all of them.
+using Reports = absl::btree_map<Key, const Report*>;
+using Cells = std::map<Cut, std::map<Slot, Reports>>;
 
 struct Campaign {
   Cells cells;
@@ -155,7 +159,14 @@ void answer_from_one_cut(const Cells& cells, uint8_t needed, Day from, Day to, F
         is_free = !taken.contains(day) && (slot.from == slot.to || !mine.contains(day));
       if (!is_free) continue;
       for (Day day = slot.from; day <= slot.to; ++day) mine.insert(day);
-      for (const auto& [key, report] : reports) visit(slot, *report);
+      // They lie anywhere in memory, which is asked for those that come next.
+      constexpr int ahead = 8;
+      auto next = reports.begin();
+      for (int told = 0; told < ahead && next != reports.end(); ++told, ++next) prefetch_whole(next->second);
+      for (const auto& [key, report] : reports) {
+        if (next != reports.end()) prefetch_whole((next++)->second);
+        visit(slot, *report);
+      }
     }
     taken.merge(mine);
   }

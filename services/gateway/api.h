@@ -26,7 +26,7 @@ class Api {
   ~Api();
 
 #define XUNDIAN_DECLARE(Method, function, verb, unnamed) \
-  Result<v1::Method##Response> function(const Call& call, const v1::Method##Request& request);
+  Result<Given<v1::Method##Response>> function(const Call& call, const v1::Method##Request& request);
   XUNDIAN_UNARY_METHODS(XUNDIAN_DECLARE)
 #undef XUNDIAN_DECLARE
 #define XUNDIAN_DECLARE(Method, function, verb, unnamed) \
@@ -157,7 +157,6 @@ Result<void> page(Items& items, int32_t page_size, int32_t page_size_default, co
 }
 
 // How the inner messages look from outside.
-v1::MetricRow shown(const query::v1::MetricRow& row);
 v1::Alert shown(const std::string& store, const facts::v1::AlertTerms& terms, Partition partition);
 v1::Alert shown(const query::v1::Alert& alert);
 google::protobuf::Timestamp timestamp(Millis time);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "common/config.h"
+#include "common/overview.h"
 #include "common/time.h"
 #include "services/gateway/api.h"
 
@@ -41,41 +42,44 @@ Result<v1::ListStoresResponse> Api::list_stores(const Call& call, const v1::List
   return response;
 }
 
-Result<v1::GetOverviewResponse> Api::get_overview(const Call& call, const v1::GetOverviewRequest& request) {
-  v1::GetOverviewResponse response;
+Result<Serialized<v1::GetOverviewResponse>> Api::get_overview(const Call& call, const v1::GetOverviewRequest& request) {
   if (!request.day().empty()) TRY(parse_day(request.day()));
   const auto stores = call.stores_asked(request.stores());
-  if (stores && stores->empty()) return response;
+  if (stores && stores->empty()) return Serialized<v1::GetOverviewResponse>();
   query::v1::GetOverviewRequest question;
   if (stores) question.mutable_stores()->Add(stores->begin(), stores->end());
   question.set_day(request.day());
   std::vector<std::string> asked = departments(call);
   if (call.principal->may_see_department("alerts")) asked.push_back("alerts");
-  std::vector<query::v1::MetricRow> rows;
+  v1::GetOverviewResponse response;  // All but the rows.
+  std::vector<query::v1::StoreOverview> parts;
   std::optional<std::map<int, uint32_t>> firing;  // By severity, if alerts told.
   Millis as_of_ms = 0;
   TRY_VOID(
       services_.ask_all<query::v1::GetOverviewResponse>(asked, "GetOverview", question, response.mutable_missing(),
                                                         [&](const std::string& service, query::v1::GetOverviewResponse& told) {
                                                           as_of_ms = std::max(as_of_ms, told.as_of_ms());
-                                                          for (query::v1::MetricRow& row : *told.mutable_rows())
-                                                            rows.push_back(std::move(row));
+                                                          for (query::v1::StoreOverview& part : *told.mutable_stores())
+                                                            parts.push_back(std::move(part));
                                                           if (service != "alerts") return;
                                                           firing.emplace();
                                                           for (const query::v1::FiringCount& count : told.firing())
                                                             (*firing)[count.severity()] = count.count();
                                                         }));
-  // By store; within one the departments' own order, which is that of importance.
-  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.store() < b.store(); });
-  for (const query::v1::MetricRow& row : rows) *response.add_rows() = shown(row);
   if (as_of_ms != 0) *response.mutable_as_of() = timestamp(as_of_ms);
-  if (!firing) return response;
-  for (int severity = facts::v1::SEVERITY_CRITICAL; severity >= facts::v1::SEVERITY_INFO; --severity) {
+  for (int severity = facts::v1::SEVERITY_CRITICAL; firing && severity >= facts::v1::SEVERITY_INFO; --severity) {
     v1::SeverityCount& count = *response.add_alerts();
     count.set_severity(severity_name(static_cast<facts::v1::Severity>(severity)));
     count.set_firing((*firing)[severity]);
   }
-  return response;
+  // By store; within one the departments' own order, which is that of importance.
+  std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.store() < b.store(); });
+  Serialized<v1::GetOverviewResponse> whole{response.SerializeAsString()};
+  size_t bytes = whole.bytes.size();
+  for (const query::v1::StoreOverview& part : parts) bytes += part.rows().size();
+  whole.bytes.reserve(bytes);
+  for (const query::v1::StoreOverview& part : parts) whole.bytes += part.rows();
+  return whole;
 }
 
 Result<v1::QueryMetricsResponse> Api::query_metrics(const Call& call, const v1::QueryMetricsRequest& request) {
@@ -101,7 +105,7 @@ Result<v1::QueryMetricsResponse> Api::query_metrics(const Call& call, const v1::
   question.set_by(request.by());
   auto [rows, as_of_ms] = TRY(figures(call, question, response.mutable_missing()));
   TRY_VOID(page(rows, request.page_size(), 10'000, request.page_token(), response.mutable_next_page_token()));
-  for (const query::v1::MetricRow& row : rows) *response.add_rows() = shown(row);
+  for (const query::v1::MetricRow& row : rows) show(row, *response.add_rows());
   if (as_of_ms != 0) *response.mutable_as_of() = timestamp(as_of_ms);
   return response;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "common/error.h"
+#include "services/gateway/methods.h"
 
 namespace xundian::gateway {
 
@@ -22,6 +23,13 @@ std::string json_quoted(std::string_view text);
 // Unknown JSON fields are refused: a misspelt filter would otherwise show everything.
 Result<void> parse(Codec codec, std::string_view bytes, google::protobuf::Message& message);
 std::string serialize(Codec codec, const google::protobuf::Message& message);
+template <typename Response>
+std::string serialize(Codec codec, const Serialized<Response>& response) {
+  if (codec == Codec::proto) return response.bytes;
+  Response message;
+  CHECK(message.ParseFromString(response.bytes), "an answer of this home cannot be read");
+  return serialize(codec, message);
+}
 
 // A message of a stream: a flag, four bytes of length (the highest first), the message.
 inline constexpr uint8_t envelope_compressed = 1, envelope_end = 2;

@@ -112,16 +112,39 @@ class StreamReactor final : public grpc::ServerWriteReactor<Response> {
   bool writing_ = false, broken_ = false, cancelled_ = false;
 };
 
-class Service final : public v1::GatewayService::CallbackService {
+template <typename Response>
+void hand_over(Response given, Response& response) {
+  response = std::move(given);
+}
+template <typename Response>
+void hand_over(Serialized<Response> given, grpc::ByteBuffer& response) {
+  const grpc::Slice slice(given.bytes);
+  response = grpc::ByteBuffer(&slice, 1);
+}
+
+class Service final : public v1::GatewayService::WithRawCallbackMethod_GetOverview<v1::GatewayService::CallbackService> {
  public:
   Service(Door& door, size_t workers) : door_(door), workers_(workers, calls_waiting_max) {}
 
-#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                             \
-  grpc::ServerUnaryReactor* Method(grpc::CallbackServerContext* context, const v1::Method##Request* request,       \
-                                   v1::Method##Response* response) override {                                      \
-    return unary(MethodRule{#Method, Verb::verb, Unnamed::unnamed}, &Api::function, context, *request, *response); \
+#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                         \
+  grpc::ServerUnaryReactor* Method(grpc::CallbackServerContext* context, const v1::Method##Request* request,   \
+                                   v1::Method##Response* response) override {                                  \
+    const std::shared_ptr<const v1::Method##Request> held(std::shared_ptr<void>(), request);                   \
+    return unary(MethodRule{#Method, Verb::verb, Unnamed::unnamed}, &Api::function, context, held, *response); \
   }
-  XUNDIAN_UNARY_METHODS(XUNDIAN_SERVE)
+  XUNDIAN_MESSAGE_METHODS(XUNDIAN_SERVE)
+#undef XUNDIAN_SERVE
+#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                                     \
+  grpc::ServerUnaryReactor* Method(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,                    \
+                                   grpc::ByteBuffer* response) override {                                                  \
+    const auto request = std::make_shared<v1::Method##Request>();                                                          \
+    grpc::ByteBuffer read = *bytes;                                                                                        \
+    if (!grpc::SerializationTraits<v1::Method##Request>::Deserialize(&read, request.get()).ok())                           \
+      return refuse(context, {grpc::StatusCode::INVALID_ARGUMENT, "the request is no " #Method "Request"});                \
+    return unary<v1::Method##Request>(MethodRule{#Method, Verb::verb, Unnamed::unnamed}, &Api::function, context, request, \
+                                      *response);                                                                          \
+  }
+  XUNDIAN_SERIALIZED_METHODS(XUNDIAN_SERVE)
 #undef XUNDIAN_SERVE
 #define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                   \
   grpc::ServerWriteReactor<v1::Method##Response>* Method(grpc::CallbackServerContext* context,           \
@@ -134,18 +157,26 @@ class Service final : public v1::GatewayService::CallbackService {
   void wait_for_streams() { running_.wait_for_none(); }
 
  private:
+  static grpc::ServerUnaryReactor* refuse(grpc::CallbackServerContext* context, const grpc::Status& status) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(status);
+    return reactor;
+  }
+
   // A reactor must not block: calls are carried out by workers.
-  template <typename Request, typename Response>
-  grpc::ServerUnaryReactor* unary(const MethodRule& rule, Door::Unary<Request, Response> handle,
-                                  grpc::CallbackServerContext* context, const Request& request, Response& response) {
+  template <typename Request, typename Answer, typename Response>
+  grpc::ServerUnaryReactor* unary(const MethodRule& rule, Door::Unary<Request, Answer> handle,
+                                  grpc::CallbackServerContext* context, std::shared_ptr<const Request> request,
+                                  Response& response) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     Caller caller = caller_of(*context);
     caller.gone = [context] { return context->IsCancelled(); };
-    const bool queued = workers_.run([this, rule, handle, caller = std::move(caller), reactor, &request, &response] {
-      auto result = door_.unary(rule, handle, caller, request);
-      if (result) response = std::move(*result);
-      reactor->Finish(result ? grpc::Status::OK : status_of(result.error()));
-    });
+    const bool queued =
+        workers_.run([this, rule, handle, caller = std::move(caller), reactor, request = std::move(request), &response] {
+          auto result = door_.unary(rule, handle, caller, *request);
+          if (result) hand_over(std::move(*result), response);
+          reactor->Finish(result ? grpc::Status::OK : status_of(result.error()));
+        });
     if (!queued) reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many calls wait; try again in a moment"});
     return reactor;
   }

@@ -117,10 +117,10 @@ using Serve = std::function<void(const httplib::Request&, httplib::Response&)>;
 
 std::map<std::string, Serve, std::less<>> make_table(Door& door) {
   std::map<std::string, Serve, std::less<>> table;
-#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                                    \
-  table[#Method] = [&door](const httplib::Request& request, httplib::Response& response) {                                \
-    serve_unary<v1::Method##Request, v1::Method##Response>(door, {#Method, Verb::verb, Unnamed::unnamed}, &Api::function, \
-                                                           request, response);                                            \
+#define XUNDIAN_SERVE(Method, function, verb, unnamed)                                                                           \
+  table[#Method] = [&door](const httplib::Request& request, httplib::Response& response) {                                       \
+    serve_unary<v1::Method##Request, Given<v1::Method##Response>>(door, {#Method, Verb::verb, Unnamed::unnamed}, &Api::function, \
+                                                                  request, response);                                            \
   };
   XUNDIAN_UNARY_METHODS(XUNDIAN_SERVE)
 #undef XUNDIAN_SERVE

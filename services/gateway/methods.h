@@ -3,16 +3,16 @@
 
 #include <concepts>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "services/gateway/auth.h"
 #include "xundian/gateway/v1/gateway.pb.h"
 
 // X(Method, function of Api, verb, what it means that no store is named)
-#define XUNDIAN_UNARY_METHODS(X)                                  \
+#define XUNDIAN_MESSAGE_METHODS(X)                                \
   X(ListStores, list_stores, read, filtered)                      \
   X(SetStore, set_store, admin, every_store)                      \
-  X(GetOverview, get_overview, read, filtered)                    \
   X(QueryMetrics, query_metrics, read, filtered)                  \
   X(GetMetricDefinitions, get_metric_definitions, read, filtered) \
   X(ListAlerts, list_alerts, read, filtered)                      \
@@ -30,12 +30,30 @@
   X(GetFingerprint, get_fingerprint, read, every_store)           \
   X(WaitFolded, wait_folded, read, filtered)
 
+// Those whose answers are made as bytes.
+#define XUNDIAN_SERIALIZED_METHODS(X) X(GetOverview, get_overview, read, filtered)
+
+#define XUNDIAN_UNARY_METHODS(X) \
+  XUNDIAN_MESSAGE_METHODS(X)     \
+  XUNDIAN_SERIALIZED_METHODS(X)
+
 #define XUNDIAN_STREAM_METHODS(X)                     \
   X(WatchAlerts, watch_alerts, read, filtered)        \
   X(RehearseRules, rehearse_rules, read, every_store) \
   X(ImportFile, import_file, write, every_store)
 
 namespace xundian::gateway {
+
+// A response as its bytes, of which some were made by others and are handed on unread.
+template <typename Response>
+struct Serialized {
+  std::string bytes;
+};
+
+// What a method of Api gives for its response.
+template <typename Response>
+using Given =
+    std::conditional_t<std::is_same_v<Response, v1::GetOverviewResponse>, Serialized<v1::GetOverviewResponse>, Response>;
 
 // What a method needs, whoever carries it.
 struct MethodRule {

@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/overview.h"
 #include "common/time.h"
 #include "services/gateway/api.h"
 #include "services/gateway/grpc_server.h"
@@ -85,7 +86,8 @@ std::optional<double> ratio_of(const query::v1::MetricRow& row) {
 }
 
 v1::ReportLine line_of(const query::v1::MetricRow& row, const query::v1::MetricRow* week_before, uint32_t definition_version) {
-  const v1::MetricRow figure = shown(row);
+  v1::MetricRow figure;
+  show(row, figure);
   v1::ReportLine line;
   line.set_store(figure.store());
   line.set_key(figure.key());
@@ -99,7 +101,7 @@ v1::ReportLine line_of(const query::v1::MetricRow& row, const query::v1::MetricR
   line.set_status(figure.status());
   line.set_from(figure.from());
   if (week_before == nullptr) return line;
-  *line.mutable_week_before() = shown(*week_before).value();
+  show_value(*week_before, *line.mutable_week_before());
   const auto now = ratio_of(row), then = ratio_of(*week_before);
   if (now && then && *then != 0) line.set_change((*now - *then) / std::abs(*then));
   return line;

@@ -40,31 +40,6 @@ google::protobuf::Value number(double value) {
   return result;
 }
 
-google::protobuf::Value unknown() {
-  google::protobuf::Value result;
-  result.set_null_value(google::protobuf::NULL_VALUE);
-  return result;
-}
-
-// Micros shared out, rounded half away from zero.
-int64_t shared_out(int64_t micros, int64_t among) {
-  __extension__ typedef __int128 Wide;
-  const Wide doubled = Wide{micros} * 2 / among;
-  return static_cast<int64_t>((doubled + (doubled < 0 ? -1 : 1)) / 2);
-}
-
-google::protobuf::Value figure(const query::v1::MetricRow& row) {
-  if (!row.has_numerator() || (row.has_denominator() && row.denominator() == 0)) return unknown();
-  if (row.unit() == "money") {
-    const int64_t micros = row.has_denominator() ? shared_out(row.numerator(), row.denominator()) : row.numerator();
-    google::protobuf::Value result;
-    result.set_string_value(format_micros(micros, 2));
-    return result;
-  }
-  if (!row.has_denominator()) return number(static_cast<double>(row.numerator()));
-  return number(static_cast<double>(row.numerator()) / static_cast<double>(row.denominator()));
-}
-
 google::protobuf::Value figure(const facts::v1::Evidence& evidence) {
   google::protobuf::Value result;
   if (!evidence.has_value_micros())
@@ -93,21 +68,6 @@ int severity_number(std::string_view name) {
   for (int severity = 0; severity <= facts::v1::SEVERITY_CRITICAL; ++severity)
     if (name == severities[severity]) return severity;
   return -1;
-}
-
-v1::MetricRow shown(const query::v1::MetricRow& row) {
-  v1::MetricRow result;
-  result.set_store(row.store());
-  result.set_key(row.key());
-  result.set_from(row.from());
-  result.set_metric(row.metric());
-  *result.mutable_value() = figure(row);
-  if (row.has_numerator()) result.set_numerator(row.numerator());
-  if (row.has_denominator()) result.set_denominator(row.denominator());
-  result.set_unit(row.unit());
-  result.set_currency(row.currency_code());
-  result.set_status(row.status());
-  return result;
 }
 
 v1::Alert shown(const std::string& store, const facts::v1::AlertTerms& terms, Partition partition) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/overview.h"
 #include "services/inventory/state.h"
 
 namespace xundian::inventory {
@@ -102,10 +103,10 @@ class Adder {
   explicit Adder(const Asked& asked) : asked_(asked) {}
 
   void add(const State& state) {
-    for (const auto& [hash, place] : state.places())
-      if (asked_.wants_store(place)) add_orders(place);
-    if (asked_.is_kept() && is_of_today(state))
-      for (const Pool& pool : state.pools()) add_pool(pool);
+    const std::vector<const Place*> places = places_of(state);
+    for (const Place* place : places) add_orders(*place);
+    if (asked_.is_kept() && is_of_today(state, places))
+      add_pools(state, places);
     else
       state.skus().for_each([&](const Key&, const Sku& sku) { add_sku(state, sku); });
     as_of_ms_ = std::max(as_of_ms_, state.as_of());
@@ -152,32 +153,40 @@ class Adder {
                            [&](Day day, int64_t orders) { at(store, {}, day, "overdue").numerator += orders; });
   }
 
+  // Those that are asked for; who asks for a few does not wait for all to be looked at.
+  std::vector<const Place*> places_of(const State& state) const {
+    std::vector<const Place*> places;
+    for (const StoreInfo* info : state.stores().asked(asked_.stores))
+      if (const auto place = state.places().find(store_hash(info->id)); place != state.places().end())
+        places.push_back(&place->second);
+    return places;
+  }
+
   // Whether at every store that is asked for today is among the days that are.
-  bool is_of_today(const State& state) const {
-    return std::ranges::all_of(state.places(), [&](const auto& entry) {
-      const Day today = entry.second.info->zone.day_of(state.now());
-      return !asked_.wants_store(entry.second) || (asked_.from <= today && today <= asked_.to);
+  bool is_of_today(const State& state, const std::vector<const Place*>& places) const {
+    return std::ranges::all_of(places, [&](const Place* place) {
+      const Day today = place->info->zone.day_of(state.now());
+      return asked_.from <= today && today <= asked_.to;
     });
   }
 
-  void add_pool(const Pool& pool) {
-    if (pool.sums.known == 0) return;
-    bool counted = false;
-    for (const Place* held : pool.places) {
-      const Place& place = *held;
-      if (!asked_.wants_store(place) || (counted && asked_.by != By::store)) continue;
-      counted = true;
+  // A pool's figures stand under each of its stores; where the stores are asked together, a pool counts once.
+  void add_pools(const State& state, const std::vector<const Place*>& places) {
+    std::set<PoolId> counted;
+    for (const Place* place : places) {
+      const StandingSums& sums = state.pool(place->pool).sums;
+      if (sums.known == 0 || (asked_.by != By::store && !counted.insert(place->pool).second)) continue;
       const auto level = [&](std::string_view metric, int64_t units) {
-        if (asked_.wants(metric)) at(place.info->id, {}, asked_.from, metric).numerator += units;
+        if (asked_.wants(metric)) at(place->info->id, {}, asked_.from, metric).numerator += units;
       };
-      level("stock_available", pool.sums.available_units);
-      level("available_skus", pool.sums.in_stock);
-      level("stock_out_skus", pool.sums.out);
-      level("below_reorder_skus", pool.sums.below);
+      level("stock_available", sums.available_units);
+      level("available_skus", sums.in_stock);
+      level("stock_out_skus", sums.out);
+      level("below_reorder_skus", sums.below);
     }
   }
 
-  // A pool's figures stand under each of its stores; where the stores are asked together, a pool counts once.
+  // The same of a SKU.
   void add_sku(const State& state, const Sku& sku) {
     bool counted = false;
     std::optional<Plan> plan;
@@ -267,27 +276,22 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
   asked.by = By::store;
   asked.grain = "total";
   const std::optional<Day> day = request.day().empty() ? std::nullopt : std::optional<Day>(TRY(parse_day(request.day())));
-  query::v1::GetOverviewResponse response;
-  // Each store stands at its own newest day; those of one day are asked together.
-  const std::set<std::string> wanted(request.stores().begin(), request.stores().end());
-  std::map<std::pair<const State*, Day>, std::set<std::string, std::less<>>> stores;
+  std::vector<std::pair<const StoreInfo*, const State*>> stores;
   for (const State* state : states)
-    for (const StoreInfo* info : state->stores().all())
-      if (wanted.empty() || wanted.contains(info->id))
-        stores[{state, day.value_or(info->zone.day_of(state->now()))}].insert(info->id);
-  for (auto& [of, ids] : stores) {
-    asked.stores = std::move(ids);
-    asked.to = of.second;
-    asked.from = 0;
+    for (const StoreInfo* info : state->stores().asked(request.stores())) stores.emplace_back(info, state);
+  std::ranges::stable_sort(stores, {}, [](const auto& store) -> const std::string& { return store.first->id; });
+  OverviewPart part;
+  for (const auto& [info, state] : stores) {
+    // Each stands at its own newest day.
+    asked.stores = {info->id};
+    asked.to = day.value_or(info->zone.day_of(state->now()));
     Adder adder(asked);
-    adder.add(*of.first);
-    const int before = response.rows_size();
-    adder.write(*response.mutable_rows());
-    for (int index = before; index < response.rows_size(); ++index) response.mutable_rows(index)->set_from(format_day(asked.to));
-    response.set_as_of_ms(std::max(response.as_of_ms(), adder.as_of_ms()));
+    adder.add(*state);
+    adder.write(part.figures());
+    for (query::v1::MetricRow& figure : part.figures()) figure.set_from(format_day(asked.to));
+    part.end_store(info->id, adder.as_of_ms());
   }
-  std::ranges::stable_sort(*response.mutable_rows(), {}, [](const query::v1::MetricRow& row) { return row.store(); });
-  return response;
+  return part.finish();
 }
 
 query::v1::GetMetricDefinitionsResponse metric_definitions() {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/overview.h"
 #include "services/metrics/adder.h"
 
 namespace xundian::metrics {
@@ -86,23 +87,19 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<MetricsFold* const
                          "spend_per_buyer", "units", "uv"})
     asked.metrics.push_back(find_metric(id));
   asked.stores.assign(request.stores().begin(), request.stores().end());
-  query::v1::GetOverviewResponse response;
-  if (!request.day().empty()) {
-    asked.from = asked.to = TRY(parse_day(request.day()));
-    add_up(folds, asked, response);
-    return response;
-  }
+  const std::optional<Day> day = request.day().empty() ? std::nullopt : std::optional<Day>(TRY(parse_day(request.day())));
   auto stores = stores_of(folds, asked);
   std::sort(stores.begin(), stores.end(), [](const auto& a, const auto& b) { return a.second->info->id < b.second->info->id; });
+  OverviewPart part;
   for (const auto& [fold, book] : stores) {
-    asked.from = asked.to = book->day_of(book->newest_ms);
+    asked.from = asked.to = day.value_or(book->day_of(book->newest_ms));
     Adder adder(asked, 1);
     adder.add_store(*fold, *book);
     adder.unite_buyers();
-    adder.write(*response.mutable_rows());
-    response.set_as_of_ms(std::max(response.as_of_ms(), adder.as_of_ms()));
+    adder.write(part.figures());
+    part.end_store(book->info->id, adder.as_of_ms());
   }
-  return response;
+  return part.finish();
 }
 
 Result<query::v1::ListStoresResponse> list_stores(std::span<MetricsFold* const> folds) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "common/overview.h"
 #include "services/support/state.h"
 
 namespace xundian::support {
@@ -251,8 +252,7 @@ std::vector<std::pair<const State*, const StoreInfo*>> stores_of(std::span<State
                                                                  const std::vector<std::string>& asked) {
   std::vector<std::pair<const State*, const StoreInfo*>> stores;
   for (const State* fold : folds)
-    for (const StoreInfo* info : fold->stores().all())
-      if (asked.empty() || std::find(asked.begin(), asked.end(), info->id) != asked.end()) stores.emplace_back(fold, info);
+    for (const StoreInfo* info : fold->stores().asked(asked)) stores.emplace_back(fold, info);
   std::sort(stores.begin(), stores.end(), [](const auto& a, const auto& b) { return a.second->id < b.second->id; });
   return stores;
 }
@@ -298,17 +298,18 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> fold
   for (const char* id : {"average_response_s", "conversations", "dsr_description", "first_response_s", "inquiry_conversion",
                          "open_refunds", "reply_rate", "unanswered", "waiting_now"})
     asked.metrics.push_back(find_metric(id));
-  query::v1::GetOverviewResponse response;
+  const std::optional<Day> day = request.day().empty() ? std::nullopt : std::optional<Day>(TRY(parse_day(request.day())));
+  OverviewPart part;
   for (const auto& [fold, info] : stores_of(folds, {request.stores().begin(), request.stores().end()})) {
     const Desk* desk = fold->desk_of(store_hash(info->id));
     if (desk == nullptr) continue;
-    asked.from = asked.to = request.day().empty() ? info->zone.day_of(desk->newest_ms) : TRY(parse_day(request.day()));
+    asked.from = asked.to = day.value_or(info->zone.day_of(desk->newest_ms));
     Adder adder(asked);
     adder.add(*fold, *info);
-    adder.write(*response.mutable_rows());
-    response.set_as_of_ms(std::max(response.as_of_ms(), adder.as_of_ms()));
+    adder.write(part.figures());
+    part.end_store(info->id, adder.as_of_ms());
   }
-  return response;
+  return part.finish();
 }
 
 Result<query::v1::ListRulesResponse> list_rules(std::span<State* const> folds) {

@@ -1,6 +1,7 @@
 // Figures from one cut each: what two reports say of the same spending is never added.
 #include "services/campaigns/state.h"
 #include "tests/support/drive.h"
+#include "tests/support/overview.h"
 
 namespace xundian::campaigns {
 namespace {
@@ -56,7 +57,8 @@ TEST_F(Promotion, ARuleThatConcernsThousandsIsAppliedInTurns) {
     for (const v1::Fact& fact : facts) ++said[fact.finding().terms().rule() + " " + fact.finding().terms().entity()];
     EXPECT_LE(facts.size(), 1'100u);
   };
-  note(drive.put(now, "key: 'set' rule_set { list { rules { id: 'roas_below' fire_at_micros: 50000000 clear_at_micros: 50000000 } } }"));
+  note(drive.put(
+      now, "key: 'set' rule_set { list { rules { id: 'roas_below' fire_at_micros: 50000000 clear_at_micros: 50000000 } } }"));
   EXPECT_LT(said.size(), size_t{campaigns});
   for (int turn = 0; drive.fold().next_wake() <= drive.time(); ++turn) {
     ASSERT_LT(turn, 20);
@@ -65,6 +67,32 @@ TEST_F(Promotion, ARuleThatConcernsThousandsIsAppliedInTurns) {
   }
   EXPECT_EQ(said.size(), size_t{campaigns});
   EXPECT_TRUE(std::ranges::all_of(said, [](const auto& entry) { return entry.second == 1; }));
+}
+
+TEST_F(Promotion, OverviewsEachStoresNewestDay) {
+  for (int number = 0; number < 20; ++number)
+    for (const char* channel : {"ztc", "jzt"})
+      for (const Day day : {20'004, 20'005})
+        report("campaign", day, channel, fmt::format("c{}", number), "", "cost_micros: 1500000 clicks: 2");
+  report("campaign", 20'003, "ztc", "c0", "", "cost_micros: 7000000", "day", 0, "s2");
+  const auto service = definition();
+  const std::span<Fold* const> folds{drive.folds(), 1};
+  const std::string s1 = "s1 2024-10-09 ad_cost \"60.00\" money  final\ns1 2024-10-09 clicks 80 count  final\n",
+                    s2 = "s2 2024-10-07 ad_cost \"7.00\" money  final\n";
+  EXPECT_EQ(tests::overview(service, folds), s1 + s2);
+  const auto metrics = {"ad_amount", "ad_cost", "ad_orders", "budget_pace", "clicks", "impressions", "roas"};
+  EXPECT_EQ(tests::queried(service, folds, metrics, "s1", "2024-10-09"), s1);
+  query::v1::GetOverviewRequest request;
+  request.add_stores("s1");
+  request.set_day("2024-10-08");
+  EXPECT_EQ(tests::overview(service, folds, request), tests::queried(service, folds, metrics, "s1", "2024-10-08"));
+  EXPECT_EQ(cost("campaign", "c3", 20'004, 20'005), 6'000'000);
+  for (const char* day : {"2024-10-08", "2024-10-09"})
+    EXPECT_NE(tests::queried(service, folds, {"ad_cost"}, "s1", "2024-10-08", "2024-10-09")
+                  .find(fmt::format("s1 {} ad_cost \"60.00\"", day)),
+              std::string::npos)
+        << day;
+  EXPECT_EQ(cost("", "", 20'000, 20'009), 127'000'000);
 }
 
 TEST_F(Promotion, CutsAreNotAdded) {

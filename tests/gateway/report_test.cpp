@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "services/gateway/api.h"
+#include "common/overview.h"
 
 namespace xundian::gateway {
 namespace {
@@ -17,11 +17,10 @@ v1::ReportLine line(const std::string& store, const std::string& metric, int64_t
   if (denominator) row.set_denominator(*denominator);
   row.set_unit(unit);
   row.set_currency_code(currency);
-  const v1::MetricRow figure = shown(row);
   v1::ReportLine made;
   made.set_store(store);
   made.set_metric(metric);
-  *made.mutable_value() = figure.value();
+  show_value(row, *made.mutable_value());
   made.set_unit(unit);
   made.set_currency(currency);
   return made;
@@ -41,14 +40,19 @@ TEST(Figures, AreShownByTheirUnit) {
 
 TEST(Figures, MoneyAndRatiosKeepTheirParts) {
   query::v1::MetricRow row;
+  const auto value = [&] {
+    v1::MetricRow shown;
+    show(row, shown);
+    return shown.value();
+  };
   row.set_unit("money");
   row.set_numerator(10'000'000);
   row.set_denominator(3);
-  EXPECT_EQ(shown(row).value().string_value(), "3.333333");
+  EXPECT_EQ(value().string_value(), "3.333333");
   row.clear_denominator();
-  EXPECT_EQ(shown(row).value().string_value(), "10.00");
+  EXPECT_EQ(value().string_value(), "10.00");
   row.clear_numerator();
-  EXPECT_EQ(shown(row).value().kind_case(), google::protobuf::Value::kNullValue);
+  EXPECT_EQ(value().kind_case(), google::protobuf::Value::kNullValue);
 }
 
 v1::Report pack() {

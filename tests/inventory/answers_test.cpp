@@ -4,6 +4,7 @@
 
 #include "services/inventory/state.h"
 #include "tests/support/drive.h"
+#include "tests/support/overview.h"
 
 namespace xundian::inventory {
 namespace {
@@ -180,6 +181,37 @@ TEST_F(Warehouse, StoresOfAPoolShareTheirStock) {
                           [](const v1::Fact& fact) { return fact.finding().terms().rule() == "out_of_stock"; }),
             1);
   EXPECT_EQ(said[0].store(), "s1");
+}
+
+TEST_F(Warehouse, OverviewsEachStoreAsOfItsDay) {
+  for (const char* store : {"s1", "s2"})
+    drive.put(noon, fmt::format("store: '{}' key: '{}' store_state {{ settings {{ stock_pool: 'p' }} }}", store, store));
+  drive.put(noon, "store: 's3' key: 's3' store_state { settings { time_zone: 'Pacific/Kiritimati' } }");  // 14 hours ahead.
+  level(noon, "mug@", "sku: 'mug' available_units: 7", "s2");
+  level(noon, "cup@", "sku: 'cup' available_units: 0", "s3");
+  level(noon, "jug@", "sku: 'jug' available_units: 3", "gone");
+  order(noon, "o1", noon - 3 * day_ms, "mug", 1, "status { status: 'paid' } shipped {}", "s1");
+  drive.put(noon + 1, "store: 'gone' key: 'gone' store_state { withdrawn {} }");
+  drive.tick(noon + 2);
+  const auto service = definition();
+  const std::span<Fold* const> folds{drive.folds(), 1};
+  const std::string s1 =
+      "s1 2024-10-04 available_skus 1 count  provisional\ns1 2024-10-04 below_reorder_skus 0 count  provisional\n"
+      "s1 2024-10-04 overdue 1 count  provisional\ns1 2024-10-04 stock_available 7 units  provisional\n"
+      "s1 2024-10-04 stock_out_skus 0 count  provisional\ns1 2024-10-04 unshipped 1 count  provisional\n";
+  const std::string s2 =
+      "s2 2024-10-04 available_skus 1 count  provisional\ns2 2024-10-04 below_reorder_skus 0 count  provisional\n"
+      "s2 2024-10-04 stock_available 7 units  provisional\ns2 2024-10-04 stock_out_skus 0 count  provisional\n";
+  const std::string s3 =
+      "s3 2024-10-05 available_skus 0 count  provisional\ns3 2024-10-05 below_reorder_skus 0 count  provisional\n"
+      "s3 2024-10-05 stock_available 0 units  provisional\ns3 2024-10-05 stock_out_skus 0 count  provisional\n";
+  EXPECT_EQ(tests::overview(service, folds), s1 + s2 + s3);
+  query::v1::GetOverviewRequest request;
+  for (const char* store : {"s3", "nowhere", "gone", "s1", "s3"}) request.add_stores(store);
+  EXPECT_EQ(tests::overview(service, folds, request), s1 + s3);
+  // Asked together a pool counts once.
+  EXPECT_EQ(figure("stock_available", "", {"s1", "s2", "s3"}), 7);
+  EXPECT_EQ(figure("available_skus"), 1);
 }
 
 // What a state says of its SKUs' demand, by their names.

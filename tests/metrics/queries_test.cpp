@@ -1,7 +1,10 @@
 #include "tests/metrics/ask.h"
+#include "tests/support/overview.h"
 
 namespace xundian::metrics::tests {
 namespace {
+
+using namespace xundian::tests;
 
 template <typename Response, typename Request>
 Response call(std::span<Fold* const> folds, const char* method, const Request& request) {
@@ -53,23 +56,29 @@ TEST(Queries, OverlookEachStoresNewestDay) {
   d.put(nov1, paid("a", nov1, 7, "mug", 1, 10));
   d.put(nov1, paid("b", nov1 + day_ms, 7, "mug", 1, 20));
   d.put(nov1, paid("c", nov1, 7, "mug", 1, 30, "t"));
+  const auto service = definition();
+  const std::span<Fold* const> folds{d.folds(), 1};
+  EXPECT_EQ(overview(service, folds),
+            "s 2026-11-02 buyers 1 count  provisional\ns 2026-11-02 net_sales \"20.00\" money  provisional\n"
+            "s 2026-11-02 order_value \"20.00\" money  provisional\ns 2026-11-02 orders 1 count  provisional\n"
+            "s 2026-11-02 paid_amount \"20.00\" money  provisional\ns 2026-11-02 spend_per_buyer \"20.00\" money  provisional\n"
+            "s 2026-11-02 units 1 units  provisional\n"
+            "t 2026-11-01 buyers 1 count  provisional\nt 2026-11-01 net_sales \"30.00\" money  provisional\n"
+            "t 2026-11-01 order_value \"30.00\" money  provisional\nt 2026-11-01 orders 1 count  provisional\n"
+            "t 2026-11-01 paid_amount \"30.00\" money  provisional\nt 2026-11-01 spend_per_buyer \"30.00\" money  provisional\n"
+            "t 2026-11-01 units 1 units  provisional\n");
+  EXPECT_EQ(ask_overview(service, folds).as_of_ms(), nov1 + day_ms);
   query::v1::GetOverviewRequest request;
-  auto overview = call<query::v1::GetOverviewResponse>({d.folds(), 1}, "GetOverview", request);
-  EXPECT_EQ(print(overview.rows()),
-            "s * 2026-11-02 buyers 1 provisional\ns * 2026-11-02 net_sales 20000000 provisional\ns * 2026-11-02 order_value "
-            "20000000/1 provisional\n"
-            "s * 2026-11-02 orders 1 provisional\ns * 2026-11-02 paid_amount 20000000 provisional\n"
-            "s * 2026-11-02 spend_per_buyer 20000000/1 provisional\ns * 2026-11-02 units 1 provisional\n"
-            "t * 2026-11-01 buyers 1 provisional\nt * 2026-11-01 net_sales 30000000 provisional\nt * 2026-11-01 order_value "
-            "30000000/1 provisional\n"
-            "t * 2026-11-01 orders 1 provisional\nt * 2026-11-01 paid_amount 30000000 provisional\n"
-            "t * 2026-11-01 spend_per_buyer 30000000/1 provisional\nt * 2026-11-01 units 1 provisional\n");
-  EXPECT_EQ(overview.as_of_ms(), nov1 + day_ms);
   request.add_stores("s");
+  request.add_stores("nowhere");
   request.set_day("2026-11-01");
-  overview = call<query::v1::GetOverviewResponse>({d.folds(), 1}, "GetOverview", request);
-  EXPECT_EQ(overview.rows_size(), 7);
-  EXPECT_EQ(overview.rows(0).status(), "final");
+  const std::string asked = overview(service, folds, request);
+  EXPECT_EQ(std::ranges::count(asked, '\n'), 7);
+  EXPECT_EQ(asked, queried(service, folds,
+                           {"buyers", "conversion", "net_sales", "order_value", "orders", "paid_amount", "pv", "refund_amount",
+                            "spend_per_buyer", "units", "uv"},
+                           "s", "2026-11-01"));
+  EXPECT_NE(asked.find("s 2026-11-01 orders 1 count  final\n"), std::string::npos) << asked;
 }
 
 TEST(Queries, DefineEveryMetricInBothLanguages) {

@@ -1,6 +1,8 @@
 // Inquiries, refunds, scores, and what is judged.
 #include "tests/support/desk.h"
 
+#include "tests/support/overview.h"
+
 namespace xundian::support {
 namespace {
 
@@ -196,11 +198,18 @@ TEST_F(Desk1, CasesAreOpenUntilClosed) {
 
 TEST_F(Desk1, DefinesAndOverviewsItsOwnFigures) {
   say({.id = "m1", .author = "CUSTOMER", .at = 0, .conversation = "c1"});
-  query::v1::GetOverviewResponse overview;
-  ASSERT_TRUE(overview.ParseFromString(*definition().answer({drive.folds(), 1}, "GetOverview", "")));
-  EXPECT_EQ(overview.as_of_ms(), start);
-  ASSERT_GT(overview.rows_size(), 0);
-  EXPECT_EQ(overview.rows(0).store(), "s1");
+  const auto service = definition();
+  const std::span<Fold* const> folds{drive.folds(), 1};
+  EXPECT_EQ(tests::ask_overview(service, folds).as_of_ms(), start);
+  const std::string overview = tests::overview(service, folds);
+  EXPECT_NE(overview.find("s1 2026-11-05 waiting_now 1 count  provisional\n"), std::string::npos) << overview;
+  EXPECT_EQ(overview, tests::queried(service, folds,
+                                     {"average_response_s", "conversations", "dsr_description", "first_response_s",
+                                      "inquiry_conversion", "open_refunds", "reply_rate", "unanswered", "waiting_now"},
+                                     "s1", "2026-11-05"));
+  query::v1::GetOverviewRequest elsewhere;
+  elsewhere.add_stores("s2");
+  EXPECT_EQ(tests::overview(service, folds, elsewhere), "");
   const auto definitions = metric_definitions();
   for (int index = 1; index < definitions.definitions_size(); ++index)
     EXPECT_LT(definitions.definitions(index - 1).id(), definitions.definitions(index).id());
