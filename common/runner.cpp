@@ -299,10 +299,11 @@ void Runner::snapshot_if_due() {
   if (const auto written = snapshot_child_.ended()) note_snapshot(*written);
   const uint64_t behind = folded_ - folded_at_snapshot_, enough = static_cast<uint64_t>(options_.snapshot_facts);
   if (behind < enough || steady_ms() < snapshot_due_ms_) return;
-  if (behind / snapshot_pressing < enough && steady_ms() - busy_ms_ < calm_ms) return;
+  const bool in_calm = steady_ms() - busy_ms_ >= calm_ms;
+  if (!in_calm && behind / snapshot_pressing < enough) return;
   if (!replica_->may_save(unacknowledged())) return;
   // Those of a home take turns: together they would take the disk and the processors from all who fold.
-  if (!snapshot_child_.start([this] { return write_snapshot_now(true); }, home_.path("snapshots"))) return;
+  if (!snapshot_child_.start([this] { return write_snapshot_now(true); }, home_.path("snapshots"), in_calm)) return;
   snapshot_began_ms_ = steady_ms();
   folded_at_snapshot_ = folded_;
 }

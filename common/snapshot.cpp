@@ -1,6 +1,7 @@
 #include "common/snapshot.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
@@ -158,7 +159,7 @@ SnapshotChild::~SnapshotChild() {
   ended(true);
 }
 
-bool SnapshotChild::start(const std::function<Result<void>()>& write, const std::string& turns) {
+bool SnapshotChild::start(const std::function<Result<void>()>& write, const std::string& turns, bool in_calm) {
   if (child_ > 0) return false;
   // The child has the lock from its parent, and the kernel gives it back when the child has ended.
   const int turn = turns.empty() ? -1 : ::open(turns.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -171,7 +172,10 @@ bool SnapshotChild::start(const std::function<Result<void>()>& write, const std:
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // Two must never write at once.
   if (::getppid() != parent) ::_exit(1);
-  ::setpriority(PRIO_PROCESS, 0, niceness);  // It takes what those who fold leave.
+  ::setpriority(PRIO_PROCESS, 0, niceness);
+  // Whoever wakes takes the processor from such a one at once; from one that is merely nice after a slice of 3 ms.
+  const sched_param none{};
+  if (in_calm) ::sched_setscheduler(0, SCHED_IDLE, &none);
   ::_exit(write() ? 0 : 1);
 }
 

@@ -31,8 +31,9 @@ class SnapshotChild {
  public:
   ~SnapshotChild();
   // False: one is at work already, another process's child has its turn in `turns`, or there can be no process now. `write` runs
-  // in the child. `turns`: a folder, in which one at a time writes; empty = nobody else is waited for.
-  bool start(const std::function<Result<void>()>& write, const std::string& turns = {});
+  // in the child. `turns`: a folder, in which one at a time writes; empty = nobody else is waited for. `in_calm`: it runs only
+  // where a processor would rest; else it has the smallest share of one, so that it ends beside a load.
+  bool start(const std::function<Result<void>()>& write, const std::string& turns, bool in_calm);
   // Nothing: none has ended since the last call. `wait`: until it has.
   std::optional<bool> ended(bool wait = false);
 

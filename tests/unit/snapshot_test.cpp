@@ -73,18 +73,30 @@ TEST_F(SnapshotTest, ChildrenOfOneHomeTakeTurns) {
     return ::read(gate[0], &byte, 1) == 1 ? write(byte) : fail(Code::internal, "nobody told it");
   };
   SnapshotChild first, second, elsewhere;
-  ASSERT_TRUE(first.start(when_told, folder_));
-  EXPECT_FALSE(second.start([&] { return write('b'); }, folder_)) << "the first has the turn";
+  ASSERT_TRUE(first.start(when_told, folder_, true));
+  EXPECT_FALSE(second.start([&] { return write('b'); }, folder_, true)) << "the first has the turn";
   EXPECT_FALSE(second.ended().has_value());
-  EXPECT_TRUE(elsewhere.start([] { return Result<void>(); }, "/tmp")) << "another home's turn is another";
+  EXPECT_TRUE(elsewhere.start([] { return Result<void>(); }, "/tmp", true)) << "another home's turn is another";
   EXPECT_EQ(elsewhere.ended(true), true);
   ASSERT_EQ(::write(gate[1], "a", 1), 1);
   EXPECT_EQ(first.ended(true), true);
-  EXPECT_TRUE(second.start([&] { return write('b'); }, folder_));
+  EXPECT_TRUE(second.start([&] { return write('b'); }, folder_, true));
   EXPECT_EQ(second.ended(true), true);
   EXPECT_EQ(read(), 'b');
   EXPECT_EQ(files().size(), 2u);
   ::close(gate[0]), ::close(gate[1]);
+}
+
+TEST_F(SnapshotTest, WhoWritesOneGivesWayToWhoFolds) {
+  const auto runs_as = [](int policy) -> Result<void> {
+    if (::sched_getscheduler(0) == policy && ::getpriority(PRIO_PROCESS, 0) == 19) return {};
+    return fail(Code::internal, "it runs as others do");
+  };
+  SnapshotChild child;
+  ASSERT_TRUE(child.start([&] { return runs_as(SCHED_IDLE); }, {}, true));
+  EXPECT_EQ(child.ended(true), true);
+  ASSERT_TRUE(child.start([&] { return runs_as(SCHED_OTHER); }, {}, false)) << "under a load it must end";
+  EXPECT_EQ(child.ended(true), true);
 }
 
 TEST_F(SnapshotTest, OneThatCannotBeWrittenLeavesTheOneBefore) {
