@@ -191,6 +191,8 @@ void State::save(std::string& bytes) const {
   Writer io(bytes);
   append(bytes, static_cast<uint32_t>(places_.size()));
   for (const auto& [hash, place] : places_) append(bytes, hash);
+  append(bytes, static_cast<uint32_t>(pools_.size()));
+  for (const Pool& pool : pools_) append_text(bytes, pool.name);
   const size_t before = bytes.size();
   append(bytes, uint64_t{0});  // How many bytes the things beside the orders take; known when they are there.
   save_all(bytes, refunds_, [&](const Refund& refund) { refund_fields(io, refund); });
@@ -202,8 +204,6 @@ void State::save(std::string& bytes) const {
   append(bytes, static_cast<uint8_t>(sweep_.skus.has_value()));
   if (sweep_.skus) io(sweep_.skus->first), io(sweep_.skus->second);
   io(sweep_.purchases);
-  append(bytes, static_cast<uint32_t>(pools_.size()));
-  for (const Pool& pool : pools_) append_text(bytes, pool.name);
   save_skus(bytes);
   xundian::store(bytes.data() + before, uint64_t{bytes.size() - before - sizeof(uint64_t)});
   save_orders(bytes);
@@ -253,7 +253,7 @@ bool State::load_pools(ByteReader& bytes) {
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left)
     if (!pool_ids_.try_emplace(std::string(bytes.take_text()), static_cast<PoolId>(pool_ids_.size())).second) return false;
   const size_t count = pool_ids_.size();
-  join_pools();
+  refresh_places();
   return bytes.ok() && pools_.size() == count &&
          std::ranges::none_of(pools_, [](const Pool& pool) { return pool.places.empty(); });
 }
@@ -269,29 +269,25 @@ bool State::load(std::string_view saved) {
   place_index_.clear();
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const auto store = bytes.take<uint64_t>();
+    if (stores_.find(store) == nullptr) return false;
     place_index_[store] = &places_[store];
   }
+  if (!bytes.ok() || !load_pools(bytes)) return false;
   const std::string_view beside = bytes.take_bytes(bytes.take<uint64_t>());
   if (!bytes.ok()) return false;
-  std::vector<std::pair<uint32_t, Millis>> due;  // Orders that wait.
   bool has_orders = false;
-  std::jthread orders([&] { has_orders = load_orders(bytes, due); });
+  std::jthread orders([&] { has_orders = load_orders(bytes); });
   const bool has_rest = load_beside_orders(beside);
   orders.join();
-  if (!has_rest || !has_orders) return false;
-  timers_.reserve(orders_.size());
-  deadlines_.reserve(orders_.size());
-  for (const auto& [index, at] : due) {
-    count_wait(index, orders_[index], wait_of(orders_[index]), true);
-    timers_.set(index, at);  // What is due and not judged yet among them.
-  }
-  return true;
+  return has_rest && has_orders;
 }
 
-bool State::load_orders(ByteReader bytes, std::vector<std::pair<uint32_t, Millis>>& due) {
+bool State::load_orders(ByteReader bytes) {
   orders_.clear();
   line_memory_.clear();
   if (!orders_.load_keys(bytes)) return false;
+  timers_.reserve(orders_.size());
+  deadlines_.reserve(orders_.size());
   Reader io(bytes, line_memory_);
   bool whole = true;
   for (uint32_t index = 0; index < orders_.size() && whole; ++index) {
@@ -304,7 +300,11 @@ bool State::load_orders(ByteReader bytes, std::vector<std::pair<uint32_t, Millis
     if (course != OrderCourse()) order.own_course(line_memory_) = course;
     for (const OrderLine& line : order.lines) whole &= names_.has(line.sku);
     io(order.waits);
-    if (order.waits) order.id.assign(line_memory_, bytes.take_text()), io(due.emplace_back(index, 0).second);
+    if (order.waits) {
+      order.id.assign(line_memory_, bytes.take_text());
+      count_wait(index, order, wait_of(order), true);
+      timers_.set(index, bytes.take<Millis>());  // What is due and not judged yet among them.
+    }
     whole &= bytes.ok();
   }
   return whole && bytes.empty();
@@ -327,7 +327,8 @@ bool State::load_beside_orders(std::string_view saved) {
   }
   io(sweep_.purchases);
   if (!bytes.ok() || !holds_together()) return false;
-  if (!load_pools(bytes) || !load_skus(bytes) || !bytes.empty()) return false;
+  watch_midnights();
+  if (!load_skus(bytes) || !bytes.empty()) return false;
   join_skus();
   for (SkuId id = 0; id < skus_.size(); ++id) {
     Sku& sku = skus_[id];
@@ -348,8 +349,6 @@ bool State::holds_together() const {
     return std::all_of(items.begin(), items.end(), [&](const auto& item) { return names_.has(item.sku); });
   };
   if (!placed(refunds_) || !placed(purchases_) || !placed(moves_) || !placed(offers_)) return false;
-  for (const auto& [hash, place] : places_)
-    if (!stores_.find(hash)) return false;
   bool whole = true;
   levels_.for_each([&](const Key&, const Level& level) {
     const StockCount& count = level.count.content;
@@ -370,7 +369,8 @@ bool State::holds_together() const {
 
 std::vector<Held> State::held() const {
   Held orders{"orders", orders_.size(), orders_.bytes() + line_memory_.bytes()},
-      skus{"skus", skus_.size(), skus_.bytes() + day_memory_.bytes()}, levels{"stock levels", levels_.size(), levels_.bytes()};
+      skus{"skus", skus_.size(), skus_.bytes() + day_memory_.bytes() + wait_memory_.bytes()},
+      levels{"stock levels", levels_.size(), levels_.bytes()};
   skus_.for_each([&](const Key&, const Sku& sku) {
     if (sku.more) skus.bytes += sizeof(SkuDetail) + vector_bytes(sku.more->levels) + vector_bytes(sku.more->offers);
   });

@@ -157,9 +157,9 @@ void State::count_wait(uint32_t index, Order& order, const Wait& wait, bool ente
   Place& place = *order.place;
   const Day day = place.info->zone.day_of(wait.paid_ms);
   const int64_t sign = enters ? 1 : -1;
-  place.unshipped.add(day_memory_, day, sign);
+  place.unshipped.add(wait_memory_, day, sign);
   if (enters) order.overdue = wait.deadline_ms <= now_;
-  if (order.overdue) place.overdue.add(day_memory_, day, sign);
+  if (order.overdue) place.overdue.add(wait_memory_, day, sign);
   deadlines_.set(index, enters && !order.overdue ? wait.deadline_ms : Timers::none);
   if (!enters) order.overdue = false;
   order.waits = enters;
@@ -170,7 +170,7 @@ void State::pass_deadlines() {
   deadlines_.take_due(now_, [&](uint32_t index, Millis) {
     Order& order = orders_[index];
     order.overdue = true;
-    order.place->overdue.add(day_memory_, order.place->info->zone.day_of(order.paid_ms), 1);
+    order.place->overdue.add(wait_memory_, order.place->info->zone.day_of(order.paid_ms), 1);
   });
 }
 
@@ -237,6 +237,7 @@ void State::forget_what_follows() {
   skus_.clear();
   swept_.clear();
   day_memory_.clear();
+  wait_memory_.clear();
   timers_.clear();
   deadlines_.clear();
   refunds_of_.clear();

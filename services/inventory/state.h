@@ -121,8 +121,10 @@ struct Place {
   Millis near_ms = 0, late_ms = 0;  // Before and behind a deadline: when its rules begin to hold.
   bool plain_rules = true;          // These hold as they ship: no order has one of its own.
   Millis watched_until_ms = 0;      // The end of the day on which its midnight is watched for.
-  DayUnits unshipped;               // Orders that wait to be shipped, by pay day.
-  DayUnits overdue;                 // Those whose deadline has passed.
+  // Orders that wait to be shipped, by pay day, and those of them whose deadline has passed. A line of memory of their own: while
+  // a snapshot is loaded they change in one thread, and another looks at the rest.
+  alignas(64) DayUnits unshipped;
+  DayUnits overdue;
 };
 
 // A SKU as it is called outside, whatever its id: by its pool and its own name.
@@ -189,8 +191,8 @@ class State final : public Fold {
   void join_pools();
   void join_skus();
   void save_orders(std::string& bytes) const;
-  // Each touches what the other does not. `due`: the orders that wait, and when they are to be judged.
-  bool load_orders(ByteReader bytes, std::vector<std::pair<uint32_t, Millis>>& due);
+  // Each touches what the other does not: one the orders, and what places and timers count of them, one all else.
+  bool load_orders(ByteReader bytes);
   bool load_beside_orders(std::string_view saved);
   void save_skus(std::string& bytes) const;
   bool load_skus(ByteReader& bytes);
@@ -269,6 +271,7 @@ class State final : public Fold {
   Things<Sku> skus_;          // By sku_key.
   std::vector<SkuId> swept_;  // What is left of the sweep, the next at the end; empty = not known yet.
   RowMemory day_memory_;      // Of their days.
+  RowMemory wait_memory_;     // Of places' days.
   absl::flat_hash_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.
   Timers timers_;               // Of orders that wait to be shipped: when one of their rules may begin to hold.
   Timers deadlines_;            // Of the same, as far as they are to come.
