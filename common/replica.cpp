@@ -337,8 +337,12 @@ bool Replica::may_save(size_t unacknowledged) const {
   return (unacknowledged == 0 || mutant("unsettled_snapshot")) && caught_up();
 }
 
-std::string Replica::save() const {
+std::string Replica::save(size_t room_bytes) const {
   std::string bytes;
+  try {
+    bytes.reserve(room_bytes);
+  } catch (const std::bad_alloc&) {  // A system that promises no more than it has; then it grows as it is filled.
+  }
   append(bytes, skipped_);
   append(bytes, static_cast<uint32_t>(states_.size()));
   for (const auto& [partition, state] : states_) {

@@ -103,8 +103,9 @@ class Replica {
   Result<std::string> answer(std::string_view method, std::string_view request, bool replayed) const;
   // A state may be kept once all that was said up to it is in the journal, and all that was said before was heard again.
   bool may_save(size_t unacknowledged) const;
-  // The state of all partitions as bytes, and back.
-  std::string save() const;
+  // The state of all partitions as bytes, and back. `room_bytes`: about as many or more; memory for them is asked for at once, for
+  // hundreds of megabytes that grow step by step are copied and cleared twice over.
+  std::string save(size_t room_bytes = 0) const;
   bool load(std::string_view bytes);
 
  private:

@@ -34,6 +34,13 @@ int64_t thread_cpu_us() {
   return int64_t{used.tv_sec} * 1'000'000 + used.tv_nsec / 1'000;
 }
 
+// Of the process, in memory.
+uint64_t resident_bytes() {
+  uint64_t all_pages = 0, resident_pages = 0;
+  std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
+  return resident_pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 }  // namespace
 
 Runner::Runner(const ServiceDefinition& definition, RunnerOptions options, Home home)
@@ -270,7 +277,7 @@ size_t Runner::unacknowledged() const {
 
 // A snapshot counts only once everything said up to its offset is acknowledged.
 Result<void> Runner::write_snapshot_now(bool gently) const {
-  const std::string state = replica_->save();
+  const std::string state = replica_->save(resident_bytes());  // What is held takes more room than what is written of it.
   Snapshot snapshot{home_.settings().id, definition_.shape, {}, state, {}};
   for (const Bus& bus : buses_) snapshot.positions.push_back(bus.position);
   return write_snapshot(home_.path("snapshots/" + name_), snapshot, gently);
@@ -359,9 +366,7 @@ void Runner::add_memory(query::v1::GetStatusResponse& status) const {
       sum->set_count(sum->count() + held.count);
       sum->set_bytes(sum->bytes() + held.bytes);
     }
-  uint64_t all_pages = 0, resident_pages = 0;
-  std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
-  status.set_resident_bytes(resident_pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)));
+  status.set_resident_bytes(resident_bytes());
 }
 
 query::v1::GetStatusResponse Runner::status() const {
