@@ -258,7 +258,7 @@ bool State::load_pools(ByteReader& bytes) {
          std::ranges::none_of(pools_, [](const Pool& pool) { return pool.places.empty(); });
 }
 
-// Orders, which are half of all, are read beside the rest.
+// Orders, which are half of all, are read beside the rest; by this thread, whose memory was asked for ahead.
 bool State::load(std::string_view saved) {
   ByteReader bytes(saved);
   ahead_.clear();
@@ -275,10 +275,10 @@ bool State::load(std::string_view saved) {
   if (!bytes.ok() || !load_pools(bytes)) return false;
   const std::string_view beside = bytes.take_bytes(bytes.take<uint64_t>());
   if (!bytes.ok()) return false;
-  bool has_orders = false;
-  std::jthread orders([&] { has_orders = load_orders(bytes); });
-  const bool has_rest = load_beside_orders(beside);
-  orders.join();
+  bool has_rest = false;
+  std::jthread rest([&] { has_rest = load_beside_orders(beside); });
+  const bool has_orders = load_orders(bytes);
+  rest.join();
   return has_rest && has_orders;
 }
 
