@@ -23,11 +23,14 @@ std::string json_quoted(std::string_view text);
 // Unknown JSON fields are refused: a misspelt filter would otherwise show everything.
 Result<void> parse(Codec codec, std::string_view bytes, google::protobuf::Message& message);
 std::string serialize(Codec codec, const google::protobuf::Message& message);
+// An answer, whichever way it was made.
+inline Result<std::string> encode(Codec codec, const google::protobuf::Message& message) { return serialize(codec, message); }
 template <typename Response>
-std::string serialize(Codec codec, const Serialized<Response>& response) {
-  if (codec == Codec::proto) return response.bytes;
+Result<std::string> encode(Codec codec, Serialized<Response> response) {
+  if (codec == Codec::proto) return std::move(response.bytes);
   Response message;
-  CHECK(message.ParseFromString(response.bytes), "an answer of this home cannot be read");
+  if (!message.ParseFromString(response.bytes))
+    return fail(Code::internal, "what a service wrote of its {} cannot be read", Response::descriptor()->name());
   return serialize(codec, message);
 }
 

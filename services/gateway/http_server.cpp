@@ -72,8 +72,9 @@ void serve_unary(Door& door, const MethodRule& rule, Door::Unary<Request, Respon
     response = tl::unexpected(known.error());
   else
     response = tl::unexpected(parsed.error());
-  if (!response) return answer_error(answer, response.error());
-  answer.set_content(serialize(*codec, *response), *codec == Codec::json ? "application/json" : "application/proto");
+  auto bytes = std::move(response).and_then([&](Response given) { return encode(*codec, std::move(given)); });
+  if (!bytes) return answer_error(answer, bytes.error());
+  answer.set_content(std::move(*bytes), *codec == Codec::json ? "application/json" : "application/proto");
 }
 
 template <typename Request, typename Response>

@@ -59,6 +59,16 @@ std::string part_of(const std::vector<std::string>& stores, const std::string& m
   return part.finish().SerializeAsString();
 }
 
+// Nobody who asks for JSON takes the gateway down because of it.
+TEST_F(ServicesTest, AnOverviewWhoseRowsCannotBeReadIsAnError) {
+  query::v1::GetOverviewResponse broken;
+  broken.add_stores()->set_rows("\x0a\xff\xff");
+  const Answering metrics(folder_, "metrics", broken.SerializeAsString());
+  const Answer answer = post("GetOverview", "{}", admin_token());
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(answer.body, R"({"code":"internal","message":"what a service wrote of its GetOverviewResponse cannot be read"})");
+}
+
 // The same over HTTP, as JSON and protobuf, and over gRPC.
 TEST_F(ServicesTest, AnOverviewJoinsWhatDepartmentsTell) {
   const Answering metrics(folder_, "metrics", part_of({"a", "b"}, "order_value", 2'000'000, 5'000)),
