@@ -276,21 +276,32 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
   asked.by = By::store;
   asked.grain = "total";
   const std::optional<Day> day = request.day().empty() ? std::nullopt : std::optional<Day>(TRY(parse_day(request.day())));
-  std::vector<std::pair<const StoreInfo*, const State*>> stores;
+  // Each store stands at its own newest day; those of one day are asked together, for of the past all SKUs are looked at.
+  std::map<std::pair<const State*, Day>, std::set<std::string, std::less<>>> stores;
   for (const State* state : states)
-    for (const StoreInfo* info : state->stores().asked(request.stores())) stores.emplace_back(info, state);
-  std::ranges::stable_sort(stores, {}, [](const auto& store) -> const std::string& { return store.first->id; });
-  OverviewPart part;
-  for (const auto& [info, state] : stores) {
-    // Each stands at its own newest day.
-    asked.stores = {info->id};
-    asked.to = day.value_or(info->zone.day_of(state->now()));
+    for (const StoreInfo* info : state->stores().asked(request.stores()))
+      stores[{state, day.value_or(info->zone.day_of(state->now()))}].insert(info->id);
+  google::protobuf::RepeatedPtrField<query::v1::MetricRow> figures;
+  Millis as_of_ms = 0;
+  for (auto& [of, ids] : stores) {
+    asked.stores = std::move(ids);
+    asked.to = of.second;
     Adder adder(asked);
-    adder.add(*state);
-    adder.write(part.figures());
-    for (query::v1::MetricRow& figure : part.figures()) figure.set_from(format_day(asked.to));
-    part.end_store(info->id, adder.as_of_ms());
+    adder.add(*of.first);
+    const int before = figures.size();
+    adder.write(figures);
+    for (int index = before; index < figures.size(); ++index) figures[index].set_from(format_day(asked.to));
+    as_of_ms = std::max(as_of_ms, adder.as_of_ms());
   }
+  std::ranges::stable_sort(figures, {}, [](const query::v1::MetricRow& figure) { return figure.store(); });
+  OverviewPart part;
+  std::string store;
+  for (query::v1::MetricRow& figure : figures) {
+    if (figure.store() != store) part.end_store(store, as_of_ms);
+    store = figure.store();
+    *part.figures().Add() = std::move(figure);
+  }
+  part.end_store(store, as_of_ms);
   return part.finish();
 }
 

@@ -46,12 +46,15 @@ std::vector<const Metric*> metrics_of(const google::protobuf::RepeatedPtrField<s
   return metrics;
 }
 
+std::vector<std::string> each_once(const google::protobuf::RepeatedPtrField<std::string>& ids) {
+  const std::set<std::string> ordered(ids.begin(), ids.end());
+  return {ordered.begin(), ordered.end()};
+}
+
 Result<Asked> read_request(const query::v1::QueryMetricsRequest& request) {
   Asked asked;
   asked.metrics = metrics_of(request.metrics());
-  asked.stores.assign(request.stores().begin(), request.stores().end());
-  std::sort(asked.stores.begin(), asked.stores.end());
-  asked.stores.erase(std::unique(asked.stores.begin(), asked.stores.end()), asked.stores.end());
+  asked.stores = each_once(request.stores());
   asked.from = TRY(parse_day(request.from()));
   asked.to = request.to().empty() ? asked.from : TRY(parse_day(request.to()));
   const std::map<std::string_view, Grain> grains = {
@@ -86,7 +89,7 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<MetricsFold* const
   for (const char* id : {"buyers", "conversion", "net_sales", "order_value", "orders", "paid_amount", "pv", "refund_amount",
                          "spend_per_buyer", "units", "uv"})
     asked.metrics.push_back(find_metric(id));
-  asked.stores.assign(request.stores().begin(), request.stores().end());
+  asked.stores = each_once(request.stores());
   const std::optional<Day> day = request.day().empty() ? std::nullopt : std::optional<Day>(TRY(parse_day(request.day())));
   auto stores = stores_of(folds, asked);
   std::sort(stores.begin(), stores.end(), [](const auto& a, const auto& b) { return a.second->info->id < b.second->info->id; });

@@ -209,6 +209,17 @@ TEST_F(Warehouse, OverviewsEachStoreAsOfItsDay) {
   query::v1::GetOverviewRequest request;
   for (const char* store : {"s3", "nowhere", "gone", "s1", "s3"}) request.add_stores(store);
   EXPECT_EQ(tests::overview(service, folds, request), s1 + s3);
+  // Of a day that is over the stores are asked together, and say what each says alone.
+  request.set_day("2024-10-03");
+  std::string one_by_one;
+  for (const char* store : {"s1", "s3"}) {
+    query::v1::GetOverviewRequest alone;
+    alone.add_stores(store);
+    alone.set_day("2024-10-03");
+    one_by_one += tests::overview(service, folds, alone);
+  }
+  EXPECT_EQ(tests::overview(service, folds, request), one_by_one);
+  EXPECT_NE(one_by_one.find("s1 2024-10-03 unshipped 1 count  provisional\n"), std::string::npos) << one_by_one;
   // Asked together a pool counts once.
   EXPECT_EQ(figure("stock_available", "", {"s1", "s2", "s3"}), 7);
   EXPECT_EQ(figure("available_skus"), 1);

@@ -71,6 +71,7 @@ TEST(Queries, OverlookEachStoresNewestDay) {
   query::v1::GetOverviewRequest request;
   request.add_stores("s");
   request.add_stores("nowhere");
+  request.add_stores("s");
   request.set_day("2026-11-01");
   const std::string asked = overview(service, folds, request);
   EXPECT_EQ(std::ranges::count(asked, '\n'), 7);
