@@ -31,7 +31,6 @@ namespace {
 constexpr uint64_t magic = 0x31504e5344584eull;  // "NXDSNP1"
 constexpr size_t kept = 3;
 constexpr size_t written_at_once = 256u << 10;
-constexpr off_t removed_at_once = 1 << 20;
 constexpr int rest_of_pieces = 2;  // As long as a piece took, so often.
 constexpr int niceness = 19;
 
@@ -97,41 +96,20 @@ class MappedFile {
   std::string_view bytes_;
 };
 
-// What the disk does piece by piece and, `gently`, with rests, so that a sync of the journal never waits behind much of it.
-template <typename Piece>
-bool do_piece(bool gently, Piece&& piece) {
-  const auto began = std::chrono::steady_clock::now();
-  if (!piece()) return false;
-  if (gently) std::this_thread::sleep_for(rest_of_pieces * (std::chrono::steady_clock::now() - began));
-  return true;
-}
-
-// Each piece is synced for good: a disk's own cache is written out by whoever syncs next, and that would be the journal.
+// Little by little and, `gently`, with rests. Each piece is synced for good: what lies in a disk's own cache is written out by
+// whoever syncs next, and that would be the journal.
 bool write_bytes(int file, std::string_view bytes, bool gently) {
   while (!bytes.empty()) {
-    const auto write_piece = [&] {
-      const ssize_t written = ::write(file, bytes.data(), std::min(bytes.size(), written_at_once));
-      if (written <= 0) return false;
-      bytes.remove_prefix(static_cast<size_t>(written));
-      return ::fdatasync(file) == 0;
-    };
-    if (!do_piece(gently, write_piece)) return false;
+    const auto began = std::chrono::steady_clock::now();
+    const ssize_t written = ::write(file, bytes.data(), std::min(bytes.size(), written_at_once));
+    if (written <= 0 || ::fdatasync(file) != 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(written));
+    if (gently) std::this_thread::sleep_for(rest_of_pieces * (std::chrono::steady_clock::now() - began));
   }
   return true;
 }
 
-// A file system gives back all blocks of a removed file at once, and may tell the disk of them: of a large file that holds up the
-// syncs of others for a tenth of a second and more. So it shrinks before it goes.
-void remove_file(const fs::path& path, bool gently) {
-  std::error_code error;
-  auto bytes = static_cast<off_t>(fs::file_size(path, error));
-  while (!error && bytes > removed_at_once) {
-    bytes -= removed_at_once;
-    if (!do_piece(gently, [&] { return ::truncate(path.c_str(), bytes) == 0; })) break;
-  }
-  fs::remove(path, error);
-}
-
+// Over what the file holds.
 Result<void> write_synced(const fs::path& path, std::initializer_list<std::string_view> pieces, bool gently) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return fail(Code::internal, "{}: {}", path.string(), std::strerror(errno));
@@ -141,7 +119,7 @@ Result<void> write_synced(const fs::path& path, std::initializer_list<std::strin
     whole = whole && write_bytes(file, piece, gently);
     bytes += static_cast<off_t>(piece.size());
   }
-  whole = whole && ::ftruncate(file, bytes) == 0 && ::fsync(file) == 0;  // What an earlier one left may have been longer.
+  whole = whole && ::ftruncate(file, bytes) == 0 && ::fsync(file) == 0;
   const int error = errno;
   ::close(file);
   if (!whole) return fail(Code::internal, "{}: {}", path.string(), std::strerror(error));
@@ -165,6 +143,9 @@ Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot,
   const fs::path path = fs::path(folder) / fmt::format("{:016x}.snapshot", number);
   const bool in_place = mutant("non_atomic_snapshot") && !earlier.empty();
   const fs::path part = in_place ? earlier.front() : fs::path(folder) / "part";
+  // The oldest becomes the next one's file: to remove a large one holds up the journal's syncs, where a file system tells the
+  // disk of each block that it gives back, and disks work at it for seconds.
+  if (earlier.size() >= kept && !in_place) fs::rename(earlier[kept - 1], part, error);
   const std::string header = header_of(snapshot);
   std::string hash;
   append(hash, hash128({header, snapshot.state}));
@@ -172,7 +153,7 @@ Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot,
   fs::rename(part, path, error);
   if (error) return fail(Code::internal, "{}: {}", path.string(), error.message());
   sync_folder(folder);
-  for (size_t index = kept - 1; index < earlier.size(); ++index) remove_file(earlier[index], gently);
+  for (size_t index = kept; index < earlier.size(); ++index) fs::remove(earlier[index], error);
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -59,11 +60,19 @@ class WriteLimit {
 
 TEST_F(SnapshotTest, TheNewestIsReadAndThreeAreKept) {
   EXPECT_EQ(read(), '-');
-  ASSERT_TRUE(write('a', 3'500'000).has_value());  // Removed in more than one piece.
+  ASSERT_TRUE(write('a', 3'500'000).has_value());
+  const auto number_of = [](const fs::path& file) {
+    struct stat about {};
+    return ::stat(file.c_str(), &about) == 0 ? about.st_ino : 0;
+  };
+  const std::ifstream held(files().front());  // While it is open nothing else gets its number.
+  const ino_t first = number_of(files().front());
   for (const char state : {'b', 'c', 'd'}) ASSERT_TRUE(write(state).has_value());
   EXPECT_EQ(read(), 'd');
   ASSERT_EQ(files().size(), 3u);
-  for (const fs::path& file : files()) EXPECT_EQ(fs::file_size(file), fs::file_size(files().back()));
+  for (const fs::path& file : files()) EXPECT_EQ(fs::file_size(file), fs::file_size(files().front()));
+  EXPECT_EQ(number_of(files().back()), first) << "its file is written over, none is removed";
+  EXPECT_FALSE(fs::exists(folder_ + "/part"));
   EXPECT_EQ(read_snapshot(folder_, "home", 7)->positions, (std::vector<Position>{1, 2}));
 }
 
