@@ -62,6 +62,7 @@ class Bench(Running):
             self.assertTrue(told["machine"][name], name)
         self.assertEqual(["ours", *ALWAYS], list(told["machine"]["durability"]))
         self.check_figures(told["ours"], "facts_per_s", "ack_p50_us", "ack_p99_us", "ack_one_batch_p50_us", "single_facts_per_s", "single_p99_us",
+                           "shared_facts_per_s", "shared_p50_us", "shared_p99_us",
                            "alert_p50_us", "alert_p99_us", "alert_busy_p50_us", "alert_busy_p99_us", "alert_busy_beside_facts_per_s", "rule_checks_per_s",
                            "rule_facts_per_s", "overview_store_per_s", "overview_store_p50_us",
                            "overview_store_p99_us", "overview_beside_facts_per_s", "report_200_stores_ms", "start_empty_ms", "replay_facts_per_s",

@@ -15,6 +15,7 @@ namespace xundian::bench {
 namespace {
 
 constexpr size_t syncs = 200, sync_bytes = 4096;
+constexpr int64_t held_up_ns = 10'000'000;
 
 // What stands behind `name` in a file of lines like "model name : Xeon".
 std::string line_of(const char* path, std::string_view name) {
@@ -46,6 +47,24 @@ std::string filesystem_of(const std::string& path) {
   return type;
 }
 
+// Small blocks that are appended to a file.
+class SyncedBlocks {
+ public:
+  ~SyncedBlocks() { close(file_); }
+  // Appends one and syncs it; how long both took.
+  int64_t append_ns() {
+    const int64_t before = now_ns();
+    CHECK(write(file_, block_.data(), block_.size()) == static_cast<ssize_t>(block_.size()) && fdatasync(file_) == 0,
+          "the disk takes it");
+    return now_ns() - before;
+  }
+
+ private:
+  TempFolder folder_;
+  const int file_ = open((folder_.path() + "/block").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  const std::string block_ = std::string(sync_bytes, 'x');
+};
+
 }  // namespace
 
 Machine describe_machine() {
@@ -62,16 +81,18 @@ Machine describe_machine() {
 }
 
 void measure_disk(std::vector<float>& sync_us) {
-  TempFolder folder;
-  const int file = open((folder.path() + "/block").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  const std::string block(sync_bytes, 'x');
-  for (size_t count = 0; count < syncs; ++count) {
-    const int64_t before = now_ns();
-    CHECK(write(file, block.data(), block.size()) == static_cast<ssize_t>(block.size()) && fdatasync(file) == 0,
-          "the disk takes it");
-    sync_us.push_back(static_cast<float>(now_ns() - before) / 1000.0f);
+  SyncedBlocks blocks;
+  for (size_t count = 0; count < syncs; ++count) sync_us.push_back(static_cast<float>(blocks.append_ns()) / 1000.0f);
+}
+
+void wait_calm_disk(double secs) {
+  SyncedBlocks blocks;
+  const auto calm_ns = static_cast<int64_t>(secs * 1e9);
+  const int64_t until = now_ns() + 6 * calm_ns;
+  for (int64_t held_up = now_ns(); now_ns() < std::min(held_up + calm_ns, until) && !interrupted();) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (blocks.append_ns() > held_up_ns) held_up = now_ns();
   }
-  close(file);
 }
 
 int64_t memory_ahead_mb() {

@@ -17,7 +17,12 @@ Machine describe_machine();
 // Appends small blocks to a file and syncs each: how long the disk alone takes.
 void measure_disk(std::vector<float>& sync_us);
 
-// What each service that keeps orders takes ahead of need, as deploy/up has it: a fiftieth of the machine's memory, at most 512 MB.
+// Returns once no sync has taken long for so many seconds, or after six times as many. Where a leg's files were removed before,
+// a disk may work at giving back their blocks for seconds, and hold up what comes next every other second.
+void wait_calm_disk(double secs);
+
+// What each service that keeps orders takes ahead of need, as deploy/up has it: a fiftieth of the machine's memory, at most 512
+// MB.
 int64_t memory_ahead_mb();
 
 // So many bytes can be taken without pushing others out.

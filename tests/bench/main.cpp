@@ -22,6 +22,7 @@ namespace {
 
 constexpr int done = 0, failed = 1, wrong_use = 2;
 constexpr double facts_of_second = 1'300'000, facts_max = 10'000'000, facts_min = 400'000;
+constexpr double calm_secs = 5;        // Of the disk before each leg, or as long as a leg's facts come, if that is less.
 constexpr double bytes_of_fact = 350;  // In the workload's memory, and once more on the way.
 
 struct Options {
@@ -149,10 +150,11 @@ void add_settings(const Options& options, const Workload& workload, size_t facts
   add("clickhouse", clickhouse_version());
 }
 
-// One leg, its name shown while it runs.
+// One leg on a calm disk, its name shown while it runs.
 Result<Figures> run_leg(const std::string& name, Result<Figures> (*run)(const Plan&), const Plan& plan, cli::Progress& progress,
                         int& step, int steps) {
   progress.show(static_cast<uint64_t>(step), static_cast<uint64_t>(steps), name);
+  wait_calm_disk(std::min(plan.secs, calm_secs));
   auto figures = run(plan);
   if (!figures) return fail(figures.error().code, "{}: {}", name, figures.error().message);
   progress.show(static_cast<uint64_t>(++step), static_cast<uint64_t>(steps), name);

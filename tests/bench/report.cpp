@@ -121,13 +121,14 @@ std::string table_of_legs(const Report& report) {
       {"谁 Who", ">事实/秒 Facts/s", ">确认 ack p50 µs", ">p99 µs", ">我们的倍数 Ours ÷ it", "承诺 What an ack means"});
   const auto add = [&](const std::string& who, const std::vector<Figures>& rounds, const std::string& prefix,
                        const std::string& ratio, const std::string& durability) {
-    const bool single = prefix == "single";
-    table.add({who, with_range(spread_of(rounds, single ? "single_facts_per_s" : "facts_per_s")),
+    table.add({who, with_range(spread_of(rounds, prefix == "ack" ? "facts_per_s" : prefix + "_facts_per_s")),
                with_range(spread_of(rounds, prefix + "_p50_us")), with_range(spread_of(rounds, prefix + "_p99_us")), ratio,
                durability});
   };
   add("ours, 100 a batch", report.ours, "ack", "", our_durability);
   add("ours, 50 × 1 fact", report.ours, "single", "", "the same");
+  add("ours, 50 × 1 fact, one link", report.ours, "shared", "",
+      "the same; the fifty share a connection, as those of one program may");
   for (const auto& [kind, rounds] : report.peers) {
     if (spread_of(rounds, "facts_per_s").median == 0) continue;  // It is compared by something else.
     const Spread ratio = ratio_to(report, kind->compared.front(), rounds);
