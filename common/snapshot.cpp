@@ -30,7 +30,7 @@ namespace {
 
 constexpr uint64_t magic = 0x31504e5344584eull;  // "NXDSNP1"
 constexpr size_t kept = 3;
-constexpr size_t written_at_once = 256u << 10;
+constexpr size_t written_at_once = 4u << 20, written_gently = 256u << 10;
 constexpr int rest_of_pieces = 2;  // As long as a piece took, so often.
 constexpr int niceness = 19;
 
@@ -101,7 +101,7 @@ class MappedFile {
 bool write_bytes(int file, std::string_view bytes, bool gently) {
   while (!bytes.empty()) {
     const auto began = std::chrono::steady_clock::now();
-    const ssize_t written = ::write(file, bytes.data(), std::min(bytes.size(), written_at_once));
+    const ssize_t written = ::write(file, bytes.data(), std::min(bytes.size(), gently ? written_gently : written_at_once));
     if (written <= 0 || ::fdatasync(file) != 0) return false;
     bytes.remove_prefix(static_cast<size_t>(written));
     if (gently) std::this_thread::sleep_for(rest_of_pieces * (std::chrono::steady_clock::now() - began));

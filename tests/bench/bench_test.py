@@ -66,7 +66,7 @@ class Bench(Running):
                            "alert_p50_us", "alert_p99_us", "alert_busy_p50_us", "alert_busy_p99_us", "alert_busy_beside_facts_per_s", "rule_checks_per_s",
                            "rule_facts_per_s", "overview_store_per_s", "overview_store_p50_us",
                            "overview_store_p99_us", "overview_beside_facts_per_s", "report_200_stores_ms", "start_empty_ms", "replay_facts_per_s",
-                           "start_snapshot_ms", "snapshot_skus")
+                           "start_snapshot_ms", "snapshot_facts", "snapshot_skus")
         self.assertLess({"overview_per_s", "overview_p50_us", "overview_p99_us"}, set(told["ours"]))
         self.assertLess(set(SERVICES) | {"bus"}, set(told["ours"]["cpu_us_per_fact"]))
         self.assertEqual(ALWAYS, list(told["peers"]))

@@ -225,6 +225,21 @@ Result<void> TimedProducer::turn(Millis wait_ms) {
   return {};
 }
 
+Result<void> TimedProducer::put(const Feed& feed, size_t& next, size_t end, uint32_t partitions, int64_t until_ns) {
+  constexpr size_t window_batches = 64;  // More in flight only wait longer.
+  BatchBuilder builder;
+  while (next < end && now_ns() < until_ns) {
+    if (interrupted()) return interrupted_error();
+    while (next < end && may_send(window_batches)) {
+      add_frames(builder, feed.frames(next++));
+      send(builder.finish(scope, partitions, {}));
+      TRY_VOID(turn(0));
+    }
+    TRY_VOID(turn(50));
+  }
+  return drain();
+}
+
 Result<void> TimedProducer::drain() {
   for (const Millis until = steady_ms() + folded_ms; link_.unacknowledged() > 0;) {
     if (interrupted()) return interrupted_error();

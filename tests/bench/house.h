@@ -71,6 +71,8 @@ class TimedProducer {
   void send(std::string batch);
   // Hears the bus, waiting up to `wait_ms` for it, and takes down what it acknowledged.
   Result<void> turn(Millis wait_ms);
+  // Puts a feed's batches from `next` on as fast as they are taken, until `end` or the time is over, and waits for the last ack.
+  Result<void> put(const Feed& feed, size_t& next, size_t end, uint32_t partitions, int64_t until_ns = INT64_MAX);
   // Until all is acknowledged.
   Result<void> drain();
   // Takes the sender's and receiver's time of what was acknowledged.
@@ -93,8 +95,8 @@ Result<void> measure_alerts(House& house, const Plan& plan, std::array<size_t, p
 Result<void> measure_rules(const Plan& plan, Figures& figures);
 Result<void> measure_queries(House& house, const Plan& plan, std::array<size_t, producers>& next, Figures& figures);
 
-// Ends the set and starts it again, and others beside it. `next` says how much of the workload the home holds.
-Result<void> measure_start(House& house, const Workload& workload, const std::array<size_t, producers>& next, Figures& figures);
+// In houses of its own: empty ones, and one that holds as many facts whatever the load was.
+Result<void> measure_start(const Workload& workload, Figures& figures);
 
 // How much of a feed is kept for those parts.
 size_t batches_kept(const Plan& plan);

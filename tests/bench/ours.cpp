@@ -10,8 +10,6 @@ namespace xundian::bench {
 
 namespace {
 
-constexpr size_t window_batches = 64;  // Of a producer; more in flight only wait longer.
-
 struct Put {
   size_t batches = 0;
   std::vector<float> ack_us;
@@ -26,19 +24,7 @@ void put_feed(House& house, size_t producer, const Feed& feed, size_t batches_ma
   ready.arrive_and_wait();
   if (!put.outcome) return;
   const auto until = now_ns() + static_cast<int64_t>(secs * 1e9);
-  BatchBuilder builder;
-  put.outcome = [&]() -> Result<void> {
-    while (put.batches < batches_max && now_ns() < until) {
-      if (interrupted()) return interrupted_error();
-      while (put.batches < batches_max && link.may_send(window_batches)) {
-        add_frames(builder, feed.frames(put.batches++));
-        link.send(builder.finish(scope, house.home().settings().partitions, {}));
-        TRY_VOID(link.turn(0));
-      }
-      TRY_VOID(link.turn(50));
-    }
-    return link.drain();
-  }();
+  put.outcome = link.put(feed, put.batches, batches_max, house.home().settings().partitions, until);
   put.ack_us = link.ack_us();
   put.head = link.head(house.partition());
 }
@@ -111,7 +97,7 @@ Result<std::array<size_t, producers>> measure_load(House& house, const Plan& pla
 
 Result<Figures> run_ours(const Plan& plan) {
   Figures figures;
-  const auto house = TRY(House::start());
+  std::unique_ptr<House> house = TRY(House::start());
   const Millis now = wall_ms();
   TRY_VOID(house->put(store_facts(now)));
   TRY_VOID(house->wait_memory());
@@ -127,9 +113,8 @@ Result<Figures> run_ours(const Plan& plan) {
   TRY_VOID(measure_queries(*house, plan, next, figures));
   said += plan.workload->totals(next);
   TRY_VOID(house->check(said, now));
-  TRY_VOID(measure_start(*house, *plan.workload, next, figures));
-  TRY_VOID(house->wait_quiet());
-  TRY_VOID(house->check(said, now));
+  house.reset();
+  TRY_VOID(measure_start(*plan.workload, figures));
   TRY_VOID(measure_rules(plan, figures));
   return figures;
 }

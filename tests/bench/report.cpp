@@ -208,10 +208,11 @@ std::string report_text(const Report& report) {
                       with_range(spread_of(report.ours, "alert_busy_beside_facts_per_s")),
                       with_range(spread_of(report.ours, "alert_busy_p50_us")),
                       with_range(spread_of(report.ours, "alert_busy_p99_us")));
-  text += fmt::format("started, all answering: in an empty home {} ms, from snapshots of {} SKUs {} ms; replay {} facts/s\n\n",
-                      with_range(spread_of(report.ours, "start_empty_ms")), with_range(spread_of(report.ours, "snapshot_skus")),
-                      with_range(spread_of(report.ours, "start_snapshot_ms")),
-                      with_range(spread_of(report.ours, "replay_facts_per_s")));
+  text += fmt::format(
+      "started, all answering: in an empty home {} ms, from snapshots of {} SKUs and {} facts {} ms; replay {} facts/s\n\n",
+      with_range(spread_of(report.ours, "start_empty_ms")), with_range(spread_of(report.ours, "snapshot_skus")),
+      with_range(spread_of(report.ours, "snapshot_facts")), with_range(spread_of(report.ours, "start_snapshot_ms")),
+      with_range(spread_of(report.ours, "replay_facts_per_s")));
   return text + table_of_others(report) + table_of_work(report);
 }
 
