@@ -1,9 +1,11 @@
 #include "tests/bench/machine.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -16,6 +18,7 @@ namespace {
 
 constexpr size_t syncs = 200, sync_bytes = 4096;
 constexpr int64_t held_up_ns = 10'000'000;
+constexpr double held_bytes_max = 6e9;  // More than a leg takes.
 
 // What stands behind `name` in a file of lines like "model name : Xeon".
 std::string line_of(const char* path, std::string_view name) {
@@ -46,6 +49,25 @@ std::string filesystem_of(const std::string& path) {
   }
   return type;
 }
+
+// Memory that is in use as long as this lives, large pages where there are any.
+class HeldMemory {
+ public:
+  HeldMemory() {
+    if (at_ == MAP_FAILED) return;
+    ::madvise(at_, bytes_, MADV_HUGEPAGE);
+    ::madvise(at_, bytes_, MADV_POPULATE_WRITE);
+  }
+  ~HeldMemory() {
+    if (at_ != MAP_FAILED) ::munmap(at_, bytes_);
+  }
+  HeldMemory(const HeldMemory&) = delete;
+  HeldMemory& operator=(const HeldMemory&) = delete;
+
+ private:
+  const size_t bytes_ = static_cast<size_t>(std::min(free_memory_bytes() / 3, held_bytes_max));
+  void* const at_ = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+};
 
 // Small blocks that are appended to a file.
 class SyncedBlocks {
@@ -85,7 +107,8 @@ void measure_disk(std::vector<float>& sync_us) {
   for (size_t count = 0; count < syncs; ++count) sync_us.push_back(static_cast<float>(blocks.append_ns()) / 1000.0f);
 }
 
-void wait_calm_disk(double secs) {
+void settle(double secs) {
+  const HeldMemory memory;
   SyncedBlocks blocks;
   const auto calm_ns = static_cast<int64_t>(secs * 1e9);
   const int64_t until = now_ns() + 6 * calm_ns;

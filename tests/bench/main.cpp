@@ -150,11 +150,11 @@ void add_settings(const Options& options, const Workload& workload, size_t facts
   add("clickhouse", clickhouse_version());
 }
 
-// One leg on a calm disk, its name shown while it runs.
+// One leg, its name shown while it runs.
 Result<Figures> run_leg(const std::string& name, Result<Figures> (*run)(const Plan&), const Plan& plan, cli::Progress& progress,
                         int& step, int steps) {
   progress.show(static_cast<uint64_t>(step), static_cast<uint64_t>(steps), name);
-  wait_calm_disk(std::min(plan.secs, calm_secs));
+  settle(std::min(plan.secs, calm_secs));
   auto figures = run(plan);
   if (!figures) return fail(figures.error().code, "{}: {}", name, figures.error().message);
   progress.show(static_cast<uint64_t>(++step), static_cast<uint64_t>(steps), name);
