@@ -18,7 +18,7 @@ namespace {
 
 constexpr size_t syncs = 200, sync_bytes = 4096;
 constexpr int64_t held_up_ns = 10'000'000;
-constexpr double held_bytes_max = 6e9;  // More than a leg takes.
+constexpr double held_bytes_of_second = 1.2e9;  // About what a leg comes to take for each second of its facts.
 
 // What stands behind `name` in a file of lines like "model name : Xeon".
 std::string line_of(const char* path, std::string_view name) {
@@ -53,7 +53,7 @@ std::string filesystem_of(const std::string& path) {
 // Memory that is in use as long as this lives, large pages where there are any.
 class HeldMemory {
  public:
-  HeldMemory() {
+  explicit HeldMemory(double bytes) : bytes_(static_cast<size_t>(std::min(free_memory_bytes() / 3, bytes))) {
     if (at_ == MAP_FAILED) return;
     ::madvise(at_, bytes_, MADV_HUGEPAGE);
     ::madvise(at_, bytes_, MADV_POPULATE_WRITE);
@@ -65,7 +65,7 @@ class HeldMemory {
   HeldMemory& operator=(const HeldMemory&) = delete;
 
  private:
-  const size_t bytes_ = static_cast<size_t>(std::min(free_memory_bytes() / 3, held_bytes_max));
+  const size_t bytes_;
   void* const at_ = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 };
 
@@ -108,7 +108,7 @@ void measure_disk(std::vector<float>& sync_us) {
 }
 
 void settle(double secs) {
-  const HeldMemory memory;
+  const HeldMemory memory(secs * held_bytes_of_second);
   SyncedBlocks blocks;
   const auto calm_ns = static_cast<int64_t>(secs * 1e9);
   const int64_t until = now_ns() + 6 * calm_ns;

@@ -1,6 +1,5 @@
 // Our path with little in flight: one batch at a time on a quiet bus, and fifty producers that say one fact and wait.
 #include "common/clock.h"
-#include "common/hash.h"
 #include "common/wire.h"
 #include "tests/bench/house.h"
 
