@@ -198,12 +198,17 @@ std::vector<std::pair<std::string, double>> House::memory_bytes() const {
 TimedProducer::TimedProducer(const Home& home, const std::string& name)
     : link_(home.endpoint("bus.0.put"), BusLink::Options{name, {producer_id(name)}, false}) {}
 
-Result<void> TimedProducer::connect() {
-  for (const Millis until = steady_ms() + start_ms; !link_.welcomed();) {
+Result<void> connect_link(BusLink& link) {
+  for (const Millis until = steady_ms() + start_ms; !link.welcomed();) {
     if (steady_ms() >= until) return fail(Code::unavailable, "the bus did not welcome a producer in {} ms", start_ms);
-    TRY_VOID(link_.turn(steady_ms()));
-    poll_socket(link_.socket(), 20);
+    TRY_VOID(link.turn(steady_ms()));
+    poll_socket(link.socket(), 20);
   }
+  return {};
+}
+
+Result<void> TimedProducer::connect() {
+  TRY_VOID(connect_link(link_));
   acknowledged_ = link_.acknowledged(0);
   return {};
 }

@@ -61,6 +61,9 @@ class House {
   std::vector<std::pair<std::string, Process>> processes_;
 };
 
+// Until the bus has welcomed it.
+Result<void> connect_link(BusLink& link);
+
 // One of our producers: a BusLink that knows how long each batch took to be acknowledged.
 class TimedProducer {
  public:

@@ -78,11 +78,7 @@ class Singles {
   };
 
   Result<void> connect(Shared& shared) {
-    for (const Millis until = steady_ms() + start_ms; !shared.link->welcomed();) {
-      if (steady_ms() >= until) return fail(Code::unavailable, "the bus did not welcome a producer in {} ms", start_ms);
-      TRY_VOID(shared.link->turn(steady_ms()));
-      poll_socket(shared.link->socket(), 20);
-    }
+    TRY_VOID(connect_link(*shared.link));
     for (size_t index = 0; index < shared.speakers.size(); ++index)
       shared.speakers[index].acknowledged = shared.link->acknowledged(index);
     return {};
