@@ -15,7 +15,7 @@ enum ListingAspect : uint32_t { listing_identity = 1, listing_shelf = 3, listing
 constexpr uint32_t move_movement = 1;
 // Whether a fact says anything of an order that is newer than what is held.
 bool is_newer(const Order& order, const FactView& fact) {
-  const OrderCourse& course = order.course();
+  const OrderCourse& course = order.course;
   const std::pair<uint32_t, const Version*> aspects[] = {{order_paid, &order.paid},
                                                          {order_status, &order.status},
                                                          {order_shipped, &course.shipped},
@@ -33,14 +33,13 @@ bool is_newer(const Order& order, const FactView& fact) {
   return false;
 }
 
-void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Names& names, RowMemory& memory) {
-  if (order.lines.empty()) order.lines.reserve(memory, fact.line_count());  // What comes later doubles it.
+void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Names& names) {
   for (uint32_t index = 0; index < fact.line_count(); ++index) {
     const uint64_t id = fact.line_id(index);
     auto line = std::lower_bound(order.lines.begin(), order.lines.end(), id,
                                  [](const OrderLine& held, uint64_t sought) { return held.id < sought; });
     if (line == order.lines.end() || line->id != id) {
-      line = order.lines.insert(memory, line, OrderLine());
+      line = order.lines.insert(line, OrderLine());
       line->id = id;
     }
     if (fact.line_version(index) <= line->version) continue;
@@ -64,14 +63,14 @@ void merge_course(OrderCourse& course, const FactView& fact, const OrderScan& st
   take_newer(fact, withdrawn_aspect, course.withdrawn);
 }
 
-void merge(Order& order, const FactView& fact, const OrderScan& stated, Names& names, RowMemory& memory) {
+void merge(Order& order, const FactView& fact, const OrderScan& stated, Names& names) {
   if (take_newer(fact, order_paid, order.paid)) {
     order.paid_ms = stated.paid_ms;
     order.paid_micros = stated.paid_amount_micros;
   }
   if (take_newer(fact, order_status, order.status)) order.stage = stage_of(stated.status);
-  if ((fact.head().aspects & course_aspects) != 0) merge_course(order.own_course(memory), fact, stated);
-  merge_lines(order, fact, stated, names, memory);
+  if ((fact.head().aspects & course_aspects) != 0) merge_course(order.course, fact, stated);
+  merge_lines(order, fact, stated, names);
 }
 
 template <typename Value>
@@ -96,6 +95,7 @@ void State::expect(const FactView& fact) {
 // Memory is asked in two steps, for where a thing lies is known when its place in the directory is at hand.
 void State::expect_order(const FactView& fact) {
   orders_.prefetch(fact.key());
+  order_memory_.prefetch(640);
   Coming& coming = ahead_.add(fact);
   coming.is_whole = coming.scan.scan(fact);
   coming.key = fact.key();
@@ -106,6 +106,8 @@ void State::expect_order(const FactView& fact) {
     line.sku_name = names_.find(line.sku);
     skus_.prefetch(sku_key(coming.pool, line.sku_name));
   }
+  if (const Coming* earlier = ahead_.before_last(6))
+    if (const Packed* order = std::as_const(orders_).find(earlier->key)) order->prefetch();
   constexpr size_t behind = 4;
   const Coming* const earlier = ahead_.before_last(behind);
   if (earlier == nullptr) return;
@@ -182,7 +184,7 @@ void State::wake(Millis now, Outbox& outbox) {
   judge_due(outbox);
 }
 
-Millis State::next_wake() const { return sweep_.runs() ? std::min(now_, midnight_ms_) : std::min(midnight_ms_, timers_.first()); }
+Millis State::next_wake() const { return std::min(midnight_ms_, sweep_.runs() || !due_.empty() ? now_ : timers_.first()); }
 
 void State::fold_store(const FactView& fact, Outbox& outbox) {
   v1::StoreState state;
@@ -206,15 +208,20 @@ void State::fold_order(const FactView& fact, Outbox& outbox) {
   const OrderScan* const stated = read_order(fact);
   if (stated == nullptr) return outbox.reject("the order cannot be read");
   const auto [index, is_new] = orders_.of(fact.key());
-  Order& order = orders_[index];
-  if (!is_new && !is_newer(order, fact)) return;
-  if (!order.place) order.place = &place_of(fact);
+  Order& order = order_;
+  if (is_new) {
+    order.clear();
+    order.place = &place_of(fact);
+  } else if (!is_newer(open(index), fact)) {
+    return;
+  }
   const Wait before = wait_of(order);
   touched_.clear();
   add_order(order, -1, touched_);
-  merge(order, fact, *stated, names_, line_memory_);
+  merge(order, fact, *stated, names_);
   add_order(order, 1, touched_);
-  settle_unshipped(index, fact.key_text(), before, &outbox);
+  settle_unshipped(index, order, fact.key_text(), before, &outbox);
+  keep(index, order);
   // What is paid today moves no mean of whole days; it matters only to a SKU that has run out.
   const Zone& zone = order.place->info->zone;
   if (zone.day_of(std::min(before.paid_ms > 0 ? before.paid_ms : order.paid_ms, order.paid_ms)) >= zone.day_of(now_))

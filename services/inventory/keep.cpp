@@ -21,20 +21,10 @@ class Writer {
     append(bytes_, static_cast<uint8_t>(value.has_value()));
     append(bytes_, value.value_or(T{}));
   }
-  template <typename... T>
-  void stated(const T&... values) {
-    append_stated(bytes_, std::array{&values...});
-  }
   template <typename Items, typename Each>
   void list(const Items& items, Each&& each) {
     append(bytes_, static_cast<uint32_t>(items.size()));
     for (const auto& item : items) each(item);
-  }
-  // Items as they lie.
-  template <typename T>
-  void row(const Row<T>& items) {
-    append(bytes_, static_cast<uint32_t>(items.size()));
-    bytes_.append(items.bytes());
   }
 
  private:
@@ -43,7 +33,7 @@ class Writer {
 
 class Reader {
  public:
-  Reader(ByteReader& bytes, RowMemory& memory) : bytes_(bytes), memory_(memory) {}
+  explicit Reader(ByteReader& bytes) : bytes_(bytes) {}
   template <typename T>
   requires std::is_trivially_copyable_v<T>
   void operator()(T& value) { value = bytes_.take<T>(); }
@@ -54,33 +44,15 @@ class Reader {
     const T stated = bytes_.take<T>();
     value = has ? std::optional<T>(stated) : std::nullopt;
   }
-  template <typename... T>
-  void stated(T&... values) {
-    take_stated(bytes_, std::array{&values...});
-  }
   template <typename T, typename Each>
   void list(std::vector<T>& items, Each&& each) {
     items.clear();
     for (uint32_t left = bytes_.take<uint32_t>(); left > 0 && bytes_.ok(); --left) each(items.emplace_back());
   }
-  template <typename T>
-  void row(Row<T>& items) {
-    items.assign(memory_, bytes_.take_bytes(bytes_.take<uint32_t>() * sizeof(T)));
-  }
 
  private:
   ByteReader& bytes_;
-  RowMemory& memory_;
 };
-
-template <typename Io>
-void order_fields(Io& io, auto& order, auto& course) {
-  io.stated(order.paid, order.status, course.shipped, course.received, course.closed, course.refunded, course.withdrawn);
-  io.stated(order.paid_ms, course.shipped_ms, course.promised_ms, course.received_ms, course.closed_ms, course.refunded_micros);
-  io(order.paid_micros);
-  io(order.stage);
-  io.row(order.lines);
-}
 
 template <typename Io>
 void refund_fields(Io& io, auto& refund) {
@@ -190,7 +162,7 @@ void State::save(std::string& bytes) const {
   append(bytes, as_of_);
   Writer io(bytes);
   append(bytes, static_cast<uint32_t>(places_.size()));
-  for (const auto& [hash, place] : places_) append(bytes, hash);
+  for (const Place* place : numbered_places_) append(bytes, place->store);
   append(bytes, static_cast<uint32_t>(pools_.size()));
   for (const Pool& pool : pools_) append_text(bytes, pool.name);
   const size_t before = bytes.size();
@@ -210,15 +182,17 @@ void State::save(std::string& bytes) const {
 }
 
 void State::save_orders(std::string& bytes) const {
-  Writer io(bytes);
   orders_.save_keys(bytes);
   for (uint32_t index = 0; index < orders_.size(); ++index) {
-    const Order& order = orders_[index];
-    io(order.place->store);
-    order_fields(io, order, order.course());
-    io(order.waits);
-    if (order.waits) append_text(bytes, order.id_text()), io(timers_.due(index));
+    const Packed& order = orders_[index];
+    append(bytes, order.aside);
+    append_text(bytes, order.bytes());
+    if ((order.aside & waits_bit) != 0) append(bytes, timers_.due(index));
   }
+  std::vector<DueOrder> due = due_;
+  std::ranges::sort(due);
+  append(bytes, static_cast<uint32_t>(due.size()));
+  for (const DueOrder& order : due) append(bytes, order.due_ms), append(bytes, order.index);
 }
 
 // What SKUs sold follows from the orders, but to add up millions of them takes longer than to read it.
@@ -267,10 +241,13 @@ bool State::load(std::string_view saved) {
   as_of_ = bytes.take<Millis>();
   places_.clear();
   place_index_.clear();
+  numbered_places_.clear();
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const auto store = bytes.take<uint64_t>();
-    if (stores_.find(store) == nullptr) return false;
-    place_index_[store] = &places_[store];
+    if (stores_.find(store) == nullptr || places_.contains(store)) return false;
+    Place& place = *(place_index_[store] = &places_[store]);
+    place.number = static_cast<uint32_t>(numbered_places_.size());
+    numbered_places_.push_back(&place);
   }
   if (!bytes.ok() || !load_pools(bytes)) return false;
   const std::string_view beside = bytes.take_bytes(bytes.take<uint64_t>());
@@ -284,35 +261,35 @@ bool State::load(std::string_view saved) {
 
 bool State::load_orders(ByteReader bytes) {
   orders_.clear();
-  line_memory_.clear();
+  order_memory_.clear();
   if (!orders_.load_keys(bytes)) return false;
   timers_.reserve(orders_.size());
-  deadlines_.reserve(orders_.size());
-  Reader io(bytes, line_memory_);
-  bool whole = true;
-  for (uint32_t index = 0; index < orders_.size() && whole; ++index) {
-    Order& order = orders_[index];
-    const auto place = place_index_.find(bytes.take<uint64_t>());
-    if (place == place_index_.end()) return false;
-    order.place = place->second;
-    OrderCourse course;
-    order_fields(io, order, course);
-    if (course != OrderCourse()) order.own_course(line_memory_) = course;
-    for (const OrderLine& line : order.lines) whole &= names_.has(line.sku);
-    io(order.waits);
-    if (order.waits) {
-      order.id.assign(line_memory_, bytes.take_text());
-      count_wait(index, order, wait_of(order), true);
-      timers_.set(index, bytes.take<Millis>());  // What is due and not judged yet among them.
+  for (uint32_t index = 0; index < orders_.size(); ++index) {
+    Packed& kept = orders_[index];
+    kept.aside = bytes.take<uint32_t>();
+    const std::string_view packed = bytes.take_text();
+    if (kept.aside >> 2 >= numbered_places_.size()) return false;
+    order_memory_.put(kept, packed);
+    if (!read(index, order_)) return false;
+    for (const OrderLine& line : order_.lines)
+      if (!names_.has(line.sku)) return false;
+    if (order_.waits) {
+      count_wait(order_, wait_of(order_), true);
+      timers_.set(index, bytes.take<Millis>());
     }
-    whole &= bytes.ok();
   }
-  return whole && bytes.empty();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const auto due_ms = bytes.take<Millis>();
+    const auto index = bytes.take<uint32_t>();
+    if (index >= orders_.size()) return false;
+    judge_later(index, due_ms);
+  }
+  return bytes.ok() && bytes.empty();
 }
 
 bool State::load_beside_orders(std::string_view saved) {
   ByteReader bytes(saved);
-  Reader io(bytes, day_memory_);
+  Reader io(bytes);
   levels_.clear();
   load_all(bytes, refunds_, [&](Refund& refund) { refund_fields(io, refund); });
   if (!levels_.load_keys(bytes)) return false;
@@ -368,7 +345,7 @@ bool State::holds_together() const {
 }
 
 std::vector<Held> State::held() const {
-  Held orders{"orders", orders_.size(), orders_.bytes() + line_memory_.bytes()},
+  Held orders{"orders", orders_.size(), orders_.bytes() + order_memory_.bytes()},
       skus{"skus", skus_.size(), skus_.bytes() + day_memory_.bytes() + wait_memory_.bytes()},
       levels{"stock levels", levels_.size(), levels_.bytes()};
   skus_.for_each([&](const Key&, const Sku& sku) {

@@ -44,7 +44,7 @@ void add_cell(Fingerprint& sum, std::string_view cell, int64_t value) {
 
 Value value_of(const Order& order, const Names& names) {
   Value value;
-  const OrderCourse& course = order.course();
+  const OrderCourse& course = order.course;
   const Version& gone = course.withdrawn;
   value.aspect(order_paid, order.paid > gone, [&](Value& v) { v.number(order.paid_ms).maybe(order.paid_micros); });
   value.aspect(order_status, order.status > gone, [&](Value& v) { v.number(order.stage); });
@@ -106,7 +106,11 @@ Value value_of(const Offer& offer) {
 
 void State::fingerprint(Fingerprint& sum) const {
   stores_.fingerprint(sum);
-  orders_.for_each([&](const Key& key, const Order& order) { value_of(order, names_).add_to(sum, "order", key); });
+  Order order;
+  for (uint32_t index = 0; index < orders_.size(); ++index) {
+    read(index, order);
+    value_of(order, names_).add_to(sum, "order", orders_.key(index));
+  }
   levels_.for_each([&](const Key& key, const Level& level) { value_of(level, names_).add_to(sum, "level", key); });
   for (const auto& [key, purchase] : purchases_) value_of(purchase, names_).add_to(sum, "purchase", key);
   for (const auto& [key, offer] : offers_) value_of(offer).add_to(sum, "listing", key);

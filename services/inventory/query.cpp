@@ -350,7 +350,7 @@ ServiceDefinition definition() {
   definition.name = "inventory";
   definition.kinds = {v1::Fact::kStoreState, v1::Fact::kOrderState,    v1::Fact::kRefundState, v1::Fact::kListing,
                       v1::Fact::kStockLevel, v1::Fact::kPurchaseOrder, v1::Fact::kStockMove,   v1::Fact::kRuleSet};
-  definition.shape = 7;
+  definition.shape = 8;
   definition.make_fold = [] { return std::make_unique<State>(); };
   definition.answer = answer;
   return definition;

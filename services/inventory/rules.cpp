@@ -224,7 +224,8 @@ void State::judge_sku(SkuId id, Outbox& outbox) {
 void State::judge_all(Outbox& outbox) {
   begin_sweep();
   go_on_sweeping(outbox);
-  for (const uint32_t index : waiting()) timers_.set(index, now_);
+  for (uint32_t index = 0; index < orders_.size(); ++index)
+    if ((orders_[index].aside & waits_bit) != 0) judge_later(index, now_);
   judge_due(outbox);
 }
 
@@ -273,19 +274,16 @@ void State::go_on_sweeping(Outbox& outbox) {
   if (purchase == purchases_.end()) sweep_.purchases.reset();
 }
 
-// Orders of which a rule may begin to hold, by their times; the rest waits for the next record.
+// Orders of which a rule may have begun to hold, by their times; the rest waits for the next record.
 void State::judge_due(Outbox& outbox) {
-  std::vector<std::tuple<Millis, Key, uint32_t>> due;
-  while (due.size() < said_at_once && timers_.first() <= now_)
-    timers_.take_due(timers_.first(), [&](uint32_t index, Millis at) { due.emplace_back(at, orders_.key(index), index); });
-  std::sort(due.begin(), due.end());
-  for (const auto& [at, key, index] : due) {
-    if (outbox.facts().size() >= said_at_once) {
-      timers_.set(index, at);
-      continue;
-    }
-    schedule(index);
-    judge_order(orders_[index], orders_[index].id_text(), true, outbox);
+  for (size_t judged = 0; !due_.empty() && judged < said_at_once && outbox.facts().size() < said_at_once; ++judged) {
+    std::pop_heap(due_.begin(), due_.end(), std::greater());
+    const uint32_t index = due_.back().index;
+    due_.pop_back();
+    const Order& order = open(index);
+    if (!order.waits) continue;
+    schedule(index, order);  // By the rules that hold now.
+    judge_order(order, order.id, true, outbox);
   }
 }
 

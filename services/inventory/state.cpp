@@ -7,7 +7,7 @@ namespace xundian::inventory {
 
 namespace {
 
-constexpr uint32_t orders_ahead = 8;
+constexpr uint32_t orders_at_once = 8;
 
 template <typename Thing>
 void add_or_remove(std::vector<const Thing*>& things, const Thing& thing, bool enters) {
@@ -16,6 +16,9 @@ void add_or_remove(std::vector<const Thing*>& things, const Thing& thing, bool e
   else
     std::erase(things, &thing);
 }
+
+// Whether the rules of waiting orders say anything of such a one.
+bool is_judged(const Place& place, Millis deadline_ms) { return place.info->is_news(deadline_ms) && !place.info->withdrawn; }
 
 }  // namespace
 
@@ -34,6 +37,8 @@ Place& State::place_of(const FactView& fact) {
   if (known != nullptr) return *known;
   Place& place = *(known = &places_[fact.store()]);
   place.store = fact.store();
+  place.number = static_cast<uint32_t>(numbered_places_.size());
+  numbered_places_.push_back(&place);
   place.info = &stores_.of(fact);
   join_pool(place);
   // The first of a pool says by which zone its days are reckoned.
@@ -141,54 +146,81 @@ void State::add_move(const Move& move, int64_t sign) {
                                                      sign * movement.quantity);
 }
 
-// The next time at which one of the order's rules begins to hold.
-void State::schedule(uint32_t index) {
-  const Order& order = orders_[index];
+bool State::read(uint32_t index, Order& order) const {
+  const Packed& kept = orders_[index];
+  if (!order.unpack(kept.bytes())) return false;
+  order.place = numbered_places_[kept.aside >> 2];
+  order.waits = (kept.aside & waits_bit) != 0;
+  order.overdue = (kept.aside & overdue_bit) != 0;
+  return true;
+}
+
+Order& State::open(uint32_t index) {
+  CHECK(read(index, order_), "an order is kept as it was packed");
+  return order_;
+}
+
+void State::keep(uint32_t index, const Order& order) {
+  Packed& kept = orders_[index];
+  order_memory_.put(kept, order.pack(order_memory_));
+  kept.aside = order.place->number << 2 | (order.waits ? waits_bit : 0) | (order.overdue ? overdue_bit : 0);
+}
+
+// The next time at which one of the order's rules begins to hold, or its deadline passes.
+void State::schedule(uint32_t index, const Order& order) {
   const Place& place = *order.place;
   const Millis deadline_ms = order.deadline_ms();
-  Millis next = Timers::none;
-  if (place.info->is_news(deadline_ms) && !place.info->withdrawn)
-    for (const Millis due : {deadline_ms - place.near_ms, deadline_ms, deadline_ms + place.late_ms})
+  Millis next = deadline_ms > now_ ? deadline_ms : Timers::none;
+  if (is_judged(place, deadline_ms))
+    for (const Millis due : {deadline_ms - place.near_ms, deadline_ms + place.late_ms})
       if (due > now_) next = std::min(next, due);
   timers_.set(index, next);
 }
 
-void State::count_wait(uint32_t index, Order& order, const Wait& wait, bool enters) {
+void State::count_wait(Order& order, const Wait& wait, bool enters) {
   Place& place = *order.place;
   const Day day = place.info->zone.day_of(wait.paid_ms);
   const int64_t sign = enters ? 1 : -1;
   place.unshipped.add(wait_memory_, day, sign);
-  if (enters) order.overdue = wait.deadline_ms <= now_;
   if (order.overdue) place.overdue.add(wait_memory_, day, sign);
-  deadlines_.set(index, enters && !order.overdue ? wait.deadline_ms : Timers::none);
-  if (!enters) order.overdue = false;
   order.waits = enters;
 }
 
-// Time has gone on: orders whose deadline is behind it are overdue.
+// Time has gone on: orders whose deadline is behind it are overdue, and those of which a rule may hold now are to be judged.
 void State::pass_deadlines() {
-  deadlines_.take_due(now_, [&](uint32_t index, Millis) {
-    Order& order = orders_[index];
-    order.overdue = true;
-    order.place->overdue.add(wait_memory_, order.place->info->zone.day_of(order.paid_ms), 1);
+  timers_.take_due(now_, [&](uint32_t index, Millis due_ms) {
+    const Order& order = open(index);
+    const Millis deadline_ms = order.deadline_ms();
+    if (!order.overdue && deadline_ms <= now_) {
+      orders_[index].aside |= overdue_bit;
+      order.place->overdue.add(wait_memory_, order.place->info->zone.day_of(order.paid_ms), 1);
+    }
+    if (is_judged(*order.place, deadline_ms)) judge_later(index, due_ms);
+    schedule(index, order);
   });
 }
 
-void State::settle_unshipped(uint32_t index, std::string_view id, const Wait& before, Outbox* outbox) {
-  Order& order = orders_[index];
+void State::judge_later(uint32_t index, Millis due_ms) {
+  due_.push_back({due_ms, orders_.key(index), index});
+  std::push_heap(due_.begin(), due_.end(), std::greater());
+}
+
+void State::settle_unshipped(uint32_t index, Order& order, std::string_view id, const Wait& before, Outbox* outbox) {
   const bool waits = order.is_known_unshipped() && !(!refunds_of_.empty() && refunds_of_.contains(orders_.key(index)));
   const Wait now = wait_of(order);
   const bool waited = order.waits;
   if (waited) {
     if (waits && before.paid_ms == now.paid_ms && before.deadline_ms == now.deadline_ms) return;
-    count_wait(index, order, before, false);
-    timers_.set(index, Timers::none);
+    count_wait(order, before, false);
+    order.overdue = false;
+    if (!waits) timers_.set(index, Timers::none);
     if (!waits && outbox) judge_order(order, id, false, *outbox);
   }
   if (!waits) return;
-  if (order.id.empty()) order.id.assign(line_memory_, id);
-  count_wait(index, order, now, true);
-  schedule(index);
+  order.id = id;
+  order.overdue = now.deadline_ms <= now_;
+  count_wait(order, now, true);
+  schedule(index, order);
   // Of an order that did not wait nothing holds, and nothing begins to while its deadline is far.
   const Place& place = *order.place;
   const bool is_far = now_ + place.near_ms + second_ms < now.deadline_ms;
@@ -198,36 +230,34 @@ void State::settle_unshipped(uint32_t index, std::string_view id, const Wait& be
 void State::settle_refunded(const Key& key, std::string_view id, Outbox& outbox) {
   if (orders_.find(key) == nullptr) return;  // Nothing is known of the order yet.
   const uint32_t index = orders_.of(key).first;
-  settle_unshipped(index, id, wait_of(orders_[index]), &outbox);
-}
-
-std::vector<uint32_t> State::waiting() const {
-  std::vector<uint32_t> waiting;
-  for (uint32_t index = 0; index < orders_.size(); ++index)
-    if (orders_[index].waits) waiting.push_back(index);
-  std::sort(waiting.begin(), waiting.end(), [&](uint32_t a, uint32_t b) { return orders_.key(a) < orders_.key(b); });
-  return waiting;
+  Order& order = open(index);
+  settle_unshipped(index, order, id, wait_of(order), &outbox);
+  keep(index, order);
 }
 
 void State::rebuild() {
   forget_what_follows();
   join_pools();
-  for (uint32_t index = 0; index < orders_.size(); ++index) {
-    // SKUs lie anywhere in memory; those of the orders that come next are asked for meanwhile.
-    if (index + orders_ahead < orders_.size())
-      for (const OrderLine& line : orders_[index + orders_ahead].lines)
-        skus_.prefetch(sku_key(orders_[index + orders_ahead].place->pool, line.sku));
-    add_order(orders_[index], 1, touched_);
+  // SKUs lie anywhere in memory; those of some orders are asked for together.
+  std::array<Order, orders_at_once> orders;
+  for (uint32_t from = 0; from < orders_.size(); from += orders_at_once) {
+    const uint32_t count = std::min(orders_at_once, orders_.size() - from);
+    for (uint32_t index = 0; index < count; ++index) {
+      read(from + index, orders[index]);
+      for (const OrderLine& line : orders[index].lines) skus_.prefetch(sku_key(orders[index].place->pool, line.sku));
+    }
+    for (uint32_t index = 0; index < count; ++index) add_order(orders[index], 1, touched_);
     touched_.clear();
   }
   for (const auto& [key, move] : moves_) add_move(move, 1);
   join_skus();
   // Whether an order waits follows from the order and its refunds alone, so the same orders wait as before.
   for (uint32_t index = 0; index < orders_.size(); ++index) {
-    Order& order = orders_[index];
-    if (!order.waits) continue;
+    if ((orders_[index].aside & waits_bit) == 0) continue;
+    Order& order = open(index);
     order.waits = order.overdue = false;
-    settle_unshipped(index, order.id_text(), {}, nullptr);
+    settle_unshipped(index, order, order.id, {}, nullptr);
+    keep(index, order);
   }
 }
 
@@ -239,11 +269,13 @@ void State::forget_what_follows() {
   day_memory_.clear();
   wait_memory_.clear();
   timers_.clear();
-  deadlines_.clear();
+  due_.clear();
   refunds_of_.clear();
   for (auto& [hash, place] : places_) {
+    const uint32_t number = place.number;
     place = Place();
     place.store = hash;
+    place.number = number;
     place.info = stores_.find(hash);
   }
 }

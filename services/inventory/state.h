@@ -115,7 +115,8 @@ int64_t order_units(int64_t need_units, uint32_t minimum_units, uint32_t pack_un
 
 // A store as stock is reckoned with it.
 struct Place {
-  uint64_t store = 0;  // Hash of its id.
+  uint64_t store = 0;   // Hash of its id.
+  uint32_t number = 0;  // Of those that were spoken of, in the order in which they were.
   const StoreInfo* info = nullptr;
   PoolId pool = 0;
   Millis near_ms = 0, late_ms = 0;  // Before and behind a deadline: when its rules begin to hold.
@@ -215,13 +216,18 @@ class State final : public Fold {
     Millis paid_ms = 0, deadline_ms = 0;
   };
   static Wait wait_of(const Order& order) { return {order.paid_ms, order.deadline_ms()}; }
-  void settle_unshipped(uint32_t index, std::string_view id, const Wait& before, Outbox* outbox);
+  void settle_unshipped(uint32_t index, Order& order, std::string_view id, const Wait& before, Outbox* outbox);
   void settle_refunded(const Key& key, std::string_view id, Outbox& outbox);
-  void count_wait(uint32_t index, Order& order, const Wait& wait, bool enters);
+  void count_wait(Order& order, const Wait& wait, bool enters);
   void pass_deadlines();
-  void schedule(uint32_t index);
-  // The orders that wait, by their keys.
-  std::vector<uint32_t> waiting() const;
+  void schedule(uint32_t index, const Order& order);
+  // An order as it is kept; false: its bytes are broken, as those of a snapshot may be.
+  bool read(uint32_t index, Order& order) const;
+  // The same, until the next is opened.
+  Order& open(uint32_t index);
+  void keep(uint32_t index, const Order& order);
+  // It is to be judged once there is room in an answer, with those that were due before.
+  void judge_later(uint32_t index, Millis due_ms);
   void watch_midnight(Place& place);
   void watch_midnights();  // Of all places.
 
@@ -253,8 +259,10 @@ class State final : public Fold {
   Names names_;
   RuleBook rules_;
   Judge judge_{rules_};
-  RowMemory line_memory_;  // Of the orders' lines.
-  Things<Order> orders_;
+  PackedMemory order_memory_;
+  // Aside lie the number of the order's place, and in the two lowest bits whether it waits and is overdue.
+  Things<Packed> orders_;
+  static constexpr uint32_t waits_bit = 1, overdue_bit = 2;
   std::map<Key, Refund> refunds_;
   Things<Level> levels_;
   std::map<Key, Purchase> purchases_;
@@ -266,6 +274,7 @@ class State final : public Fold {
   // What follows from them.
   std::map<uint64_t, Place> places_;
   absl::flat_hash_map<uint64_t, Place*, MixHash> place_index_;  // The same, found faster.
+  std::vector<Place*> numbered_places_;
   std::vector<Pool> pools_;
   std::map<std::string, PoolId> pool_ids_;
   Things<Sku> skus_;          // By sku_key.
@@ -273,8 +282,16 @@ class State final : public Fold {
   RowMemory day_memory_;      // Of their days.
   RowMemory wait_memory_;     // Of places' days.
   absl::flat_hash_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.
-  Timers timers_;               // Of orders that wait to be shipped: when one of their rules may begin to hold.
-  Timers deadlines_;            // Of the same, as far as they are to come.
+  // Of orders that wait to be shipped: when the next of their rules may begin to hold, or their deadline passes.
+  Timers timers_;
+  // Those of which a rule may have begun to hold, to be judged: a heap, the earliest first. Some may have gone out since.
+  struct DueOrder {
+    Millis due_ms = 0;
+    Key key;
+    uint32_t index = 0;
+    auto operator<=>(const DueOrder&) const = default;
+  };
+  std::vector<DueOrder> due_;
   Millis midnight_ms_ = never;  // The next at which a store's day begins.
 
   // An order that comes next, read ahead.
@@ -302,6 +319,7 @@ class State final : public Fold {
 
   // Kept between facts to save allocations.
   OrderScan scan_;
+  Order order_;
   std::vector<SkuId> touched_;
 };
 

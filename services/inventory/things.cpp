@@ -28,7 +28,6 @@ Stage stage_of(std::string_view status) {
 }
 
 bool Order::is_shipped() const {
-  const OrderCourse& course = this->course();
   if ((course.shipped > course.withdrawn && course.shipped_ms != 0) ||
       (course.received > course.withdrawn && course.received_ms != 0))
     return true;
@@ -36,12 +35,10 @@ bool Order::is_shipped() const {
 }
 
 bool Order::is_closed() const {
-  const OrderCourse& course = this->course();
   return (course.closed > course.withdrawn && course.closed_ms != 0) || (status > course.withdrawn && stage == Stage::closed);
 }
 
 bool Order::is_refunded() const {
-  const OrderCourse& course = this->course();
   if (status > course.withdrawn && (stage == Stage::refunding || stage == Stage::refunded)) return true;
   if (!(course.refunded > course.withdrawn) || course.refunded_micros <= 0) return false;
   int64_t paid_for_lines = 0;
@@ -51,13 +48,97 @@ bool Order::is_refunded() const {
 }
 
 bool Order::is_known_unshipped() const {
-  const bool stated = course().shipped > withdrawn() || (status > withdrawn() && stage == Stage::paid);
+  const bool stated = course.shipped > withdrawn() || (status > withdrawn() && stage == Stage::paid);
   return is_paid() && stated && !is_shipped() && !is_closed() && !is_refunded();
 }
 
 Millis Order::deadline_ms() const {
-  const OrderCourse& course = this->course();
   return course.shipped > course.withdrawn && course.promised_ms > 0 ? course.promised_ms : paid_ms + ship_within_ms;
+}
+
+void Order::clear() {
+  std::vector<OrderLine> room = std::move(lines);
+  *this = Order();
+  lines = std::move(room);
+  lines.clear();
+}
+
+// Nearly always one fact says all there is of an order, and all of its versions have one rank: it is written once.
+std::string_view Order::pack(PackedMemory& memory) const {
+  const PackBase base(paid.rank != 0 ? paid.rank : status.rank != 0 || lines.empty() ? status.rank : lines.front().version.rank);
+  bool has_one_rank = base.implies(paid) && base.implies(status);
+  for (const OrderLine& line : lines) has_one_rank &= base.implies(line.version);
+  const bool has_course = course != OrderCourse();
+  constexpr size_t head_bytes_max = 5 * sizeof(uint64_t) + pack_bytes_max<4>,
+                   course_bytes_max = pack_bytes_max<10> + 5 * sizeof(uint64_t),
+                   line_bytes_max = pack_bytes_max<3> + 3 * sizeof(uint64_t);
+  PackWriter to(memory.ahead(head_bytes_max + course_bytes_max + lines.size() * line_bytes_max + id.size()), base);
+  to.numbers<4>({static_cast<uint64_t>(stage) | uint64_t{paid_micros.has_value()} << 4 | uint64_t{has_course} << 5 |
+                     uint64_t{!has_one_rank} << 6 | lines.size() << 7,
+                 base.packed_time(paid_ms), zigzag(paid_micros.value_or(0)), id.size()});
+  to.words<2>({paid.digest, status.digest});
+  for (const OrderLine& line : lines) {
+    to.numbers<3>({zigzag(line.quantity), zigzag(line.amount_micros), uint64_t{line.sku} << 1 | uint64_t{line.withdrawn}});
+    to.words<2>({line.id, line.version.digest});
+  }
+  if (!has_one_rank) {
+    to.words<2>({paid.rank, status.rank});
+    for (const OrderLine& line : lines) to.words<1>({line.version.rank});
+  }
+  if (has_course) {
+    to.numbers<10>({base.packed_rank(course.shipped.rank), base.packed_rank(course.received.rank),
+                    base.packed_rank(course.closed.rank), base.packed_rank(course.refunded.rank),
+                    base.packed_rank(course.withdrawn.rank), zigzag(course.shipped_ms), zigzag(course.promised_ms),
+                    zigzag(course.received_ms), zigzag(course.closed_ms), zigzag(course.refunded_micros)});
+    to.words<5>(
+        {course.shipped.digest, course.received.digest, course.closed.digest, course.refunded.digest, course.withdrawn.digest});
+  }
+  to.bytes(id);
+  return to.packed();
+}
+
+bool Order::unpack(std::string_view packed) {
+  clear();
+  PackReader from(packed);
+  const PackBase base = from.base();
+  const auto head = from.numbers<4>();
+  stage = static_cast<Stage>(head[0] & 15);
+  if ((head[0] & 1 << 4) != 0) paid_micros = unzigzag(head[2]);
+  paid_ms = base.unpacked_time(head[1]);
+  const auto digests = from.words<2>();
+  paid = base.implied(digests[0]);
+  status = base.implied(digests[1]);
+  for (uint64_t left = head[0] >> 7; left > 0 && from.ok(); --left) {
+    const auto said = from.numbers<3>();
+    const auto [line_id, digest] = from.words<2>();
+    lines.push_back({.id = line_id,
+                     .version = base.implied(digest),
+                     .quantity = unzigzag(said[0]),
+                     .amount_micros = unzigzag(said[1]),
+                     .sku = static_cast<NameId>(said[2] >> 1),
+                     .withdrawn = (said[2] & 1) != 0});
+  }
+  if ((head[0] & 1 << 6) != 0) {
+    for (Version* version : {&paid, &status}) version->rank = from.words<1>()[0];
+    for (OrderLine& line : lines) line.version.rank = from.words<1>()[0];
+  }
+  if ((head[0] & 1 << 5) != 0) {
+    const auto said = from.numbers<10>();
+    const auto digest = from.words<5>();
+    const auto version = [&](size_t index) { return Version{base.unpacked_rank(said[index]), digest[index]}; };
+    course = {.shipped = version(0),
+              .received = version(1),
+              .closed = version(2),
+              .refunded = version(3),
+              .withdrawn = version(4),
+              .shipped_ms = unzigzag(said[5]),
+              .promised_ms = unzigzag(said[6]),
+              .received_ms = unzigzag(said[7]),
+              .closed_ms = unzigzag(said[8]),
+              .refunded_micros = unzigzag(said[9])};
+  }
+  id = from.bytes(head[3]);
+  return from.ok() && from.left() == 0 && stage <= Stage::other;
 }
 
 std::optional<NameId> Level::sku() const {

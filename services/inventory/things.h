@@ -7,13 +7,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 #include "common/bytes.h"
 #include "common/fact_view.h"
 #include "common/names.h"
-#include "common/row.h"
+#include "common/packed.h"
 #include "common/time.h"
 #include "services/inventory/day_units.h"
 
@@ -37,9 +36,9 @@ struct OrderLine {
   int64_t quantity = 0;
   int64_t amount_micros = 0;
   NameId sku = 0;
-  uint32_t withdrawn = 0;  // 1: it is.
+  bool withdrawn = false;
+  bool operator==(const OrderLine&) const = default;
 };
-static_assert(std::has_unique_object_representations_v<OrderLine>);  // Saved as it lies.
 
 struct Place;
 
@@ -50,28 +49,21 @@ struct OrderCourse {
   int64_t refunded_micros = 0;
   bool operator==(const OrderCourse&) const = default;
 };
-inline constexpr OrderCourse no_course;
 
-// With its key it fills two lines of the processor's memory.
+// Kept packed (common/packed.h).
 struct Order {
   Place* place = nullptr;
   Version paid, status;
   Millis paid_ms = 0;
   std::optional<int64_t> paid_micros;
-  Row<OrderLine> lines;  // In the order of their ids.
-  Row<char> id;          // Once it has waited.
-  OrderCourse* stated_course = nullptr;
+  OrderCourse course;
+  std::vector<OrderLine> lines;  // In the order of their ids.
+  std::string_view id;           // Once it has waited; it lies in the packed order, or where it was taken from.
   Stage stage = Stage::unknown;
   bool waits = false;    // To be shipped: counted in its place, by the pay time and the deadline that it has.
   bool overdue = false;  // And counted as such.
 
-  const OrderCourse& course() const { return stated_course != nullptr ? *stated_course : no_course; }
-  OrderCourse& own_course(RowMemory& memory) {
-    if (stated_course == nullptr) stated_course = std::construct_at(memory.make<OrderCourse>(1));
-    return *stated_course;
-  }
-  std::string_view id_text() const { return {id.begin(), id.size()}; }
-  const Version& withdrawn() const { return course().withdrawn; }
+  const Version& withdrawn() const { return course.withdrawn; }
   bool is_paid() const { return paid > withdrawn() && paid_ms > 0; }
   bool is_shipped() const;
   bool is_closed() const;
@@ -82,8 +74,14 @@ struct Order {
   bool is_demand() const { return is_paid() && !(is_closed() && !is_shipped()); }
   bool counts(const OrderLine& line) const { return line.version > withdrawn() && !line.withdrawn; }
   Millis deadline_ms() const;
+  // As if nothing had been said of it.
+  void clear();
+  // Its bytes, ahead in that memory, but for its place, and whether it waits and is overdue.
+  std::string_view pack(PackedMemory& memory) const;
+  // False: the bytes are broken.
+  bool unpack(std::string_view packed);
+  bool operator==(const Order&) const = default;
 };
-static_assert(sizeof(Order) + sizeof(Key) == 128);
 
 // The platforms' usual promise where the order states none.
 inline constexpr Millis ship_within_ms = 48 * hour_ms;

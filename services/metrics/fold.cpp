@@ -8,13 +8,14 @@ MetricsFold::MetricsFold() : rules_(shipped_rules()) {}
 void MetricsFold::expect(const FactView& fact) {
   if (fact.kind() != v1::Fact::kOrderState) return;
   orders_.prefetch(fact.key());
+  order_memory_.prefetch(640);
   Coming& coming = ahead_.add(fact);
   coming.is_whole = coming.scan.scan(fact);
   coming.key = fact.key();
-  // An order that is known comes nearer in steps: its place in the directory, itself, its lines.
+  // An order that is known comes nearer in steps: its place in the directory, where it lies, itself.
   if (const Coming* earlier = ahead_.before_last(3)) orders_.prefetch_thing(earlier->key);
   if (const Coming* earlier = ahead_.before_last(6))
-    if (const Order* order = orders_.find(earlier->key)) prefetch_line(order->lines.begin());
+    if (const Packed* order = orders_.find(earlier->key)) order->prefetch();
   const auto entry = book_index_.find(fact.store());
   if (!coming.is_whole || coming.scan.paid_ms <= 0 || entry == book_index_.end()) return;
   for (OrderLineScan& line : coming.scan.lines) line.sku_name = names_.find(line.sku);
@@ -92,8 +93,9 @@ void MetricsFold::recount(StoreBook& book) {
   book.snapshots.clear();
   book.paid_orders = 0;
   for (const uint32_t index : book.orders) {
-    count_order(book, orders_[index], 1);
-    count_refunded(book, orders_.key(index), orders_[index], 1);
+    order_.unpack(orders_[index].bytes());
+    count_order(book, order_, 1);
+    count_refunded(book, orders_.key(index), order_, 1);
   }
   for (const uint32_t index : book.refunds) count_refund(book, refunds_[index], 1);
   for (const uint32_t index : book.reports) place_report(book, index, true);

@@ -14,14 +14,14 @@ bool is_newer(const FactView& fact, uint32_t aspect, const Version& held) {
   return fact.states(aspect) && (fact.version(aspect) > held || mutant("older_version_wins"));
 }
 
-OrderLine* line_at(Order& order, uint64_t id) {
+auto line_at(auto& order, uint64_t id) {
   return std::lower_bound(order.lines.begin(), order.lines.end(), id,
                           [](const OrderLine& line, uint64_t asked) { return line.id < asked; });
 }
 
 // Whether the fact says anything of the order that is not known; decided without decoding it.
-bool says_more(const FactView& fact, Order& order) {
-  const OrderEnd& end = order.end();
+bool says_more(const FactView& fact, const Order& order) {
+  const OrderEnd& end = order.end;
   if (is_newer(fact, order_placed, order.placed) || is_newer(fact, order_paid, order.paid) ||
       is_newer(fact, order_closed, end.closed) || is_newer(fact, order_refunded, end.refunded) ||
       is_newer(fact, withdrawn_aspect, end.withdrawn))
@@ -44,9 +44,87 @@ int64_t Order::paid_amount() const {
 }
 
 Millis Order::fallback_ms() const {
-  if (live(end().closed) && end().closed_ms > 0) return end().closed_ms;
+  if (live(end.closed) && end.closed_ms > 0) return end.closed_ms;
   if (is_paid()) return paid_ms;
   return live(placed) && created_ms > 0 ? created_ms : 0;
+}
+
+void Order::clear() {
+  std::vector<OrderLine> room = std::move(lines);
+  *this = Order();
+  lines = std::move(room);
+  lines.clear();
+}
+
+// Nearly always one fact says all there is of an order, and all of its versions have one rank: it is written once.
+std::string_view Order::pack(PackedMemory& memory) const {
+  const PackBase base(placed.rank != 0 ? placed.rank : paid.rank != 0 || lines.empty() ? paid.rank : lines.front().version.rank);
+  bool has_one_rank = base.implies(placed) && base.implies(paid);
+  for (const OrderLine& line : lines) has_one_rank &= base.implies(line.version);
+  const bool has_end = end != OrderEnd();
+  constexpr size_t head_bytes_max = sizeof(uint64_t) + pack_bytes_max<6> + 3 * sizeof(uint64_t) + 2 * sizeof(uint64_t) +
+                                    pack_bytes_max<5> + 3 * sizeof(uint64_t),
+                   line_bytes_max = pack_bytes_max<3> + 3 * sizeof(uint64_t);
+  PackWriter to(memory.ahead(head_bytes_max + lines.size() * line_bytes_max), base);
+  to.numbers<6>({uint64_t{amount_stated} | uint64_t{has_end} << 1 | uint64_t{!has_one_rank} << 2 | lines.size() << 3,
+                 base.packed_time(created_ms), base.packed_time(paid_ms), zigzag(amount_micros), currency, channel});
+  to.words<3>({placed.digest, paid.digest, buyer});
+  for (const OrderLine& line : lines) {
+    to.numbers<3>({zigzag(line.quantity), zigzag(line.amount_micros), uint64_t{line.sku} << 1 | uint64_t{line.withdrawn}});
+    to.words<2>({line.id, line.version.digest});
+  }
+  if (!has_one_rank) {
+    to.words<2>({placed.rank, paid.rank});
+    for (const OrderLine& line : lines) to.words<1>({line.version.rank});
+  }
+  if (has_end) {
+    to.numbers<5>({base.packed_rank(end.closed.rank), base.packed_rank(end.refunded.rank), base.packed_rank(end.withdrawn.rank),
+                   zigzag(end.closed_ms), zigzag(end.refunded_micros)});
+    to.words<3>({end.closed.digest, end.refunded.digest, end.withdrawn.digest});
+  }
+  return to.packed();
+}
+
+bool Order::unpack(std::string_view packed) {
+  clear();
+  if (packed.empty()) return true;  // Nothing could be read of it.
+  PackReader from(packed);
+  const PackBase base = from.base();
+  const auto head = from.numbers<6>();
+  const auto words = from.words<3>();
+  amount_stated = (head[0] & 1) != 0;
+  created_ms = base.unpacked_time(head[1]);
+  paid_ms = base.unpacked_time(head[2]);
+  amount_micros = unzigzag(head[3]);
+  currency = static_cast<NameId>(head[4]);
+  channel = static_cast<NameId>(head[5]);
+  placed = base.implied(words[0]);
+  paid = base.implied(words[1]);
+  buyer = words[2];
+  for (uint64_t left = head[0] >> 3; left > 0 && from.ok(); --left) {
+    const auto said = from.numbers<3>();
+    const auto [id, digest] = from.words<2>();
+    lines.push_back({.id = id,
+                     .version = base.implied(digest),
+                     .quantity = unzigzag(said[0]),
+                     .amount_micros = unzigzag(said[1]),
+                     .sku = static_cast<NameId>(said[2] >> 1),
+                     .withdrawn = (said[2] & 1) != 0});
+  }
+  if ((head[0] & 4) != 0) {
+    for (Version* version : {&placed, &paid}) version->rank = from.words<1>()[0];
+    for (OrderLine& line : lines) line.version.rank = from.words<1>()[0];
+  }
+  if ((head[0] & 2) != 0) {
+    const auto said = from.numbers<5>();
+    const auto digests = from.words<3>();
+    end = {.closed = {base.unpacked_rank(said[0]), digests[0]},
+           .refunded = {base.unpacked_rank(said[1]), digests[1]},
+           .withdrawn = {base.unpacked_rank(said[2]), digests[2]},
+           .closed_ms = unzigzag(said[3]),
+           .refunded_micros = unzigzag(said[4])};
+  }
+  return from.ok() && from.left() == 0;
 }
 
 void MetricsFold::merge_order(const FactView& fact, const OrderScan& stated, Order& order) {
@@ -67,16 +145,15 @@ void MetricsFold::merge_order(const FactView& fact, const OrderScan& stated, Ord
     order.amount_micros = stated.paid_amount_micros.value_or(0);
   }
   if ((fact.head().aspects & end_aspects) != 0) {
-    OrderEnd& end = order.own_end(line_memory_);
+    OrderEnd& end = order.end;
     if (take(order_closed, end.closed)) end.closed_ms = stated.closed_ms;
     if (take(order_refunded, end.refunded)) end.refunded_micros = stated.refunded_micros;
     take(withdrawn_aspect, end.withdrawn);
   }
-  if (order.lines.empty()) order.lines.reserve(line_memory_, fact.line_count());  // What comes later doubles it.
   for (uint32_t i = 0; i < fact.line_count(); ++i) {
     auto line = line_at(order, fact.line_id(i));
     if (line == order.lines.end() || line->id != fact.line_id(i))
-      line = order.lines.insert(line_memory_, line, {.id = fact.line_id(i), .version = {}});
+      line = order.lines.insert(line, {.id = fact.line_id(i), .version = {}});
     if (fact.line_version(i) <= line->version) continue;
     const OrderLineScan& scanned = stated.lines[i];
     *line = {.id = line->id,
@@ -90,10 +167,14 @@ void MetricsFold::merge_order(const FactView& fact, const OrderScan& stated, Ord
 
 OrderChange MetricsFold::fold_order(const FactView& fact, StoreBook& book, Outbox& outbox) {
   const auto [index, fresh] = orders_.of(fact.key());
-  Order& order = orders_[index];
+  Packed& kept = orders_[index];
+  Order& order = order_;
   if (fresh) {
-    order.store = book_index_.at(book.store);
+    order.clear();
+    kept.aside = book_index_.at(book.store);
     book.orders.push_back(index);
+  } else {
+    order.unpack(kept.bytes());
   }
   if (!says_more(fact, order)) return {};
   const OrderScan* const stated = read_order(fact);
@@ -101,16 +182,21 @@ OrderChange MetricsFold::fold_order(const FactView& fact, StoreBook& book, Outbo
     outbox.reject("the order cannot be read");
     return {};
   }
-  const int64_t refunded_before = order.end().refunded_micros;
+  const int64_t refunded_before = order.end.refunded_micros;
   if (!mutant("no_retraction")) count_order(book, order, -1);
   count_refunds_of(book, fact.key(), order, -1);
   merge_order(fact, *stated, order);
+  order_memory_.put(kept, order.pack(order_memory_));  // Before its refunds are counted: they look at what is kept.
   count_order(book, order, 1);
   count_refunds_of(book, fact.key(), order, 1);
   if (order.is_paid()) book.last_paid_ms = std::max(book.last_paid_ms, order.paid_ms);
-  return {.changed = true,
-          .paid_ms = order.is_paid() ? order.paid_ms : 0,
-          .refunded = order.end().refunded_micros != refunded_before};
+  return {
+      .changed = true, .paid_ms = order.is_paid() ? order.paid_ms : 0, .refunded = order.end.refunded_micros != refunded_before};
+}
+
+const Order* MetricsFold::find_order(const Key& key) {
+  const Packed* const kept = orders_.find(key);
+  return kept != nullptr && named_order_.unpack(kept->bytes()) ? &named_order_ : nullptr;
 }
 
 void MetricsFold::add(DayCell& cell, NameId currency, int hour, std::optional<NameId> channel, const Counters& counters,

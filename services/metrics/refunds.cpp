@@ -51,7 +51,7 @@ void MetricsFold::fold_refund(const FactView& fact, StoreBook& book, Outbox& out
 
   // The order that was named and the one that is named now count their own word or not, depending on this refund.
   const auto recount_order = [&](int sign) {
-    const Order* order = refund.names_order ? orders_.find(refund.order) : nullptr;
+    const Order* order = refund.names_order ? find_order(refund.order) : nullptr;
     if (order != nullptr) count_refunded(book, refund.order, *order, sign);
   };
   count_refund(book, refund, -1);
@@ -85,7 +85,7 @@ void MetricsFold::count_refunds_of(StoreBook& book, const Key& key, const Order&
 }
 
 void MetricsFold::count_refunded(StoreBook& book, const Key& key, const Order& order, int sign) {
-  const OrderEnd& end = order.end();
+  const OrderEnd& end = order.end;
   if (!order.live(end.refunded) || end.refunded_micros == 0 || refunds_by_order_.contains(key)) return;
   const NameId currency = order.live(order.placed) ? order.currency : 0;
   book_refund(book, &order, order.fallback_ms(), currency, end.refunded_micros, nullptr, sign);
@@ -93,7 +93,7 @@ void MetricsFold::count_refunded(StoreBook& book, const Key& key, const Order& o
 
 void MetricsFold::count_refund(StoreBook& book, const Refund& refund, int sign) {
   if (!refund.is_settled()) return;
-  const Order* order = refund.names_order ? orders_.find(refund.order) : nullptr;
+  const Order* order = refund.names_order ? find_order(refund.order) : nullptr;
   Millis own_ms = refund.settled_ms > 0 ? refund.settled_ms : refund.opened_ms;
   if (own_ms <= 0 && order != nullptr) own_ms = order->fallback_ms();
   book_refund(book, order, own_ms, refund.currency, refund.amount_micros, &refund.lines, sign);

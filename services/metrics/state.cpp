@@ -10,13 +10,6 @@ namespace {
 
 // The fields of each thing, named once for writing and reading.
 template <typename Thing, typename Visit>
-void visit_order(Thing& order, auto& end, Visit&& visit) {
-  visit.stated(order.placed, order.paid, end.closed, end.refunded, end.withdrawn);
-  visit.stated(order.created_ms, order.paid_ms, end.closed_ms, order.amount_micros, end.refunded_micros);
-  visit(order.buyer), visit(order.store), visit(order.currency), visit(order.channel), visit(order.amount_stated);
-}
-
-template <typename Thing, typename Visit>
 void visit_refund(Thing& refund, Visit&& visit) {
   visit(refund.opened), visit(refund.status), visit(refund.withdrawn), visit(refund.order), visit(refund.amount_micros);
   visit(refund.opened_ms), visit(refund.settled_ms), visit(refund.store), visit(refund.currency), visit(refund.status_text);
@@ -82,14 +75,12 @@ bool load_table(ByteReader& bytes, PackedTable<Table>& table, IsKey&& is_key) {
 struct Writer {
   std::string& bytes;
   void operator()(const auto& value) const { append(bytes, value); }
-  void stated(const auto&... values) const { append_stated(bytes, std::array{&values...}); }
 };
 Writer writer(std::string& bytes) { return {bytes}; }
 
 struct Reader {
   ByteReader& bytes;
   void operator()(auto& value) const { value = bytes.take<std::remove_reference_t<decltype(value)>>(); }
-  void stated(auto&... values) const { take_stated(bytes, std::array{&values...}); }
 };
 Reader reader(ByteReader& bytes) { return {bytes}; }
 
@@ -104,9 +95,8 @@ void MetricsFold::save(std::string& bytes) const {
   for (const StoreBook& book : books_) visit_book(book, writer(bytes));
   orders_.save_keys(bytes);
   for (uint32_t i = 0; i < orders_.size(); ++i) {
-    visit_order(orders_[i], orders_[i].end(), writer(bytes));
-    append(bytes, static_cast<uint32_t>(orders_[i].lines.size()));
-    bytes.append(orders_[i].lines.bytes());
+    append(bytes, orders_[i].aside);
+    append_text(bytes, orders_[i].bytes());
   }
   append(bytes, refunds_.size());
   for (uint32_t i = 0; i < refunds_.size(); ++i) {
@@ -145,7 +135,7 @@ bool MetricsFold::load(std::string_view saved) {
   book_index_.clear();
   books_.clear();
   orders_.clear();
-  line_memory_.clear();
+  order_memory_.clear();
   refunds_.clear();
   reports_.clear();
   refunds_by_order_.clear();
@@ -196,16 +186,15 @@ bool MetricsFold::load_books(ByteReader& bytes) {
 bool MetricsFold::load_orders(ByteReader& bytes) {
   if (!orders_.load_keys(bytes)) return false;
   for (uint32_t index = 0; index < orders_.size() && bytes.ok(); ++index) {
-    Order& order = orders_[index];
-    OrderEnd end;
-    visit_order(order, end, reader(bytes));
-    if (end != OrderEnd()) order.own_end(line_memory_) = end;
-    if (order.store >= books_.size() || !names_.has(order.currency) || !names_.has(order.channel)) return false;
-    const auto lines = bytes.take<uint32_t>();
-    order.lines.assign(line_memory_, bytes.take_bytes(lines * sizeof(OrderLine)));
-    for (const OrderLine& line : order.lines)
+    Packed& kept = orders_[index];
+    kept.aside = bytes.take<uint32_t>();
+    const std::string_view packed = bytes.take_text();
+    if (kept.aside >= books_.size() || !order_.unpack(packed)) return false;
+    if (!names_.has(order_.currency) || !names_.has(order_.channel)) return false;
+    for (const OrderLine& line : order_.lines)
       if (!names_.has(line.sku)) return false;
-    books_[order.store].orders.push_back(index);
+    order_memory_.put(kept, packed);
+    books_[kept.aside].orders.push_back(index);
   }
   return bytes.ok();
 }
@@ -255,16 +244,17 @@ void MetricsFold::fingerprint_things(Fingerprint& sum) const {
     if (!value.empty()) sum.add(fmt::format("{}/{}", kind, to_hex(key)), value);
     value.clear();
   };
+  Order order;
   for (uint32_t i = 0; i < orders_.size(); ++i) {
-    const Order& order = orders_[i];
+    order.unpack(orders_[i].bytes());
     if (order.live(order.placed)) {
       put(order_placed, order.created_ms);
       append_text(value, names_[order.currency]);
       append_text(value, names_[order.channel]);
     }
     if (order.live(order.paid)) put(order_paid, order.paid_ms, order.amount_stated, order.amount_micros);
-    if (order.live(order.end().closed)) put(order_closed, order.end().closed_ms);
-    if (order.live(order.end().refunded)) put(order_refunded, order.end().refunded_micros);
+    if (order.live(order.end.closed)) put(order_closed, order.end.closed_ms);
+    if (order.live(order.end.refunded)) put(order_refunded, order.end.refunded_micros);
     for (const OrderLine& line : order.lines) {
       if (!order.live(line)) continue;
       put(lines_aspect, line.id, line.quantity, line.amount_micros);
@@ -343,7 +333,7 @@ std::vector<Held> MetricsFold::held() const {
         buyers.bytes += one.buyers.bytes();
       }
     }
-  return {{"orders", orders_.size(), orders_.bytes() + line_memory_.bytes()},
+  return {{"orders", orders_.size(), orders_.bytes() + order_memory_.bytes()},
           refunds,
           {"report cells", reports_.size(), reports_.bytes()},
           cells,

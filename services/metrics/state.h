@@ -14,7 +14,7 @@
 namespace xundian::metrics {
 
 // Changes with the layout that save writes.
-inline constexpr uint64_t state_shape = 5;
+inline constexpr uint64_t state_shape = 6;
 
 // What an order's fact changed, for the rules.
 struct OrderChange {
@@ -57,6 +57,8 @@ class MetricsFold final : public Fold {
   // orders.cpp
   OrderChange fold_order(const FactView& fact, StoreBook& book, Outbox& outbox);
   void merge_order(const FactView& fact, const OrderScan& stated, Order& order);
+  // An order as it is kept, until the next is asked for; null: nothing is known of it.
+  const Order* find_order(const Key& key);
   // sign: 1 puts the contribution in, -1 takes it out.
   void count_order(StoreBook& book, const Order& order, int sign);
   void count_skus(DayCell& cell, const Order& order, NameId currency, bool counted, int sign);
@@ -115,8 +117,8 @@ class MetricsFold final : public Fold {
   Stores stores_;
   absl::flat_hash_map<uint64_t, uint32_t, MixHash> book_index_;  // By the store's hash.
   std::deque<StoreBook> books_;
-  RowMemory line_memory_;  // Of the orders' lines.
-  Things<Order> orders_;
+  PackedMemory order_memory_;
+  Things<Packed> orders_;  // Aside lies the index of the store's book.
   Things<Refund> refunds_;
   Things<Report> reports_;
   absl::flat_hash_map<Key, std::vector<uint32_t>, KeyHash> refunds_by_order_;  // Those that are live and name an order.
@@ -137,6 +139,8 @@ class MetricsFold final : public Fold {
 
   // Kept between facts to save allocations.
   OrderScan scan_;
+  Order order_;        // That is being folded.
+  Order named_order_;  // That a refund names.
   v1::RefundState refund_state_;
   v1::TrafficReport traffic_report_;
   v1::ProductReport product_report_;

@@ -2,13 +2,12 @@
 #pragma once
 
 #include <array>
-#include <memory>
 #include <optional>
-#include <type_traits>
+#include <string_view>
 #include <vector>
 
 #include "common/names.h"
-#include "common/row.h"
+#include "common/packed.h"
 #include "common/time.h"
 #include "common/version.h"
 
@@ -20,9 +19,9 @@ struct OrderLine {
   int64_t quantity = 0;
   int64_t amount_micros = 0;
   NameId sku = 0;
-  uint32_t withdrawn = 0;  // 1: it is.
+  bool withdrawn = false;
+  bool operator==(const OrderLine&) const = default;
 };
-static_assert(std::has_unique_object_representations_v<OrderLine>);  // Saved as it lies.
 
 // How an order came to its end. Of most nothing is said of it yet, or ever.
 struct OrderEnd {
@@ -31,31 +30,32 @@ struct OrderEnd {
   int64_t refunded_micros = 0;
   bool operator==(const OrderEnd&) const = default;
 };
-inline constexpr OrderEnd no_end;
 
+// Kept packed (common/packed.h).
 struct Order {
   Version placed, paid;
   Millis created_ms = 0, paid_ms = 0;
   uint64_t buyer = 0;  // 0 = not known.
   int64_t amount_micros = 0;
-  uint32_t store = 0;  // Index of its StoreBook.
   NameId currency = 0, channel = 0;
   bool amount_stated = false;
-  Row<OrderLine> lines;  // By id.
-  OrderEnd* stated_end = nullptr;
+  OrderEnd end;
+  std::vector<OrderLine> lines;  // By id.
 
-  const OrderEnd& end() const { return stated_end != nullptr ? *stated_end : no_end; }
-  OrderEnd& own_end(RowMemory& memory) {
-    if (stated_end == nullptr) stated_end = std::construct_at(memory.make<OrderEnd>(1));
-    return *stated_end;
-  }
-  bool live(const Version& aspect) const { return aspect > end().withdrawn; }
+  bool live(const Version& aspect) const { return aspect > end.withdrawn; }
   bool live(const OrderLine& line) const { return live(line.version) && !line.withdrawn; }
   bool is_paid() const { return live(paid) && paid_ms > 0; }
   // What was paid: as stated, else the sum of the lines.
   int64_t paid_amount() const;
   // The time that a refund is booked at when its source gives none: the order's close, else pay, else creation; 0 = not known.
   Millis fallback_ms() const;
+  // As if nothing had been said of it.
+  void clear();
+  // Its bytes, ahead in that memory.
+  std::string_view pack(PackedMemory& memory) const;
+  // False: the bytes are broken.
+  bool unpack(std::string_view packed);
+  bool operator==(const Order&) const = default;
 };
 
 struct RefundLine {
