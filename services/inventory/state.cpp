@@ -7,7 +7,7 @@ namespace xundian::inventory {
 
 namespace {
 
-constexpr uint32_t orders_at_once = 8;
+constexpr uint32_t orders_at_once = 8, things_ahead = 8;
 
 template <typename Thing>
 void add_or_remove(std::vector<const Thing*>& things, const Thing& thing, bool enters) {
@@ -288,7 +288,14 @@ void State::join_pools() {
 // What points at other things, or is seldom.
 void State::join_skus() {
   touched_.clear();
+  const auto key_of = [&](uint32_t index) {
+    const auto name = levels_[index].sku();
+    return sku_key(place(levels_[index].store).pool, name.value_or(0));
+  };
   for (uint32_t index = 0; index < levels_.size(); ++index) {
+    // SKUs lie anywhere in memory; those of the levels that come next are asked for meanwhile.
+    if (levels_.size() - index > 2 * things_ahead) skus_.prefetch(key_of(index + 2 * things_ahead));
+    if (levels_.size() - index > things_ahead) skus_.prefetch_thing(key_of(index + things_ahead));
     Level& level = levels_[index];
     const Place& place = this->place(level.store);
     level.sku_index = Level::no_sku;

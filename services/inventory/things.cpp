@@ -98,16 +98,16 @@ std::string_view Order::pack(PackedMemory& memory) const {
 }
 
 bool Order::unpack(std::string_view packed) {
-  clear();
   PackReader from(packed);
   const PackBase base = from.base();
   const auto head = from.numbers<4>();
   stage = static_cast<Stage>(head[0] & 15);
-  if ((head[0] & 1 << 4) != 0) paid_micros = unzigzag(head[2]);
+  paid_micros = (head[0] & 1 << 4) != 0 ? std::optional(unzigzag(head[2])) : std::nullopt;
   paid_ms = base.unpacked_time(head[1]);
   const auto digests = from.words<2>();
   paid = base.implied(digests[0]);
   status = base.implied(digests[1]);
+  lines.clear();
   for (uint64_t left = head[0] >> 7; left > 0 && from.ok(); --left) {
     const auto said = from.numbers<3>();
     const auto [line_id, digest] = from.words<2>();
@@ -122,6 +122,7 @@ bool Order::unpack(std::string_view packed) {
     for (Version* version : {&paid, &status}) version->rank = from.words<1>()[0];
     for (OrderLine& line : lines) line.version.rank = from.words<1>()[0];
   }
+  course = OrderCourse();
   if ((head[0] & 1 << 5) != 0) {
     const auto said = from.numbers<10>();
     const auto digest = from.words<5>();

@@ -78,7 +78,7 @@ struct Order {
   void clear();
   // Its bytes, ahead in that memory, but for its place, and whether it waits and is overdue.
   std::string_view pack(PackedMemory& memory) const;
-  // False: the bytes are broken.
+  // All that is packed; the rest stays. False: the bytes are broken.
   bool unpack(std::string_view packed);
   bool operator==(const Order&) const = default;
 };

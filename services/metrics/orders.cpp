@@ -86,8 +86,10 @@ std::string_view Order::pack(PackedMemory& memory) const {
 }
 
 bool Order::unpack(std::string_view packed) {
-  clear();
-  if (packed.empty()) return true;  // Nothing could be read of it.
+  if (packed.empty()) {  // Nothing could be read of it.
+    clear();
+    return true;
+  }
   PackReader from(packed);
   const PackBase base = from.base();
   const auto head = from.numbers<6>();
@@ -101,6 +103,7 @@ bool Order::unpack(std::string_view packed) {
   placed = base.implied(words[0]);
   paid = base.implied(words[1]);
   buyer = words[2];
+  lines.clear();
   for (uint64_t left = head[0] >> 3; left > 0 && from.ok(); --left) {
     const auto said = from.numbers<3>();
     const auto [id, digest] = from.words<2>();
@@ -115,6 +118,7 @@ bool Order::unpack(std::string_view packed) {
     for (Version* version : {&placed, &paid}) version->rank = from.words<1>()[0];
     for (OrderLine& line : lines) line.version.rank = from.words<1>()[0];
   }
+  end = OrderEnd();
   if ((head[0] & 2) != 0) {
     const auto said = from.numbers<5>();
     const auto digests = from.words<3>();
