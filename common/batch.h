@@ -64,8 +64,12 @@ uint32_t crc32c(std::string_view bytes);
 class BatchView {
  public:
   BatchView() = default;
-  // Checks magic, lengths, both crcs, that the runs add up and that group and scope agree. It does not look into facts.
+  // Checks magic, lengths, both crcs, that the runs add up, that their frames hold together and that group and scope agree. It
+  // does not look into facts.
   static Result<BatchView> open(std::string_view bytes);
+  // The same of bytes that were opened before they went into a journal, but for the frames: the crcs say that they are what they
+  // were. A service need not look at facts that it does not fold.
+  static Result<BatchView> reopen(std::string_view bytes);
   // For bytes that were checked before: lengths only.
   static BatchView trust(std::string_view bytes);
 
@@ -78,14 +82,25 @@ class BatchView {
   std::string_view payload() const { return bytes_.substr(sizeof(BatchHeader) + header_.scope_bytes); }
 
   std::vector<BatchRun> runs() const;
+  // Calls `visit(run, frames, offset)` for each run, with its bytes and the offset of its first fact. Fails where a run does not
+  // fit; stops where `visit` fails.
+  template <typename Visit>
+  Result<void> for_each_run(Visit&& visit) const;
   // Calls `visit(frame, offset)` for each fact of the runs that `wants(kind)`. Fails where a frame does not hold together.
   template <typename Wants, typename Visit>
   Result<void> for_each(Wants&& wants, Visit&& visit) const;
 
  private:
+  enum class Frames { looked_at, trusted };
+  static Result<BatchView> open(std::string_view bytes, Frames frames);
+
   BatchHeader header_;
   std::string_view bytes_;
 };
+
+// Calls `visit(frame, offset)` for each fact of a run. Fails where a frame does not hold together.
+template <typename Visit>
+Result<void> for_each_frame(const BatchRun& run, std::string_view frames, Offset offset, Visit&& visit);
 
 // Puts facts together into a batch.
 class BatchBuilder {
@@ -112,8 +127,8 @@ std::string make_control_batch(std::string_view content, BatchHeader header);
 // Writes a changed header into a batch, with its crc.
 void write_header(std::span<char> batch, BatchHeader header);
 
-template <typename Wants, typename Visit>
-Result<void> BatchView::for_each(Wants&& wants, Visit&& visit) const {
+template <typename Visit>
+Result<void> BatchView::for_each_run(Visit&& visit) const {
   if (is_control()) return {};
   const char* run_at = bytes_.data() + sizeof(BatchHeader) + header_.scope_bytes;
   std::string_view frames = bytes_.substr(sizeof(BatchHeader) + header_.scope_bytes + header_.run_count * sizeof(BatchRun));
@@ -121,17 +136,28 @@ Result<void> BatchView::for_each(Wants&& wants, Visit&& visit) const {
   for (uint32_t index = 0; index < header_.run_count; ++index) {
     const auto run = load<BatchRun>(run_at + index * sizeof(BatchRun));
     if (run.bytes > frames.size()) return fail(Code::data_loss, "a run of {} bytes in {}", run.bytes, frames.size());
-    std::string_view rest = frames.substr(0, run.bytes);
+    TRY_VOID(visit(run, frames.substr(0, run.bytes), offset));
     frames.remove_prefix(run.bytes);
-    if (wants(run.kind)) {
-      for (uint32_t fact = 0; fact < run.count; ++fact) {
-        const std::string_view frame = TRY(split_frame(rest));
-        visit(frame, offset + fact);
-      }
-    }
     offset += run.count;
   }
   return {};
+}
+
+template <typename Visit>
+Result<void> for_each_frame(const BatchRun& run, std::string_view frames, Offset offset, Visit&& visit) {
+  for (uint32_t fact = 0; fact < run.count; ++fact) {
+    const std::string_view frame = TRY(split_frame(frames));
+    visit(frame, offset + fact);
+  }
+  return {};
+}
+
+template <typename Wants, typename Visit>
+Result<void> BatchView::for_each(Wants&& wants, Visit&& visit) const {
+  return for_each_run([&](const BatchRun& run, std::string_view frames, Offset offset) -> Result<void> {
+    if (!wants(run.kind)) return {};
+    return for_each_frame(run, frames, offset, visit);
+  });
 }
 
 }  // namespace xundian

@@ -122,7 +122,7 @@ std::string_view CommitView::batches() const { return bytes_.substr(head_bytes(p
 Result<void> CommitView::for_each_batch(bool trusted, const std::function<void(const BatchView&)>& visit) const {
   for (std::string_view rest = batches(); !rest.empty();) {
     auto batch = split_batch(rest).and_then(
-        [&](std::string_view bytes) -> Result<BatchView> { return trusted ? BatchView::trust(bytes) : BatchView::open(bytes); });
+        [&](std::string_view bytes) -> Result<BatchView> { return trusted ? BatchView::trust(bytes) : BatchView::reopen(bytes); });
     if (!batch)
       return fail(Code::data_loss, "position {}, byte {}: {}", position_, bytes_.size() - rest.size(), batch.error().message);
     visit(*batch);

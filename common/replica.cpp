@@ -125,18 +125,16 @@ Result<void> Replica::gather(const BatchView& batch) {
   Part& part = parts_.emplace_back();
   part.batch = batch;
   part.is_ours = batch.is_answer() && producers_.contains(batch.header().producer);
-  part.from = part.wanted_from = part.to = inputs_.size();
+  part.from = part.to = inputs_.size();
   if (part.is_ours) return {};
   const auto group = state.groups.find(batch.scope());
   Fold* const fold = group == state.groups.end() ? nullptr : group->second.fold.get();
-  // Under the wall clock any record brings time, even if the fold wants none of its facts.
-  const bool wall = options_.clock == Clock::wall;
-  bool wanted = false;
-  TRY_VOID(batch.for_each([&](Kind kind) { return (wanted = wants(kind)) || (wall && inputs_.size() == part.from); },
-                          [&](std::string_view frame, Offset offset) {
-                            inputs_.push_back({frame, offset, wanted ? fold : nullptr});
-                            if (!wanted) part.wanted_from = inputs_.size();
-                          }));
+  TRY_VOID(batch.for_each_run([&](const BatchRun& run, std::string_view frames, Offset offset) -> Result<void> {
+    const bool wanted = wants(run.kind);
+    if (offset == batch.header().base) part.begins_unwanted = !wanted;
+    if (!wanted) return {};
+    return for_each_frame(run, frames, offset, [&](std::string_view frame, Offset at) { inputs_.push_back({frame, at, fold}); });
+  }));
   part.to = inputs_.size();
   gathered_ += part.to - part.from;
   return {};
@@ -150,7 +148,7 @@ Result<void> Replica::take_first_part(OwnAnswers* own) {
   inputs_.erase(inputs_.begin(), inputs_.begin() + static_cast<std::ptrdiff_t>(part.to));
   told_ -= std::min(told_, part.to);
   for (Part& later : parts_)
-    for (size_t* place : {&later.from, &later.wanted_from, &later.to}) *place -= part.to;
+    for (size_t* place : {&later.from, &later.to}) *place -= part.to;
   return {};
 }
 
@@ -164,8 +162,9 @@ Result<void> Replica::take_part(const Part& part, OwnAnswers* own) {
     Group& group = *taker;
     const bool wall = options_.clock == Clock::wall;
     if (wall) group.time_ms = std::max(group.time_ms, header.time_ms);
-    const bool brings_time = wall && group.fold->next_wake() <= group.time_ms;
-    for (size_t index = brings_time ? part.from : part.wanted_from; index < part.to; ++index) {
+    // Any record brings time, even if the fold wants none of its facts. Then those that it begins with are looked at, too.
+    if (wall && part.begins_unwanted && group.fold->next_wake() <= group.time_ms) TRY_VOID(take_time(part, state, group, own));
+    for (size_t index = part.from; index < part.to; ++index) {
       tell_ahead_of(index, *group.fold);
       const auto& [frame, offset, told] = inputs_[index];
       if (!wall && !part.batch.is_answer())
@@ -175,6 +174,17 @@ Result<void> Replica::take_part(const Part& part, OwnAnswers* own) {
   }
   state.offset = header.base + header.count;
   return {};
+}
+
+Result<void> Replica::take_time(const Part& part, PartitionState& state, Group& group, OwnAnswers* own) {
+  return part.batch.for_each_run([&](const BatchRun& run, std::string_view frames, Offset first) -> Result<void> {
+    if (first != part.batch.header().base) return {};
+    Result<void> outcome;
+    TRY_VOID(for_each_frame(run, frames, first, [&](std::string_view frame, Offset offset) {
+      if (outcome) outcome = take_input(part.batch.header().partition, state, group, frame, offset, own);
+    }));
+    return outcome;
+  });
 }
 
 void Replica::tell_ahead_of(size_t index, Fold& folding) {

@@ -103,8 +103,8 @@ class Replica {
   Result<std::string> answer(std::string_view method, std::string_view request, bool replayed) const;
   // A state may be kept once all that was said up to it is in the journal, and all that was said before was heard again.
   bool may_save(size_t unacknowledged) const;
-  // The state of all partitions as bytes, and back. `room_bytes`: about as many or more; memory for them is asked for at once, for
-  // hundreds of megabytes that grow step by step are copied and cleared twice over.
+  // The state of all partitions as bytes, and back. `room_bytes`: about as many or more; memory for them is asked for at once,
+  // for hundreds of megabytes that grow step by step are copied and cleared twice over.
   std::string save(size_t room_bytes = 0) const;
   bool load(std::string_view bytes);
 
@@ -128,18 +128,20 @@ class Replica {
     Offset offset = 0;
     Fold* fold = nullptr;  // That is told of it ahead; null: none is.
   };
-  // A batch of the commit at hand. Of its inputs those before `wanted_from` are of no kind that the service wants, and only bring
-  // time.
+  // A batch of the commit at hand.
   struct Part {
     BatchView batch;
-    bool is_ours = false;  // We said it ourselves.
-    size_t from = 0, wanted_from = 0, to = 0;
+    bool is_ours = false;          // We said it ourselves.
+    bool begins_unwanted = false;  // Its first run is of no kind that the service wants, and may only bring time.
+    size_t from = 0, to = 0;       // Its inputs that are wanted.
   };
   Group& group_of(PartitionState& state, std::string_view scope);
   Group* taker_of(PartitionState& state, const BatchView& batch);
   Result<void> gather(const BatchView& batch);
   Result<void> take_first_part(OwnAnswers* own);
   Result<void> take_part(const Part& part, OwnAnswers* own);
+  // Takes the run that a batch begins with, whose facts are not wanted, for the time that it brings.
+  Result<void> take_time(const Part& part, PartitionState& state, Group& group, OwnAnswers* own);
   // Before inputs_[index] is folded, by `folding`.
   void tell_ahead_of(size_t index, Fold& folding);
   Result<void> take_input(Partition partition, PartitionState& state, Group& group, std::string_view frame, Offset offset,
