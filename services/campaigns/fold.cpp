@@ -24,8 +24,14 @@ void State::expect(const FactView& fact) {
   if (fact.kind() != v1::Fact::kAdReport) return;
   reports_.prefetch(fact.key());
   ahead_.add(fact) = fact.key();
-  constexpr size_t behind = 4;
-  if (const Key* earlier = ahead_.before_last(behind)) reports_.prefetch_thing(*earlier);
+  // A report comes nearer in steps: its place in the directory, itself, the parts that it is compared with.
+  if (const Key* earlier = ahead_.before_last(4)) reports_.prefetch_thing(*earlier);
+  const Key* const near = ahead_.before_last(6);
+  if (const Report* report = near == nullptr ? nullptr : reports_.find(*near)) {
+    prefetch_line(&report->cell.content.cut());
+    prefetch_line(&report->cell.content.period());
+    prefetch_whole(report->campaign);
+  }
 }
 
 void State::fold(const FactView& fact, Outbox& outbox) {
@@ -169,7 +175,9 @@ void State::fold_plan(const FactView& fact, Outbox& outbox) {
 }
 
 Book& State::book_of(const FactView& fact) {
-  Book& book = books_[fact.store()];
+  Book*& known = book_index_[fact.store()];
+  if (known == nullptr) known = &books_[fact.store()];
+  Book& book = *known;
   if (!book.info) book.info = &stores_.of(fact);
   return book;
 }

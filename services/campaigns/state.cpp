@@ -170,6 +170,7 @@ bool State::load(std::string_view saved) {
   now_ = bytes.take<Millis>();
   as_of_ = bytes.take<Millis>();
   books_.clear();
+  book_index_.clear();
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const auto hash = bytes.take<uint64_t>();
     if (!stores_.find(hash)) return false;
