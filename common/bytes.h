@@ -1,7 +1,6 @@
 // Little-endian numbers in byte strings.
 #pragma once
 
-#include <array>
 #include <bit>
 #include <cstring>
 #include <string>
@@ -80,23 +79,6 @@ constexpr int64_t unzigzag(uint64_t folded) { return static_cast<int64_t>(folded
 inline void append_text(std::string& to, std::string_view text) {
   append(to, static_cast<uint32_t>(text.size()));
   to.append(text);
-}
-
-// Numbers of which most are often zero: which are not, as bits of a byte, and then those.
-template <typename T, size_t count>
-void append_stated(std::string& to, const std::array<const T*, count>& values) {
-  static_assert(count <= 8);
-  uint8_t stated = 0;
-  for (size_t index = 0; index < count; ++index) stated |= static_cast<uint8_t>((*values[index] != T{}) << index);
-  append(to, stated);
-  for (size_t index = 0; index < count; ++index)
-    if (stated >> index & 1) append(to, *values[index]);
-}
-
-template <typename T, size_t count>
-void take_stated(ByteReader& from, const std::array<T*, count>& values) {
-  const auto stated = from.take<uint8_t>();
-  for (size_t index = 0; index < count; ++index) *values[index] = stated >> index & 1 ? from.take<T>() : T{};
 }
 
 }  // namespace xundian

@@ -20,7 +20,8 @@ namespace xundian {
 
 // Packed bytes begin with a rank, as it lies: the versions and times that follow mostly are that one, or near it. Then numbers in
 // groups, of each group first how many fours of bytes each number takes (none, one or two; two bits each), and then those bytes,
-// the lowest first. Finer sizes would take a fifth less and twice the time. The same numbers are always the same bytes.
+// the lowest first. Finer sizes would take a fifth less and twice the time. What nearly always takes eight bytes, as hashes do,
+// lies among them as words. The same thing is always the same bytes.
 class PackBase {
  public:
   explicit PackBase(uint64_t rank = 0) : rank_(rank) {}
@@ -67,8 +68,8 @@ class PackWriter {
       store(to_, number);
       to_ += 4 * size;
     };
-    [&]<size_t... index>(std::index_sequence<index...>) { (put(index), ...); }
-    (std::make_index_sequence<count>());
+    const auto put_all = [&]<size_t... index>(std::index_sequence<index...>) { (put(index), ...); };
+    put_all(std::make_index_sequence<count>());
     std::memcpy(from, &sizes, pack_sizes_bytes<count>);
   }
   template <size_t count>
@@ -114,8 +115,8 @@ class PackReader {
       // What stands before the number is pushed out; there is the base, at least.
       numbers[index] = size == 0 ? 0 : load<uint64_t>(at - sizeof(uint64_t)) >> (64 - 32 * size);
     };
-    [&]<size_t... index>(std::index_sequence<index...>) { (take(index), ...); }
-    (std::make_index_sequence<count>());
+    const auto take_all = [&]<size_t... index>(std::index_sequence<index...>) { (take(index), ...); };
+    take_all(std::make_index_sequence<count>());
     at_ = at;
     return numbers;
   }
