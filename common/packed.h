@@ -184,8 +184,8 @@ class PackedMemory {
     prefetch_line(top_ + bytes);
     prefetch_line(top_ + bytes + 64);
   }
-  // Puts these bytes in the place of what the thing was. They lie ahead, and then nothing is copied for one that is new, or
-  // outside this memory.
+  // Puts these bytes, eight or more, in the place of what the thing was. They lie ahead, and then nothing is copied for one that
+  // is new, or outside this memory.
   void put(Packed& packed, std::string_view bytes) {
     const size_t room = room_for(bytes.size());
     if (room != room_for(packed.size_)) {

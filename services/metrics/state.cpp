@@ -193,7 +193,7 @@ bool MetricsFold::load_orders(ByteReader& bytes) {
     if (!names_.has(order_.currency) || !names_.has(order_.channel)) return false;
     for (const OrderLine& line : order_.lines)
       if (!names_.has(line.sku)) return false;
-    order_memory_.put(kept, packed);
+    if (!packed.empty()) order_memory_.put(kept, packed);
     books_[kept.aside].orders.push_back(index);
   }
   return bytes.ok();

@@ -156,5 +156,27 @@ TEST(Orders, OfTheNewestDayAreProvisional) {
             "* * 2026-11-01 paid_amount 10000000\n* * 2026-11-02 paid_amount 20000000 provisional\n");
 }
 
+// An order of which nothing could be read is known by its key alone, also after a restart; what is said of it later counts.
+TEST(Orders, OneThatCouldNotBeReadIsKeptAsNothing) {
+  Drive d = drive();
+  open_store(d);
+  v1::Fact fact;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(paid("a", nov1, 7, "mug", 1, 10), &fact));
+  fact.set_as_of_ms(nov1);
+  fact.set_occurred_ms(nov1);
+  std::string frame;
+  ASSERT_TRUE(append_frame(frame, fact));
+  const std::string_view payload = FactView(frame, 0, nov1).payload();
+  std::fill_n(frame.begin() + (payload.data() - frame.data()), payload.size(), '\xff');
+  Outbox outbox;
+  d.fold().fold(FactView(frame, 0, nov1), outbox);
+  EXPECT_FALSE(outbox.rejected().empty());
+  d.restart(definition().make_fold());
+  EXPECT_EQ(ask(d, {.metrics = {"orders"}}), "");
+  d.put(nov1 + 1, paid("a", nov1, 7, "mug", 1, 10));
+  d.restart(definition().make_fold());
+  EXPECT_EQ(ask(d, {.metrics = {"orders"}}), "* * 2026-11-01 orders 1\n");
+}
+
 }  // namespace
 }  // namespace xundian::metrics::tests
