@@ -25,28 +25,7 @@ bool is_newer(const Order& order, const FactView& fact) {
                                                          {withdrawn_aspect, &course.withdrawn}};
   for (const auto& [aspect, held] : aspects)
     if (fact.states(aspect) && fact.version(aspect) > *held) return true;
-  for (uint32_t index = 0; index < fact.line_count(); ++index) {
-    const auto line = std::find_if(order.lines.begin(), order.lines.end(),
-                                   [&](const OrderLine& held) { return held.id == fact.line_id(index); });
-    if (line == order.lines.end() || fact.line_version(index) > line->version) return true;
-  }
-  return false;
-}
-
-void merge_lines(Order& order, const FactView& fact, const OrderScan& stated, Names& names) {
-  for (uint32_t index = 0; index < fact.line_count(); ++index) {
-    const uint64_t id = fact.line_id(index);
-    auto line = std::lower_bound(order.lines.begin(), order.lines.end(), id,
-                                 [](const OrderLine& held, uint64_t sought) { return held.id < sought; });
-    if (line == order.lines.end() || line->id != id) {
-      line = order.lines.insert(line, OrderLine());
-      line->id = id;
-    }
-    if (fact.line_version(index) <= line->version) continue;
-    const OrderLineScan& said = stated.lines[index];
-    const NameId sku = said.sku_name != 0 ? said.sku_name : names.of(said.sku);
-    *line = {id, fact.line_version(index), said.quantity, said.amount_micros, sku, said.withdrawn};
-  }
+  return say_more(fact, order.lines);
 }
 
 constexpr uint32_t course_aspects =
@@ -70,7 +49,7 @@ void merge(Order& order, const FactView& fact, const OrderScan& stated, Names& n
   }
   if (take_newer(fact, order_status, order.status)) order.stage = stage_of(stated.status);
   if ((fact.head().aspects & course_aspects) != 0) merge_course(order.course, fact, stated);
-  merge_lines(order, fact, stated, names);
+  merge_lines(order.lines, fact, stated, names);
 }
 
 template <typename Value>

@@ -57,34 +57,24 @@ Millis Order::deadline_ms() const {
 }
 
 void Order::clear() {
-  std::vector<OrderLine> room = std::move(lines);
+  OrderLines room = std::move(lines);
   *this = Order();
   lines = std::move(room);
   lines.clear();
 }
 
-// Nearly always one fact says all there is of an order, and all of its versions have one rank: it is written once.
 std::string_view Order::pack(PackedMemory& memory) const {
   const PackBase base(paid.rank != 0 ? paid.rank : status.rank != 0 || lines.empty() ? status.rank : lines.front().version.rank);
-  bool has_one_rank = base.implies(paid) && base.implies(status);
-  for (const OrderLine& line : lines) has_one_rank &= base.implies(line.version);
+  const bool one_rank = has_one_rank(base, {paid, status}, lines);
   const bool has_course = course != OrderCourse();
-  constexpr size_t head_bytes_max = 5 * sizeof(uint64_t) + pack_bytes_max<4>,
-                   course_bytes_max = pack_bytes_max<10> + 5 * sizeof(uint64_t),
-                   line_bytes_max = pack_bytes_max<3> + 3 * sizeof(uint64_t);
-  PackWriter to(memory.ahead(head_bytes_max + course_bytes_max + lines.size() * line_bytes_max + id.size()), base);
+  constexpr size_t own_bytes_max = 10 * sizeof(uint64_t) + pack_bytes_max<4> + pack_bytes_max<10>;
+  PackWriter to(memory.ahead(own_bytes_max + lines.size() * line_bytes_max + id.size()), base);
   to.numbers<4>({static_cast<uint64_t>(stage) | uint64_t{paid_micros.has_value()} << 4 | uint64_t{has_course} << 5 |
-                     uint64_t{!has_one_rank} << 6 | lines.size() << 7,
+                     uint64_t{!one_rank} << 6 | lines.size() << 7,
                  base.packed_time(paid_ms), zigzag(paid_micros.value_or(0)), id.size()});
   to.words<2>({paid.digest, status.digest});
-  for (const OrderLine& line : lines) {
-    to.numbers<3>({zigzag(line.quantity), zigzag(line.amount_micros), uint64_t{line.sku} << 1 | uint64_t{line.withdrawn}});
-    to.words<2>({line.id, line.version.digest});
-  }
-  if (!has_one_rank) {
-    to.words<2>({paid.rank, status.rank});
-    for (const OrderLine& line : lines) to.words<1>({line.version.rank});
-  }
+  pack_lines(to, lines);
+  if (!one_rank) pack_ranks(to, {paid, status}, lines);
   if (has_course) {
     to.numbers<10>({base.packed_rank(course.shipped.rank), base.packed_rank(course.received.rank),
                     base.packed_rank(course.closed.rank), base.packed_rank(course.refunded.rank),
@@ -107,21 +97,8 @@ bool Order::unpack(std::string_view packed) {
   const auto digests = from.words<2>();
   paid = base.implied(digests[0]);
   status = base.implied(digests[1]);
-  lines.clear();
-  for (uint64_t left = head[0] >> 7; left > 0 && from.ok(); --left) {
-    const auto said = from.numbers<3>();
-    const auto [line_id, digest] = from.words<2>();
-    lines.push_back({.id = line_id,
-                     .version = base.implied(digest),
-                     .quantity = unzigzag(said[0]),
-                     .amount_micros = unzigzag(said[1]),
-                     .sku = static_cast<NameId>(said[2] >> 1),
-                     .withdrawn = (said[2] & 1) != 0});
-  }
-  if ((head[0] & 1 << 6) != 0) {
-    for (Version* version : {&paid, &status}) version->rank = from.words<1>()[0];
-    for (OrderLine& line : lines) line.version.rank = from.words<1>()[0];
-  }
+  unpack_lines(from, head[0] >> 7, lines);
+  if ((head[0] & 1 << 6) != 0) unpack_ranks(from, {&paid, &status}, lines);
   course = OrderCourse();
   if ((head[0] & 1 << 5) != 0) {
     const auto said = from.numbers<10>();

@@ -11,8 +11,7 @@
 
 #include "common/bytes.h"
 #include "common/fact_view.h"
-#include "common/names.h"
-#include "common/packed.h"
+#include "common/order_line.h"
 #include "common/time.h"
 #include "services/inventory/day_units.h"
 
@@ -29,16 +28,6 @@ struct Aspect {
 
 enum class Stage : uint8_t { unknown, unpaid, paid, shipped, received, closed, refunding, refunded, other };
 Stage stage_of(std::string_view status);
-
-struct OrderLine {
-  uint64_t id = 0;
-  Version version;
-  int64_t quantity = 0;
-  int64_t amount_micros = 0;
-  NameId sku = 0;
-  bool withdrawn = false;
-  bool operator==(const OrderLine&) const = default;
-};
 
 struct Place;
 
@@ -57,8 +46,8 @@ struct Order {
   Millis paid_ms = 0;
   std::optional<int64_t> paid_micros;
   OrderCourse course;
-  std::vector<OrderLine> lines;  // In the order of their ids.
-  std::string_view id;           // Once it has waited; it lies in the packed order, or where it was taken from.
+  OrderLines lines;
+  std::string_view id;  // Once it has waited; it lies in the packed order, or where it was taken from.
   Stage stage = Stage::unknown;
   bool waits = false;    // To be shipped: counted in its place, by the pay time and the deadline that it has.
   bool overdue = false;  // And counted as such.

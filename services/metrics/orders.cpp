@@ -14,11 +14,6 @@ bool is_newer(const FactView& fact, uint32_t aspect, const Version& held) {
   return fact.states(aspect) && (fact.version(aspect) > held || mutant("older_version_wins"));
 }
 
-auto line_at(auto& order, uint64_t id) {
-  return std::lower_bound(order.lines.begin(), order.lines.end(), id,
-                          [](const OrderLine& line, uint64_t asked) { return line.id < asked; });
-}
-
 // Whether the fact says anything of the order that is not known; decided without decoding it.
 bool says_more(const FactView& fact, const Order& order) {
   const OrderEnd& end = order.end;
@@ -26,11 +21,7 @@ bool says_more(const FactView& fact, const Order& order) {
       is_newer(fact, order_closed, end.closed) || is_newer(fact, order_refunded, end.refunded) ||
       is_newer(fact, withdrawn_aspect, end.withdrawn))
     return true;
-  for (uint32_t i = 0; i < fact.line_count(); ++i) {
-    const auto line = line_at(order, fact.line_id(i));
-    if (line == order.lines.end() || line->id != fact.line_id(i) || fact.line_version(i) > line->version) return true;
-  }
-  return false;
+  return say_more(fact, order.lines);
 }
 
 }  // namespace
@@ -50,33 +41,23 @@ Millis Order::fallback_ms() const {
 }
 
 void Order::clear() {
-  std::vector<OrderLine> room = std::move(lines);
+  OrderLines room = std::move(lines);
   *this = Order();
   lines = std::move(room);
   lines.clear();
 }
 
-// Nearly always one fact says all there is of an order, and all of its versions have one rank: it is written once.
 std::string_view Order::pack(PackedMemory& memory) const {
   const PackBase base(placed.rank != 0 ? placed.rank : paid.rank != 0 || lines.empty() ? paid.rank : lines.front().version.rank);
-  bool has_one_rank = base.implies(placed) && base.implies(paid);
-  for (const OrderLine& line : lines) has_one_rank &= base.implies(line.version);
+  const bool one_rank = has_one_rank(base, {placed, paid}, lines);
   const bool has_end = end != OrderEnd();
-  constexpr size_t head_bytes_max = sizeof(uint64_t) + pack_bytes_max<6> + 3 * sizeof(uint64_t) + 2 * sizeof(uint64_t) +
-                                    pack_bytes_max<5> + 3 * sizeof(uint64_t),
-                   line_bytes_max = pack_bytes_max<3> + 3 * sizeof(uint64_t);
-  PackWriter to(memory.ahead(head_bytes_max + lines.size() * line_bytes_max), base);
-  to.numbers<6>({uint64_t{amount_stated} | uint64_t{has_end} << 1 | uint64_t{!has_one_rank} << 2 | lines.size() << 3,
+  constexpr size_t own_bytes_max = 9 * sizeof(uint64_t) + pack_bytes_max<6> + pack_bytes_max<5>;
+  PackWriter to(memory.ahead(own_bytes_max + lines.size() * line_bytes_max), base);
+  to.numbers<6>({uint64_t{amount_stated} | uint64_t{has_end} << 1 | uint64_t{!one_rank} << 2 | lines.size() << 3,
                  base.packed_time(created_ms), base.packed_time(paid_ms), zigzag(amount_micros), currency, channel});
   to.words<3>({placed.digest, paid.digest, buyer});
-  for (const OrderLine& line : lines) {
-    to.numbers<3>({zigzag(line.quantity), zigzag(line.amount_micros), uint64_t{line.sku} << 1 | uint64_t{line.withdrawn}});
-    to.words<2>({line.id, line.version.digest});
-  }
-  if (!has_one_rank) {
-    to.words<2>({placed.rank, paid.rank});
-    for (const OrderLine& line : lines) to.words<1>({line.version.rank});
-  }
+  pack_lines(to, lines);
+  if (!one_rank) pack_ranks(to, {placed, paid}, lines);
   if (has_end) {
     to.numbers<5>({base.packed_rank(end.closed.rank), base.packed_rank(end.refunded.rank), base.packed_rank(end.withdrawn.rank),
                    zigzag(end.closed_ms), zigzag(end.refunded_micros)});
@@ -103,21 +84,8 @@ bool Order::unpack(std::string_view packed) {
   placed = base.implied(words[0]);
   paid = base.implied(words[1]);
   buyer = words[2];
-  lines.clear();
-  for (uint64_t left = head[0] >> 3; left > 0 && from.ok(); --left) {
-    const auto said = from.numbers<3>();
-    const auto [id, digest] = from.words<2>();
-    lines.push_back({.id = id,
-                     .version = base.implied(digest),
-                     .quantity = unzigzag(said[0]),
-                     .amount_micros = unzigzag(said[1]),
-                     .sku = static_cast<NameId>(said[2] >> 1),
-                     .withdrawn = (said[2] & 1) != 0});
-  }
-  if ((head[0] & 4) != 0) {
-    for (Version* version : {&placed, &paid}) version->rank = from.words<1>()[0];
-    for (OrderLine& line : lines) line.version.rank = from.words<1>()[0];
-  }
+  unpack_lines(from, head[0] >> 3, lines);
+  if ((head[0] & 4) != 0) unpack_ranks(from, {&placed, &paid}, lines);
   end = OrderEnd();
   if ((head[0] & 2) != 0) {
     const auto said = from.numbers<5>();
@@ -154,19 +122,7 @@ void MetricsFold::merge_order(const FactView& fact, const OrderScan& stated, Ord
     if (take(order_refunded, end.refunded)) end.refunded_micros = stated.refunded_micros;
     take(withdrawn_aspect, end.withdrawn);
   }
-  for (uint32_t i = 0; i < fact.line_count(); ++i) {
-    auto line = line_at(order, fact.line_id(i));
-    if (line == order.lines.end() || line->id != fact.line_id(i))
-      line = order.lines.insert(line, {.id = fact.line_id(i), .version = {}});
-    if (fact.line_version(i) <= line->version) continue;
-    const OrderLineScan& scanned = stated.lines[i];
-    *line = {.id = line->id,
-             .version = fact.line_version(i),
-             .quantity = scanned.quantity,
-             .amount_micros = scanned.amount_micros,
-             .sku = scanned.sku_name != 0 ? scanned.sku_name : names_.of(scanned.sku),
-             .withdrawn = scanned.withdrawn};
-  }
+  merge_lines(order.lines, fact, stated, names_);
 }
 
 OrderChange MetricsFold::fold_order(const FactView& fact, StoreBook& book, Outbox& outbox) {

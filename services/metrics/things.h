@@ -6,22 +6,11 @@
 #include <string_view>
 #include <vector>
 
-#include "common/names.h"
-#include "common/packed.h"
+#include "common/order_line.h"
 #include "common/time.h"
 #include "common/version.h"
 
 namespace xundian::metrics {
-
-struct OrderLine {
-  uint64_t id = 0;
-  Version version;
-  int64_t quantity = 0;
-  int64_t amount_micros = 0;
-  NameId sku = 0;
-  bool withdrawn = false;
-  bool operator==(const OrderLine&) const = default;
-};
 
 // How an order came to its end. Of most nothing is said of it yet, or ever.
 struct OrderEnd {
@@ -40,7 +29,7 @@ struct Order {
   NameId currency = 0, channel = 0;
   bool amount_stated = false;
   OrderEnd end;
-  std::vector<OrderLine> lines;  // By id.
+  OrderLines lines;
 
   bool live(const Version& aspect) const { return aspect > end.withdrawn; }
   bool live(const OrderLine& line) const { return live(line.version) && !line.withdrawn; }
