@@ -268,7 +268,7 @@ bool State::load_orders(ByteReader bytes) {
     Packed& kept = orders_[index];
     kept.aside = bytes.take<uint32_t>();
     const std::string_view packed = bytes.take_text();
-    if (kept.aside >> 2 >= numbered_places_.size()) return false;
+    if (kept.aside >> 2 >= numbered_places_.size() || packed.empty()) return false;
     order_memory_.put(kept, packed);
     if (!read(index, order_)) return false;
     for (const OrderLine& line : order_.lines)
