@@ -234,7 +234,7 @@ class Row24_ADamagedSnapshotIsPassedOver(unittest.TestCase):
                 home.wait_healthy()
                 home.settle()
                 self.assertEqual(true, home.fingerprints())
-                return process.said()
+                return process
 
             def go_on(batches):
                 self.assertEqual(0, home.produce(1, bytes=100, facts=100, until=home.ledger(1).acknowledged + batches).wait(60))
@@ -248,19 +248,21 @@ class Row24_ADamagedSnapshotIsPassedOver(unittest.TestCase):
             for how in ("bit", "cut", "empty", "noise", "bit"):
                 home.stop("inventory")
                 damage(snapshots()[-1], how)
-                said = restarted()
+                process = restarted()
+                said = process.said()
                 self.assertIn("snapshot_passed_over", said, how)
                 self.assertIn("replay_started service=inventory.0 snapshot=true", said, how)
                 last = snapshots()[-1]
                 for more in (1, 2):  # One is written at a time, beside the loop.
                     go_on(pressing)
                     home.settle()
-                    wait_until("one more snapshot", lambda: len([path for path in snapshots() if path > last]) >= more)
+                    # Twenty times as long as one took passes before the next: on a disk that stalls for two seconds, 40.
+                    wait_until("one more snapshot", lambda: len([path for path in snapshots() if path > last]) >= more, 60, said=process.said)
                 true = home.fingerprints()
             home.stop("inventory")
             for path in snapshots():
                 damage(path, "bit")
-            self.assertIn("replay_started service=inventory.0 snapshot=false", restarted())
+            self.assertIn("replay_started service=inventory.0 snapshot=false", restarted().said())
             # Killed at every step of writing one, and what was not synced is lost by chance.
             disk = power.Disk(home.home / "snapshots", home.folder / "disk")
             kills = 0
@@ -283,7 +285,7 @@ class Row24_ADamagedSnapshotIsPassedOver(unittest.TestCase):
             true = home.fingerprints()
             home.stop("inventory")
             shutil.rmtree(folder)
-            self.assertIn("snapshot=false", restarted())
+            self.assertIn("snapshot=false", restarted().said())
 
 
 if __name__ == "__main__":
