@@ -22,27 +22,18 @@ int64_t units_between(const DayUnits& days, Day first, Day last) {
   return units;
 }
 
-// The newest live point before `time`.
-const StockPoint* point_before(const Level& level, Millis time) {
-  auto point = std::lower_bound(level.history.begin(), level.history.end(), time,
-                                [](const StockPoint& held, Millis sought) { return held.counted_ms < sought; });
-  while (point != level.history.begin())
-    if ((--point)->version > level.withdrawn) return &*point;
-  return nullptr;
-}
-
-// Calls `each` for the newest of what several levels say of a warehouse; stores that share a pool may all report it. `aspect` is
-// a Level's. Levels are few, so each is held against the others.
-template <typename Content, typename Each>
-void for_each_newest(const std::vector<const Level*>& levels, Aspect<Content> Level::*aspect, Each&& each) {
-  const auto said = [&](size_t index) -> const Aspect<Content>& { return levels[index]->*aspect; };
+// Calls `each` for the newest of what several levels say of a warehouse; stores that share a pool may all report it. `aspect_of`
+// gives a Level's. Levels are few, so each is held against the others.
+template <typename AspectOf, typename Each>
+void for_each_newest(const LevelsOfSku& levels, AspectOf&& aspect_of, Each&& each) {
+  const auto said = [&](size_t index) -> const auto& { return aspect_of(*levels[index]); };
   const auto rank = [&](size_t index) { return std::pair(said(index).version, levels.size() - index); };
   for (size_t index = 0; index < levels.size(); ++index) {
-    if (!said(index).live(levels[index]->withdrawn)) continue;
+    if (!said(index).live(levels[index]->withdrawn())) continue;
     bool newest = true;
     for (size_t other = 0; other < levels.size() && newest; ++other)
       newest = other == index || said(other).content.warehouse != said(index).content.warehouse ||
-               !said(other).live(levels[other]->withdrawn) || rank(other) < rank(index);
+               !said(other).live(levels[other]->withdrawn()) || rank(other) < rank(index);
     if (newest) each(said(index).version, said(index).content);
   }
 }
@@ -89,13 +80,16 @@ Stock State::stock(const Sku& sku) const {
   const auto stated_at = [&](const Version& version, Millis counted_ms) {
     stock.stated_ms = std::max({stock.stated_ms, counted_ms, rank_parts(version.rank).as_of_ms});
   };
-  for_each_newest(sku.detail().levels, &Level::count, [&](const Version& version, const StockCount& count) {
+  const LevelsOfSku& levels = sku.detail().levels;
+  const auto count_of = [](const Level& level) -> const auto& { return level.count; };
+  for_each_newest(levels, count_of, [&](const Version& version, const StockCount& count) {
     if (const auto sellable = count.sellable()) stock.available = stock.available.value_or(0) + *sellable;
-    stock.inbound += count.inbound.value_or(0);
+    stock.inbound += count.inbound.stated().value_or(0);
     stated_at(version, count.counted_ms);
   });
-  stock.inbound = std::max(stock.inbound, sku.detail().awaited);
-  for_each_newest(sku.detail().levels, &Level::policy, [&](const Version& version, const StockPolicy& policy) {
+  stock.inbound = std::max(stock.inbound, sku.detail().supply().awaited);
+  const auto policy_of = [](const Level& level) -> const auto& { return level.terms().policy; };
+  for_each_newest(levels, policy_of, [&](const Version& version, const StockPolicy& policy) {
     stock.has_policy = true;
     if (policy.reorder_point) stock.reorder_point = stock.reorder_point.value_or(0) + *policy.reorder_point;
     if (policy.lead_time_days) stock.lead_time_days = std::max(stock.lead_time_days.value_or(0), *policy.lead_time_days);
@@ -119,16 +113,17 @@ Day State::last_whole_day(const Sku& sku) const {
 }
 
 std::optional<int64_t> State::available_at(const Sku& sku, Millis time) const {
-  std::map<NameId, const StockPoint*> newest;
+  std::map<NameId, StockPoint> newest;
   for (const Level* level : sku.detail().levels) {
-    const StockPoint* point = point_before(*level, time);
+    const auto point = level->history.last_before(time, level->withdrawn());
     if (!point) continue;
-    const StockPoint*& held = newest[level->count.content.warehouse];
-    if (!held || std::tie(point->counted_ms, point->version) > std::tie(held->counted_ms, held->version)) held = point;
+    const auto [held, is_first] = newest.try_emplace(level->count.content.warehouse, *point);
+    const auto rank = [](const StockPoint& one) { return std::pair(one.counted_ms, one.version); };
+    if (!is_first && rank(*point) > rank(held->second)) held->second = *point;
   }
   if (newest.empty()) return std::nullopt;
   int64_t units = 0;
-  for (const auto& [warehouse, point] : newest) units += point->sellable;
+  for (const auto& [warehouse, point] : newest) units += point.sellable;
   return units;
 }
 
@@ -139,11 +134,10 @@ std::optional<Demand> State::demand(const Sku& sku, Day last_day) const {
   if (!sku.sold.empty()) first = sku.sold.first();
   bool ran_out = false;
   for (const Level* level : sku.detail().levels)
-    for (const StockPoint& point : level->history) {
-      if (point.version <= level->withdrawn) continue;
-      const Day day = zone.day_of(point.counted_ms);
+    if (const auto oldest = level->history.oldest(level->withdrawn())) {
+      const Day day = zone.day_of(oldest->counted_ms);
       first = std::min(first.value_or(day), day);
-      ran_out |= point.sellable <= 0;
+      ran_out |= level->history.ran_out();
     }
   if (!first || *first > last_day) return std::nullopt;
   const auto days = static_cast<size_t>(std::min<int64_t>(window_days, last_day - *first + 1));
@@ -180,7 +174,7 @@ Plan State::plan(const Sku& sku, Day last_day) const {
   plan.sold_month += sku.sold.at(last_day + 1);
   Version newest_supply, newest_shelf;
   Supply supply;
-  for (const Offer* offer : sku.detail().offers) {
+  for (const Offer* offer : sku.detail().supply().offers) {
     if (offer->supply.live(offer->withdrawn) && offer->supply.version > newest_supply) {
       newest_supply = offer->supply.version;
       supply = offer->supply.content;

@@ -110,7 +110,6 @@ void State::expect_levels() {
       coming->index = no_level;
     } else {
       const Level& level = levels_[coming->index];
-      if (!level.history.empty()) prefetch_line(&level.history.back());
       if (level.sku_index != Level::no_sku) skus_.prefetch_thing(level.sku_index);
     }
   }
@@ -240,7 +239,7 @@ void State::fold_level(const FactView& fact, Outbox& outbox) {
   Level& level = levels_[fact.key()];
   level.store = fact.store();
   const std::optional<NameId> before = level.sku();
-  const auto what = [&] { return std::pair(level.withdrawn, level.count.content.warehouse); };
+  const auto what = [&] { return std::pair(level.withdrawn(), level.count.content.warehouse); };
   const auto what_before = what();
   std::optional<Millis> changed;  // From when on.
   if (fact.states(level_count)) {
@@ -251,10 +250,13 @@ void State::fold_level(const FactView& fact, Outbox& outbox) {
     changed = level.remember(fact.version(level_count), stated);
     if (take_newer(fact, level_count, level.count.version)) level.count.content = stated;
   }
-  if (take_newer(fact, level_policy, level.policy.version))
-    level.policy.content = {names_.of(said.policy.sku), names_.of(said.policy.warehouse), said.policy.reorder_point,
-                            said.policy.lead_time_days};
-  take_newer(fact, withdrawn_aspect, level.withdrawn);
+  if (fact.states(level_policy) || fact.states(withdrawn_aspect)) {
+    LevelTerms& terms = level.own();
+    if (take_newer(fact, level_policy, terms.policy.version))
+      terms.policy.content = {names_.of(said.policy.sku), names_.of(said.policy.warehouse), said.policy.reorder_point,
+                              said.policy.lead_time_days};
+    take_newer(fact, withdrawn_aspect, terms.withdrawn);
+  }
   const std::optional<NameId> after = level.sku();
   if (before != after || what() != what_before) changed = 0;
   watch_midnight(place);

@@ -73,14 +73,17 @@ void level_fields(Io& io, auto& level) {
   io(count.warehouse);
   for (auto* units : {&count.on_hand, &count.reserved, &count.available, &count.inbound}) io(*units);
   io(count.counted_ms);
-  io(level.policy.version);
-  auto& policy = level.policy.content;
+}
+
+template <typename Io>
+void terms_fields(Io& io, auto& terms) {
+  io(terms.policy.version);
+  auto& policy = terms.policy.content;
   io(policy.sku);
   io(policy.warehouse);
   io(policy.reorder_point);
   io(policy.lead_time_days);
-  io(level.withdrawn);
-  io.list(level.history, [&](auto& point) { io(point); });
+  io(terms.withdrawn);
 }
 
 template <typename Io>
@@ -169,7 +172,12 @@ void State::save(std::string& bytes) const {
   append(bytes, uint64_t{0});  // How many bytes the things beside the orders take; known when they are there.
   save_all(bytes, refunds_, [&](const Refund& refund) { refund_fields(io, refund); });
   levels_.save_keys(bytes);
-  levels_.for_each([&](const Key&, const Level& level) { level_fields(io, level); });
+  levels_.for_each([&](const Key&, const Level& level) {
+    level_fields(io, level);
+    append(bytes, level.more != nullptr);
+    if (level.more) terms_fields(io, *level.more);
+    level.history.save(bytes);
+  });
   save_all(bytes, purchases_, [&](const Purchase& purchase) { purchase_fields(io, purchase); });
   save_all(bytes, moves_, [&](const Move& move) { move_fields(io, move); });
   save_all(bytes, offers_, [&](const Offer& offer) { offer_fields(io, offer); });
@@ -199,7 +207,7 @@ void State::save_orders(std::string& bytes) const {
 void State::save_skus(std::string& bytes) const {
   append(bytes, skus_.size());
   skus_.for_each([&](const Key&, const Sku& sku) { append(bytes, SavedSku{sku.pool, sku.name}); });
-  skus_.for_each([&](const Key&, const Sku& sku) { sku.sold.save(bytes), sku.detail().moved.save(bytes); });
+  skus_.for_each([&](const Key&, const Sku& sku) { sku.sold.save(bytes), sku.detail().supply().moved.save(bytes); });
 }
 
 bool State::load_skus(ByteReader& bytes) {
@@ -216,7 +224,7 @@ bool State::load_skus(ByteReader& bytes) {
     sku.name = sku_at(index).name;
     DayUnits moved;
     if (!sku.sold.load(bytes, day_memory_) || !moved.load(bytes, day_memory_)) return false;
-    if (!moved.empty()) sku.own().moved = moved;
+    if (!moved.empty()) sku.own().own_supply().moved = moved;
   }
   return true;
 }
@@ -293,7 +301,12 @@ bool State::load_beside_orders(std::string_view saved) {
   levels_.clear();
   load_all(bytes, refunds_, [&](Refund& refund) { refund_fields(io, refund); });
   if (!levels_.load_keys(bytes)) return false;
-  for (uint32_t index = 0; index < levels_.size() && bytes.ok(); ++index) level_fields(io, levels_[index]);
+  for (uint32_t index = 0; index < levels_.size(); ++index) {
+    Level& level = levels_[index];
+    level_fields(io, level);
+    if (bytes.take<bool>()) terms_fields(io, level.own());
+    if (!level.history.load(bytes)) return false;
+  }
   load_all(bytes, purchases_, [&](Purchase& purchase) { purchase_fields(io, purchase); });
   load_all(bytes, moves_, [&](Move& move) { move_fields(io, move); });
   load_all(bytes, offers_, [&](Offer& offer) { offer_fields(io, offer); });
@@ -329,10 +342,10 @@ bool State::holds_together() const {
   bool whole = true;
   levels_.for_each([&](const Key&, const Level& level) {
     const StockCount& count = level.count.content;
-    const StockPolicy& policy = level.policy.content;
+    const Aspect<StockPolicy>& policy = level.terms().policy;
     whole &= places_.contains(level.store);
     whole &= level.count.version == Version() || (names_.has(count.sku) && names_.has(count.warehouse));
-    whole &= level.policy.version == Version() || (names_.has(policy.sku) && names_.has(policy.warehouse));
+    whole &= policy.version == Version() || (names_.has(policy.content.sku) && names_.has(policy.content.warehouse));
   });
   if (!whole) return false;
   for (const auto& [key, purchase] : purchases_)
@@ -349,9 +362,13 @@ std::vector<Held> State::held() const {
       skus{"skus", skus_.size(), skus_.bytes() + day_memory_.bytes() + wait_memory_.bytes()},
       levels{"stock levels", levels_.size(), levels_.bytes()};
   skus_.for_each([&](const Key&, const Sku& sku) {
-    if (sku.more) skus.bytes += sizeof(SkuDetail) + vector_bytes(sku.more->levels) + vector_bytes(sku.more->offers);
+    if (!sku.more) return;
+    skus.bytes += sizeof(SkuDetail) + (sku.more->more ? sizeof(SkuSupply) + vector_bytes(sku.more->more->offers) : 0);
+    if (const LevelsOfSku& levels_of_sku = sku.more->levels; levels_of_sku.capacity() > 2)
+      skus.bytes += levels_of_sku.capacity() * sizeof(const Level*);
   });
-  levels_.for_each([&](const Key&, const Level& level) { levels.bytes += vector_bytes(level.history); });
+  levels_.for_each(
+      [&](const Key&, const Level& level) { levels.bytes += level.history.bytes() + (level.more ? sizeof(LevelTerms) : 0); });
   return {orders,
           skus,
           levels,

@@ -61,16 +61,18 @@ Value value_of(const Order& order, const Names& names) {
 Value value_of(const Level& level, const Names& names) {
   Value value;
   const StockCount& count = level.count.content;
-  value.aspect(1, level.count.live(level.withdrawn), [&](Value& v) {
-    v.text(names[count.sku]).text(names[count.warehouse]).maybe(count.on_hand).maybe(count.reserved);
-    v.maybe(count.available).maybe(count.inbound).number(count.counted_ms);
+  const Version& gone = level.withdrawn();
+  value.aspect(1, level.count.live(gone), [&](Value& v) {
+    v.text(names[count.sku]).text(names[count.warehouse]).maybe(count.on_hand.stated()).maybe(count.reserved.stated());
+    v.maybe(count.available.stated()).maybe(count.inbound.stated()).number(count.counted_ms);
   });
-  const StockPolicy& policy = level.policy.content;
-  value.aspect(2, level.policy.live(level.withdrawn), [&](Value& v) {
+  const StockPolicy& policy = level.terms().policy.content;
+  value.aspect(2, level.terms().policy.live(gone), [&](Value& v) {
     v.text(names[policy.sku]).text(names[policy.warehouse]).maybe(policy.reorder_point).maybe(policy.lead_time_days);
   });
-  for (const StockPoint& point : level.history)
-    value.aspect(3, point.version > level.withdrawn, [&](Value& v) { v.number(point.counted_ms).number(point.sellable); });
+  level.history.for_each([&](const StockPoint& point) {
+    value.aspect(3, point.version > gone, [&](Value& v) { v.number(point.counted_ms).number(point.sellable); });
+  });
   return value;
 }
 
@@ -132,9 +134,9 @@ void State::fingerprint(Fingerprint& sum) const {
   skus_.for_each([&](const Key&, const Sku& sku) {
     const std::string cell = fmt::format("{}\n{}", pools_[sku.pool].name, name(sku.name));
     sku.sold.for_each([&](Day day, int64_t units) { add_cell(sum, fmt::format("sold/{}/{}", cell, day), units); });
-    const SkuDetail& detail = sku.detail();
-    detail.moved.for_each([&](Day day, int64_t units) { add_cell(sum, fmt::format("moved/{}/{}", cell, day), units); });
-    if (detail.awaited != 0) add_cell(sum, fmt::format("awaited/{}", cell), detail.awaited);
+    const SkuSupply& supply = sku.detail().supply();
+    supply.moved.for_each([&](Day day, int64_t units) { add_cell(sum, fmt::format("moved/{}/{}", cell, day), units); });
+    if (supply.awaited != 0) add_cell(sum, fmt::format("awaited/{}", cell), supply.awaited);
   });
   for (const auto& [hash, place] : places_)
     place.unshipped.for_each(

@@ -195,7 +195,7 @@ class Adder {
       if (!asked_.wants_store(place) || (counted && asked_.by != By::store)) continue;
       counted = true;
       if (asked_.wants("stock_moved_units"))
-        sku.detail().moved.for_each(asked_.from, asked_.to, [&](Day day, int64_t units) {
+        sku.detail().supply().moved.for_each(asked_.from, asked_.to, [&](Day day, int64_t units) {
           at(place.info->id, state.name(sku.name), day, "stock_moved_units").numerator += units;
         });
       const Day last = std::min(asked_.to, state.last_whole_day(sku));
@@ -350,7 +350,7 @@ ServiceDefinition definition() {
   definition.name = "inventory";
   definition.kinds = {v1::Fact::kStoreState, v1::Fact::kOrderState,    v1::Fact::kRefundState, v1::Fact::kListing,
                       v1::Fact::kStockLevel, v1::Fact::kPurchaseOrder, v1::Fact::kStockMove,   v1::Fact::kRuleSet};
-  definition.shape = 8;
+  definition.shape = 9;
   definition.make_fold = [] { return std::make_unique<State>(); };
   definition.answer = answer;
   return definition;

@@ -9,12 +9,12 @@ namespace {
 
 constexpr uint32_t orders_at_once = 8, things_ahead = 8;
 
-template <typename Thing>
-void add_or_remove(std::vector<const Thing*>& things, const Thing& thing, bool enters) {
+template <typename Things, typename Thing>
+void add_or_remove(Things& things, const Thing& thing, bool enters) {
   if (enters)
     things.push_back(&thing);
   else
-    std::erase(things, &thing);
+    things.erase(std::remove(things.begin(), things.end(), &thing), things.end());
 }
 
 // Whether the rules of waiting orders say anything of such a one.
@@ -117,7 +117,7 @@ std::vector<SkuId> State::add_purchase(const Purchase& purchase, int64_t sign) {
   if (place.info->withdrawn) return touched;
   for (const auto& [name, units] : purchase.awaited()) {
     touched.push_back(sku_of(place, name));
-    skus_[touched.back()].own().awaited += sign * units;
+    skus_[touched.back()].own().own_supply().awaited += sign * units;
   }
   return touched;
 }
@@ -134,7 +134,7 @@ std::vector<SkuId> State::add_offer(const Offer& offer, bool enters) {
   const Place& place = places_.at(offer.store);
   if (place.info->withdrawn) return {};
   const SkuId id = sku_of(place, offer.sku);
-  add_or_remove(skus_[id].own().offers, offer, enters);
+  add_or_remove(skus_[id].own().own_supply().offers, offer, enters);
   return {id};
 }
 
@@ -142,8 +142,8 @@ void State::add_move(const Move& move, int64_t sign) {
   const Place& place = places_.at(move.store);
   if (place.info->withdrawn || !move.movement.live(move.withdrawn)) return;
   const Movement& movement = move.movement.content;
-  skus_[sku_of(place, movement.sku)].own().moved.add(day_memory_, place.info->zone.day_of(movement.moved_ms),
-                                                     sign * movement.quantity);
+  skus_[sku_of(place, movement.sku)].own().own_supply().moved.add(day_memory_, place.info->zone.day_of(movement.moved_ms),
+                                                                  sign * movement.quantity);
 }
 
 bool State::read(uint32_t index, Order& order) const {

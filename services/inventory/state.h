@@ -2,6 +2,8 @@
 // shipped.
 #pragma once
 
+#include <absl/container/inlined_vector.h>
+
 #include <array>
 #include <limits>
 #include <memory>
@@ -44,15 +46,28 @@ struct Demand {
 
 inline constexpr Day no_day = std::numeric_limits<Day>::min();
 
+// What is said of few SKUs.
+struct SkuSupply {
+  std::vector<const Offer*> offers;
+  DayUnits moved;       // By the day on which they were moved.
+  int64_t awaited = 0;  // Units in open purchase orders.
+};
+inline const SkuSupply no_supply;
+
+using LevelsOfSku = absl::InlinedVector<const Level*, 2>;
+
 // What is known of a SKU beside what it sold. Of many nothing is, and orders, which are most of all facts, do not ask for it.
 struct SkuDetail {
-  std::vector<const Level*> levels;
-  std::vector<const Offer*> offers;
-  DayUnits moved;                // By the day on which they were moved.
-  int64_t awaited = 0;           // Units in open purchase orders.
+  LevelsOfSku levels;
   Standing standing;             // As it was judged last; time moves it at midnight alone, and then all are judged.
   std::optional<Demand> demand;  // As of demand_day.
   int64_t sold_units = 0;        // In the last 30 days up to demand_day.
+  std::unique_ptr<SkuSupply> more;
+  const SkuSupply& supply() const { return more ? *more : no_supply; }
+  SkuSupply& own_supply() {
+    if (!more) more = std::make_unique<SkuSupply>();
+    return *more;
+  }
 };
 inline const SkuDetail no_detail;
 

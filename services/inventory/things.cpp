@@ -4,20 +4,6 @@
 
 namespace xundian::inventory {
 
-namespace {
-
-// Where `sought` is among entries in their order, or would be. Nearly always it is the last, or behind that.
-template <typename Entry, typename Sought, typename Of>
-Entry* find_place(Entry* begin, Entry* end, Sought sought, Of&& of) {
-  if (begin == end || of(*(end - 1)) < sought) return end;
-  if (of(*(end - 1)) == sought) return end - 1;
-  return std::lower_bound(begin, end, sought, [&](const Entry& entry, Sought value) { return of(entry) < value; });
-}
-
-constexpr auto hour_of = [](const StockPoint& point) { return point.hour; };
-
-}  // namespace
-
 Stage stage_of(std::string_view status) {
   constexpr std::pair<std::string_view, Stage> stages[] = {
       {"unpaid", Stage::unpaid}, {"paid", Stage::paid},           {"shipped", Stage::shipped},   {"received", Stage::received},
@@ -120,34 +106,15 @@ bool Order::unpack(std::string_view packed) {
 }
 
 std::optional<NameId> Level::sku() const {
-  if (count.live(withdrawn)) return count.content.sku;
-  if (policy.live(withdrawn)) return policy.content.sku;
+  if (count.live(withdrawn())) return count.content.sku;
+  if (terms().policy.live(withdrawn())) return terms().policy.content.sku;
   return std::nullopt;
 }
 
-// What was counted in an hour replaces what an older version said of the same hour; what is older than the window goes, so that
-// what stays follows from the set of counts alone.
 std::optional<Millis> Level::remember(const Version& version, const StockCount& stated) {
   const auto sellable = stated.sellable();
   if (!sellable) return std::nullopt;
-  const Millis counted = stated.counted_ms > 0 ? stated.counted_ms : rank_parts(version.rank).as_of_ms;
-  const StockPoint point{counted / hour_ms, version, counted, *sellable};
-  if (!history.empty() && point.hour < history.back().hour - history_hours) return std::nullopt;
-  const auto at =
-      history.begin() + (find_place(history.data(), history.data() + history.size(), point.hour, hour_of) - history.data());
-  Millis changed = counted;
-  if (at != history.end() && at->hour == point.hour) {
-    if (!(point.version > at->version)) return std::nullopt;
-    changed = std::min(changed, at->counted_ms);
-    *at = point;
-    return changed;
-  }
-  history.insert(at, point);
-  const int64_t first = history.back().hour - history_hours;
-  const auto kept = std::find_if(history.begin(), history.end(), [&](const StockPoint& held) { return held.hour >= first; });
-  if (kept != history.begin()) changed = std::min(changed, history.front().counted_ms);
-  history.erase(history.begin(), kept);
-  return changed;
+  return history.add({version, stated.counted_ms > 0 ? stated.counted_ms : rank_parts(version.rank).as_of_ms, *sellable});
 }
 
 std::map<NameId, int64_t> Purchase::awaited() const {

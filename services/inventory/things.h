@@ -14,6 +14,7 @@
 #include "common/order_line.h"
 #include "common/time.h"
 #include "services/inventory/day_units.h"
+#include "services/inventory/stock_history.h"
 
 namespace xundian::inventory {
 
@@ -86,14 +87,26 @@ struct Refund {
   }
 };
 
+// Units, or that nothing was said of them, in eight bytes. Whoever states the least number there is has said nothing.
+class MaybeUnits {
+ public:
+  MaybeUnits() = default;
+  MaybeUnits(std::optional<int64_t> stated) : units_(stated.value_or(unstated)) {}
+  std::optional<int64_t> stated() const { return units_ == unstated ? std::nullopt : std::optional(units_); }
+
+ private:
+  static constexpr int64_t unstated = std::numeric_limits<int64_t>::min();
+  int64_t units_ = unstated;
+};
+
 struct StockCount {
   NameId sku = 0, warehouse = 0;
-  std::optional<int64_t> on_hand, reserved, available, inbound;
+  MaybeUnits on_hand, reserved, available, inbound;
   Millis counted_ms = 0;
   // What can be sold; absent: the source does not say.
   std::optional<int64_t> sellable() const {
-    if (available) return available;
-    if (on_hand) return *on_hand - reserved.value_or(0);
+    if (const auto units = available.stated()) return units;
+    if (const auto units = on_hand.stated()) return *units - reserved.stated().value_or(0);
     return std::nullopt;
   }
 };
@@ -104,15 +117,12 @@ struct StockPolicy {
   std::optional<uint32_t> lead_time_days;
 };
 
-// What was counted last within an hour; the newest version of each hour is kept, so that history does not depend on arrival.
-struct StockPoint {
-  int64_t hour = 0;  // Since 1970.
-  Version version;
-  Millis counted_ms = 0;
-  int64_t sellable = 0;
+// What of most levels nothing is said of.
+struct LevelTerms {
+  Aspect<StockPolicy> policy;
+  Version withdrawn;
 };
-
-inline constexpr int64_t history_hours = 40 * 24;
+inline const LevelTerms no_terms;
 
 struct Level {
   static constexpr uint32_t no_sku = std::numeric_limits<uint32_t>::max();
@@ -120,9 +130,14 @@ struct Level {
   uint64_t store = 0;
   uint32_t sku_index = no_sku;  // The SKU that it counts in. Not saved: it follows from the rest.
   Aspect<StockCount> count;
-  Aspect<StockPolicy> policy;
-  Version withdrawn;
-  std::vector<StockPoint> history;  // In the order of their hours.
+  StockHistory history;
+  std::unique_ptr<LevelTerms> more;
+  const LevelTerms& terms() const { return more ? *more : no_terms; }
+  LevelTerms& own() {
+    if (!more) more = std::make_unique<LevelTerms>();
+    return *more;
+  }
+  const Version& withdrawn() const { return terms().withdrawn; }
   // The SKU it speaks of; absent: nothing that is said of it counts.
   std::optional<NameId> sku() const;
   // Gives from when on the history has become another; absent: it has not.

@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t facts_of_commit = 1'000;
 constexpr uint32_t ad_campaigns = 500;  // Of a store.
+constexpr uint64_t levels_of_history = 2'000, hours_of_history = 960;
 
 struct Size {
   std::string service, thing;
@@ -89,6 +90,13 @@ void weigh(const ServiceDefinition& service, const Shape& shape, Millis now, std
     add("SKU", with_sku - order);
     const auto level = [&](uint64_t index) { return stock_fact(grower.store_of(index), grower.sku_of(index), now - hour_ms); };
     add("SKU's stock level", grower.grow(grower.skus(), level));
+    const uint64_t counted = std::min<uint64_t>(grower.skus(), levels_of_history);
+    const auto hour = [&](uint64_t index) {
+      const Millis hours = static_cast<Millis>(hours_of_history - index / counted);
+      return stock_fact(grower.store_of(index % counted), grower.sku_of(index % counted), now - hours * hour_ms);
+    };
+    Grower hours(service, shape, now);
+    add("hour of a level's history", hours.grow(counted * hours_of_history, hour));
   }
   if (service.name == "support") {
     const auto message = [&](uint64_t index) { return chat_fact(grower.store_of(index / 2), index, now - hour_ms); };
