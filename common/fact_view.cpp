@@ -75,15 +75,15 @@ Key thing_key(Kind kind, std::string_view store, std::string_view key) {
 }
 
 FactView::FactView(std::string_view frame, Offset offset, Millis time_ms)
-    : head_(load<FactHead>(frame.data())), offset_(offset), time_ms_(time_ms) {
-  digests_ = frame.data() + sizeof(FactHead);
-  lines_ = digests_ + 8 * std::popcount(head_.aspects & ~(1u << lines_aspect));
-  body_ = {lines_ + 16 * head_.line_count, head_.body_bytes};
+    : frame_(frame.data()), offset_(offset), time_ms_(time_ms) {
+  lines_ = frame_ + sizeof(FactHead) + 8 * std::popcount(aspects() & ~(1u << lines_aspect));
+  body_ = {lines_ + 16 * line_count(), field<uint32_t>(offsetof(FactHead, body_bytes))};
 }
 
 std::string_view FactView::payload() const {
   // A head that is wrong about it is not believed.
-  if (is_payload(body_, head_.kind, head_.payload_at)) return body_.substr(head_.payload_at);
+  const auto payload_at = field<uint32_t>(offsetof(FactHead, payload_at));
+  if (is_payload(body_, kind(), payload_at)) return body_.substr(payload_at);
   FieldCursor at(body_);
   while (const uint32_t tag = at.tag()) {
     if (tag >= bytes_tag(payload_field_first) && (tag & 7) == 2) return at.bytes();

@@ -52,7 +52,7 @@ void State::take_finding(const FactView& fact, Outbox& outbox) {
   }
   alert.store = store;
   alert.finding = finding.terms();
-  alert.finding_cause = fact.head().cause;
+  alert.finding_cause = fact.cause();
   judge(*entry, fact.time_ms(), outbox.facts().size(), outbox);
   schedule(*entry, next_due(alert));
 }
@@ -188,7 +188,7 @@ void State::said(const FactView& fact) {
     alert.finding = terms.finding();
   }
   count_firing(alert, false);
-  alert.standing.take(terms, fact.head().cause);
+  alert.standing.take(terms, fact.cause());
   count_firing(alert, true);
   if (alert.standing.open())
     open_.insert(entry.first);
@@ -196,7 +196,7 @@ void State::said(const FactView& fact) {
     open_.erase(entry.first);
   schedule(entry, next_due(alert));
   if (!terms.notify()) return;
-  const auto notice = std::make_shared<const Notice>(Notice{std::string(fact.store_id()), terms, fact.head().cause});
+  const auto notice = std::make_shared<const Notice>(Notice{std::string(fact.store_id()), terms, fact.cause()});
   alert.notice_change = terms.change();
   alert.outcomes.clear();
   for (const auto& [id, subscriber] : subscribers_) {

@@ -119,7 +119,7 @@ void State::fold_report(const FactView& fact, Outbox& outbox) {
 
 // Nearly all reports are of a cell that is held already, with other figures.
 bool State::grows(const FactView& fact, const Report& held) {
-  return fact.head().aspects == 1u << first_aspect && held.live() && cell_scan_.scan(fact) &&
+  return fact.aspects() == 1u << first_aspect && held.live() && cell_scan_.scan(fact) &&
          cell_scan_.differs_in_figures_alone(held.cell.content);
 }
 

@@ -251,7 +251,7 @@ void JournalTail::take_commit(uint32_t bus, const CommitView& commit, std::vecto
       item.partition = header.partition;
       item.offset = offset;
       item.time_ms = header.time_ms;
-      item.rank = view.head().rank;
+      item.rank = view.rank();
       for (TailStream* stream : here) {
         const std::lock_guard lock(stream->mutex_);
         if (offset < stream->heads_[header.partition]) continue;

@@ -5,11 +5,11 @@
 namespace xundian::intake {
 
 std::optional<uint64_t> content_rank(const FactView& fact) {
-  if (revision_of(fact.head().rank) == 0) return std::nullopt;
+  if (revision_of(fact.rank()) == 0) return std::nullopt;
   FieldScan scan(fact.body());
   while (scan.next())
     if (scan.field() == v1::Fact::kContentRankFieldNumber) return scan.number();
-  return is_undo(fact.head().rank) ? std::optional<uint64_t>(0) : std::nullopt;
+  return is_undo(fact.rank()) ? std::optional<uint64_t>(0) : std::nullopt;
 }
 
 bool is_outside_kind(Kind kind) {

@@ -48,7 +48,7 @@ Result<v1::Fact> restate(const FactView& fact, std::span<const Part> parts, uint
   });
   if (!whole) return fail(Code::data_loss, "the state of {} cannot be read", fact.key_text());
   set_rank(stated, rank);
-  stated.set_content_rank(fact.head().rank);
+  stated.set_content_rank(fact.rank());
   return stated;
 }
 

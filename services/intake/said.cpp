@@ -17,7 +17,7 @@ bool has_plain_lines(const FactView& fact) {
 }  // namespace
 
 SaidParts::Whole SaidParts::take_whole(const FactView& fact, RowMemory& memory) {
-  const uint32_t aspects = fact.head().aspects & ~(1u << lines_aspect);
+  const uint32_t aspects = fact.aspects() & ~(1u << lines_aspect);
   const std::string_view stated = fact.stated();
   if (empty()) {
     if (!has_plain_lines(fact)) return Whole::mixed;
@@ -30,11 +30,11 @@ SaidParts::Whole SaidParts::take_whole(const FactView& fact, RowMemory& memory) 
     const char* const lines = bytes_ + bytes_at_once() - 2 * sizeof(uint64_t) * count_;
     for (uint32_t line = 0; line < count_; ++line)
       if (fact.line_id(line) != xundian::load<uint64_t>(lines + 2 * sizeof(uint64_t) * line)) return Whole::mixed;
-    if (fact.head().rank < rank()) return Whole::older;
-    if (fact.head().rank == rank())
+    if (fact.rank() < rank()) return Whole::older;
+    if (fact.rank() == rank())
       return stated == std::string_view(bytes_ + sizeof(uint64_t), stated.size()) ? Whole::same : Whole::mixed;
   }
-  store(bytes_, fact.head().rank);
+  store(bytes_, fact.rank());
   stated.copy(bytes_ + sizeof(uint64_t), stated.size());
   return Whole::newer;
 }

@@ -113,7 +113,7 @@ class Planner {
     const auto lifted_from = content_rank(fact);
     for_each_content(fact.payload(), [&](Part part, std::string_view bytes) {
       PartHistory& history = thing.parts[part];
-      const Version said{fact.head().rank, hash64(bytes)};
+      const Version said{fact.rank(), hash64(bytes)};
       const Version version{lifted_from.value_or(said.rank), said.digest};
       if (said > history.held) {
         history.held = said;

@@ -9,7 +9,7 @@ namespace {
 // What a format takes for granted of a store is as of the first millisecond there is, and yields to all that is known: also to
 // what another format of its rank took for granted before, which differs in the day of that import alone.
 bool is_default(const FactView& fact) {
-  return fact.kind() == v1::Fact::kStoreState && rank_parts(fact.head().rank).as_of_ms <= 1;
+  return fact.kind() == v1::Fact::kStoreState && rank_parts(fact.rank()).as_of_ms <= 1;
 }
 
 // The newest of a part, folded or coming, and the rank of its content if that is another.

@@ -48,7 +48,7 @@ void merge(Order& order, const FactView& fact, const OrderScan& stated, Names& n
     order.paid_micros = stated.paid_amount_micros;
   }
   if (take_newer(fact, order_status, order.status)) order.stage = stage_of(stated.status);
-  if ((fact.head().aspects & course_aspects) != 0) merge_course(order.course, fact, stated);
+  if ((fact.aspects() & course_aspects) != 0) merge_course(order.course, fact, stated);
   merge_lines(order.lines, fact, stated, names);
 }
 

@@ -116,7 +116,7 @@ void MetricsFold::merge_order(const FactView& fact, const OrderScan& stated, Ord
     order.amount_stated = stated.paid_amount_micros.has_value();
     order.amount_micros = stated.paid_amount_micros.value_or(0);
   }
-  if ((fact.head().aspects & end_aspects) != 0) {
+  if ((fact.aspects() & end_aspects) != 0) {
     OrderEnd& end = order.end;
     if (take(order_closed, end.closed)) end.closed_ms = stated.closed_ms;
     if (take(order_refunded, end.refunded)) end.refunded_micros = stated.refunded_micros;
@@ -205,16 +205,17 @@ void MetricsFold::close_day(StoreBook& book, Day day) {
 
 // An order counts in a SKU once, however many of its lines have it.
 void MetricsFold::count_skus(DayCell& cell, const Order& order, NameId currency, bool counted, int sign) {
-  sku_parts_.clear();
-  for (const OrderLine& line : order.lines)
-    if (order.live(line)) sku_parts_.push_back({line.sku, line.amount_micros, line.quantity});
-  std::sort(sku_parts_.begin(), sku_parts_.end(), [](const SkuPart& a, const SkuPart& b) { return a.sku < b.sku; });
-  for (size_t i = 0; i < sku_parts_.size();) {
-    const NameId sku = sku_parts_[i].sku;
+  sku_lines_.clear();
+  for (size_t index = 0; index < order.lines.size(); ++index)
+    if (order.live(order.lines[index])) sku_lines_.push_back(uint64_t{order.lines[index].sku} << 32 | index);
+  std::sort(sku_lines_.begin(), sku_lines_.end());
+  for (size_t i = 0; i < sku_lines_.size();) {
+    const auto sku = static_cast<NameId>(sku_lines_[i] >> 32);
     Counters counters{.orders = counted ? 1 : 0, .paid_orders = 1};
-    for (; i < sku_parts_.size() && sku_parts_[i].sku == sku; ++i) {
-      counters.paid_amount_micros += sku_parts_[i].amount_micros;
-      if (counted) counters.units += sku_parts_[i].quantity;
+    for (; i < sku_lines_.size() && sku_lines_[i] >> 32 == sku; ++i) {
+      const OrderLine& line = order.lines[sku_lines_[i] & UINT32_MAX];
+      counters.paid_amount_micros += line.amount_micros;
+      if (counted) counters.units += line.quantity;
     }
     cell.skus.open().add(cell_key(sku, currency), counters, sign);
   }

@@ -144,11 +144,7 @@ class MetricsFold final : public Fold {
   v1::RefundState refund_state_;
   v1::TrafficReport traffic_report_;
   v1::ProductReport product_report_;
-  struct SkuPart {
-    NameId sku;
-    int64_t amount_micros, quantity;
-  };
-  std::vector<SkuPart> sku_parts_;
+  std::vector<uint64_t> sku_lines_;  // Of an order, by SKUs: a SKU and, below, the place of a line.
 };
 
 }  // namespace xundian::metrics

@@ -100,8 +100,8 @@ Result<void> Rehearsal::note(const std::string& scope, const FactView& view, std
     // In a rehearsal all that occurred is news.
     if (fact.store_state().has_settings()) fact.mutable_store_state()->mutable_settings()->clear_live_from_ms();
   } else if (fact.key() == request_.set()) {
-    if (view.head().rank < configuration.replaced_rank) return {};
-    configuration.replaced_rank = view.head().rank;
+    if (view.rank() < configuration.replaced_rank) return {};
+    configuration.replaced_rank = view.rank();
     configuration.replaced = std::move(fact);
     return {};
   }

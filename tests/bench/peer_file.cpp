@@ -72,8 +72,8 @@ class LeastFold {
     totals_.facts += 1;
     Thing& thing = things_[fact.key()];
     const uint64_t before = thing.rank;
-    if (fact.head().rank <= before) return;
-    thing.rank = fact.head().rank;
+    if (fact.rank() <= before) return;
+    thing.rank = fact.rank();
     switch (fact.kind()) {
       case v1::Fact::kOrderState:
         return fold_order(fact, thing, before == 0);

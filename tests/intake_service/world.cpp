@@ -177,7 +177,7 @@ Merged World::merged() {
     auto& thing = things[fmt::format("{}/{}/{}", fact.store(), view.kind(), fact.key())];
     for_each_content(view.payload(), [&](Part part, std::string_view bytes) {
       Held& held = thing[part == withdrawn_aspect ? "withdrawn" : std::to_string(part)];
-      const Version version{view.head().rank, hash64(bytes)};
+      const Version version{view.rank(), hash64(bytes)};
       if (version > held.version) held = {version, std::string(bytes)};
     });
   }

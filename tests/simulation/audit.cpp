@@ -82,7 +82,7 @@ class Audit {
       const v1::AlertTerms& terms = fact.alert_state().terms();
       const auto subscribed = subscribed_.find(scope);
       // What was said to an input from before the subscriber is nothing to it, wherever it stands.
-      if (terms.notify() && subscribed != subscribed_.end() && view.head().cause > subscribed->second + 1)
+      if (terms.notify() && subscribed != subscribed_.end() && view.cause() > subscribed->second + 1)
         due_.insert(receiver_url(scope) + " " + alerts::notice_id(terms.alert(), terms.change()));
       if (terms.finding().rule() == "fact_skipped") return;
       outcome_.alerts[scope + " " + fact.key()] =

@@ -285,7 +285,7 @@ TEST(Frame, StatesWhatTheFactStates) {
     EXPECT_EQ(view.key_text(), fact.key());
     EXPECT_EQ(view.source(), fact.source());
     EXPECT_EQ(view.import_id(), fact.import_id());
-    EXPECT_EQ(view.head().cause, fact.cause());
+    EXPECT_EQ(view.cause(), fact.cause());
     EXPECT_EQ(view.occurred_ms(), fact.occurred_ms() != 0 ? fact.occurred_ms() : fact.as_of_ms());
     const auto* reflection = fact.GetReflection();
     const auto& state =
@@ -299,14 +299,14 @@ TEST(Frame, StatesWhatTheFactStates) {
       ASSERT_EQ(view.states(number), state.GetReflection()->HasField(state, field)) << field->full_name();
       if (!view.states(number) || field->message_type() == nullptr) continue;
       const std::string aspect = state.GetReflection()->GetMessage(state, field).SerializeAsString();
-      EXPECT_EQ(view.version(number), (Version{view.head().rank, hash64(aspect)})) << field->full_name();
+      EXPECT_EQ(view.version(number), (Version{view.rank(), hash64(aspect)})) << field->full_name();
     }
     if (!fact.has_order_state()) continue;
     ASSERT_EQ(view.line_count(), fact.order_state().lines_size());
     for (uint32_t index = 0; index < view.line_count(); ++index) {
       const auto& line = fact.order_state().lines(static_cast<int>(index));
       EXPECT_EQ(view.line_id(index), hash64(line.line_id()));
-      EXPECT_EQ(view.line_version(index), (Version{view.head().rank, hash64(line.SerializeAsString())}));
+      EXPECT_EQ(view.line_version(index), (Version{view.rank(), hash64(line.SerializeAsString())}));
     }
   }
   EXPECT_EQ(kinds.size(), static_cast<size_t>(v1::Fact::descriptor()->oneof_decl(0)->field_count()));
