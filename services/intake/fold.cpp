@@ -26,12 +26,17 @@ bool is_outside_kind(Kind kind) {
   }
 }
 
-// Memory is asked for a thing's place in the directory, and some facts later for the thing.
+// Memory is asked for a thing's place in the directory, some facts later for the thing, and then for what was said of it.
 void IntakeFold::expect(const FactView& fact) {
   const Key& key = ahead_.add(fact) = fact.key();
   if (key != Key()) things_.prefetch(key);
-  constexpr size_t behind = 4;
-  if (const Key* earlier = ahead_.before_last(behind); earlier != nullptr && *earlier != Key()) things_.prefetch_thing(*earlier);
+  const auto told_before = [this](size_t calls) {
+    const Key* const earlier = ahead_.before_last(calls);
+    return earlier == nullptr || *earlier == Key() ? nullptr : earlier;
+  };
+  if (const Key* earlier = told_before(3)) things_.prefetch_thing(*earlier);
+  if (const Key* earlier = told_before(6))
+    if (const SaidParts* said = std::as_const(things_).find(*earlier)) said->prefetch();
 }
 
 // Of each part the newest version is kept, so the state does not depend on the order of arrival.

@@ -242,7 +242,7 @@ void State::recount(Desk& desk) {
   desk.waiting = 0;
   Touched touched;
   for (auto& [home, conversation] : desk.conversations) walk(desk, conversation, 1, touched);
-  desk.buyers.for_each([&](const Key&, const Buyer& buyer) { count_buyer(desk, buyer, 1); });
+  for (const uint32_t index : desk.buyers) count_buyer(desk, buyers_[index], 1);
 }
 
 }  // namespace xundian::support

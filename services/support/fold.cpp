@@ -32,20 +32,19 @@ Desk& State::desk_of(const FactView& fact) {
 }
 
 void State::expect(const FactView& fact) {
-  if (fact.kind() != v1::Fact::kOrderState && fact.kind() != v1::Fact::kChatMessage) return;
-  const Desk* desk = desk_of(fact.store());
-  if (desk == nullptr) return;
-  if (fact.kind() == v1::Fact::kChatMessage) return desk->messages.prefetch(fact.key());
-  desk->orders.prefetch(fact.key());
+  if (fact.kind() == v1::Fact::kChatMessage)
+    if (const Desk* const desk = desk_of(fact.store())) desk->messages.prefetch(fact.key());
+  if (fact.kind() != v1::Fact::kOrderState) return;
   Coming& coming = ahead_.add(fact);
   coming.is_whole = coming.scan.scan(fact, false);
-  coming.desk = desk;
   coming.key = fact.key();
-  desk->buyers.prefetch(buyer_key(coming.scan.buyer));
+  coming.buyer = buyer_key(fact.store(), coming.scan.buyer);
+  orders_.prefetch(coming.key);
+  buyers_.prefetch(coming.buyer);
   constexpr size_t behind = 4;
   if (const Coming* const earlier = ahead_.before_last(behind)) {
-    earlier->desk->orders.prefetch_thing(earlier->key);
-    earlier->desk->buyers.prefetch_thing(buyer_key(earlier->scan.buyer));
+    orders_.prefetch_thing(earlier->key);
+    buyers_.prefetch_thing(earlier->buyer);
   }
 }
 

@@ -7,7 +7,11 @@ namespace xundian::support {
 
 namespace {
 
-constexpr uint32_t orders_ahead = 8;
+// Whose buyer it is; what of the buyer is known follows for all.
+struct SavedBuyer {
+  uint64_t buyer = 0;
+  uint64_t desk = 0;  // Its place among the desks.
+};
 
 // The words of a message that count; its buyer does not, because the key that hides buyers is another one in every home.
 void append_line(std::string& bytes, const Message& message) {
@@ -77,13 +81,6 @@ void save_desk(std::string& bytes, const Desk& desk) {
     append_line(bytes, *message);
     append(bytes, message->buyer);
   }
-  desk.orders.save_keys(bytes);
-  desk.orders.for_each([&](const Key&, const Order& order) { append(bytes, order); });
-  append(bytes, static_cast<uint32_t>(desk.withdrawn_orders.size()));
-  for (const auto& [index, version] : desk.withdrawn_orders) {
-    append(bytes, index);
-    append(bytes, version);
-  }
   save_things(bytes, desk.refunds);
   save_things(bytes, desk.reviews);
   save_things(bytes, desk.scores);
@@ -105,20 +102,13 @@ bool load_desk(ByteReader& bytes, Desk& desk, const std::string& store) {
     message.parent = message.reply_to.empty() ? Key() : thing_key(v1::Fact::kChatMessage, store, message.reply_to);
     message.buyer = bytes.take<uint64_t>();
   }
-  if (!desk.orders.load_keys(bytes)) return false;
-  for (uint32_t index = 0; index < desk.orders.size() && bytes.ok(); ++index) desk.orders[index] = bytes.take<Order>();
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const auto index = bytes.take<uint32_t>();
-    if (index >= desk.orders.size()) return false;
-    desk.withdrawn_orders[index] = bytes.take<Version>();
-  }
   return load_things(bytes, desk.refunds) && load_things(bytes, desk.reviews) && load_things(bytes, desk.scores) &&
          load_things(bytes, desk.cases);
 }
 
 }  // namespace
 
-// Puts messages together into conversations and orders to their buyers, as if all had just been stated.
+// Puts messages together into conversations, as if all had just been stated.
 void State::rebuild(Desk& desk) {
   Touched touched;
   std::vector<Message*> loose;
@@ -127,17 +117,63 @@ void State::rebuild(Desk& desk) {
     if (!message.counts()) continue;
     loose.push_back(&message);
     link(desk, message, true);
-    if (message.from_customer() && message.buyer != 0) desk.buyers[buyer_key(message.buyer)].asked.add(message.sent_ms, 1);
   }
   group(desk, loose, touched);
-  for (uint32_t index = 0; index < desk.orders.size(); ++index) {
-    // Buyers lie anywhere in memory; those of the orders that come next are asked for meanwhile.
-    if (desk.orders.size() - index > orders_ahead) desk.buyers.prefetch(buyer_key(desk.orders[index + orders_ahead].buyer));
-    const Order& order = desk.orders[index];
-    if (const Millis paid_ms = order.counted_ms(desk.withdrawn_of(index)); paid_ms != 0)
-      desk.buyers[buyer_key(order.buyer)].paid.add(paid_ms, 1);
+}
+
+void State::save_orders(std::string& bytes) const {
+  orders_.save_keys(bytes);
+  orders_.for_each([&](const Key&, const Order& order) { append(bytes, order); });
+  append(bytes, static_cast<uint32_t>(withdrawn_orders_.size()));
+  for (const auto& [index, version] : withdrawn_orders_) append(bytes, index), append(bytes, version);
+}
+
+bool State::load_orders(ByteReader& bytes) {
+  orders_.clear();
+  withdrawn_orders_.clear();
+  if (!orders_.load_keys(bytes)) return false;
+  for (uint32_t index = 0; index < orders_.size() && bytes.ok(); ++index) orders_[index] = bytes.take<Order>();
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const auto index = bytes.take<uint32_t>();
+    if (index >= orders_.size()) return false;
+    withdrawn_orders_[index] = bytes.take<Version>();
   }
-  desk.buyers.for_each([&](const Key&, const Buyer& buyer) { count_buyer(desk, buyer, 1); });
+  return bytes.ok();
+}
+
+// What is known of buyers follows from orders and messages, but to add up millions takes longer than to read it.
+void State::save_buyers(std::string& bytes) const {
+  std::vector<uint64_t> desks(buyers_.size());
+  uint64_t number = 0;
+  for (const auto& [store, desk] : desks_) {
+    for (const uint32_t index : desk.buyers) desks[index] = number;
+    ++number;
+  }
+  append(bytes, buyers_.size());
+  for (uint32_t index = 0; index < buyers_.size(); ++index) append(bytes, SavedBuyer{buyers_.key(index).high, desks[index]});
+  buyers_.for_each([&](const Key&, const Buyer& buyer) { buyer.asked.save(bytes), buyer.paid.save(bytes); });
+}
+
+bool State::load_buyers(ByteReader& bytes) {
+  buyers_.clear();
+  std::vector<Desk*> desks;
+  for (auto& [store, desk] : desks_) desks.push_back(&desk);
+  const auto count = bytes.take<uint32_t>();
+  const std::string_view saved = bytes.take_bytes(size_t{count} * sizeof(SavedBuyer));
+  if (!bytes.ok()) return false;
+  const auto buyer_at = [&](uint32_t index) { return xundian::load<SavedBuyer>(saved.data() + index * sizeof(SavedBuyer)); };
+  for (uint32_t index = 0; index < count; ++index)
+    if (buyer_at(index).desk >= desks.size()) return false;
+  const auto key_of = [&](uint32_t index) { return buyer_key(desks[buyer_at(index).desk]->store, buyer_at(index).buyer); };
+  if (!buyers_.make(count, key_of)) return false;
+  for (uint32_t index = 0; index < count; ++index) {
+    Desk& desk = *desks[buyer_at(index).desk];
+    Buyer& buyer = buyers_[index];
+    if (!buyer.asked.load(bytes) || !buyer.paid.load(bytes)) return false;
+    desk.buyers.push_back(index);
+    count_buyer(desk, buyer, 1);
+  }
+  return true;
 }
 
 void State::save(std::string& bytes) const {
@@ -150,6 +186,8 @@ void State::save(std::string& bytes) const {
     append(bytes, store);
     save_desk(bytes, desk);
   }
+  save_orders(bytes);
+  save_buyers(bytes);
   append(bytes, static_cast<uint32_t>(due_.size()));
   for (const Due& due : due_) {
     append(bytes, due.at);
@@ -176,6 +214,7 @@ bool State::load(std::string_view saved) {
     if (known == nullptr || !load_desk(bytes, desk, known->id)) return false;
     rebuild(desk);
   }
+  if (!load_orders(bytes) || !load_buyers(bytes)) return false;
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const auto at = bytes.take<Millis>();
     const auto desk = desks_.find(bytes.take<uint64_t>());
@@ -222,13 +261,11 @@ void State::fingerprint(Fingerprint& sum) const {
 }
 
 std::vector<Held> State::held() const {
-  Held orders{"orders"}, buyers{"buyers"}, messages{"messages"}, conversations{"conversations"},
+  const Held orders{"orders", orders_.size(), orders_.bytes() + tree_bytes(withdrawn_orders_)};
+  Held buyers{"buyers", buyers_.size(), buyers_.bytes()}, messages{"messages"}, conversations{"conversations"},
       cells{"cells of an agent's hour"};
   for (const auto& [store, desk] : desks_) {
-    orders.count += desk.orders.size();
-    orders.bytes += desk.orders.bytes() + tree_bytes(desk.withdrawn_orders);
-    buyers.count += desk.buyers.size();
-    buyers.bytes += desk.buyers.bytes();
+    buyers.bytes += vector_bytes(desk.buyers);
     messages.count += desk.messages.size();
     messages.bytes += desk.messages.bytes();
     desk.messages.for_each([&](const Key&, const Message& message) {

@@ -355,7 +355,7 @@ ServiceDefinition definition() {
   definition.name = "support";
   definition.kinds = {v1::Fact::kStoreState,  v1::Fact::kRuleSet,     v1::Fact::kChatMessage,  v1::Fact::kOrderState,
                       v1::Fact::kRefundState, v1::Fact::kReviewState, v1::Fact::kServiceScore, v1::Fact::kCaseState};
-  definition.shape = 3;
+  definition.shape = 4;
   definition.make_fold = [] { return std::make_unique<State>(); };
   definition.answer = answer;
   return definition;

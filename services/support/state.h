@@ -27,9 +27,7 @@ struct Desk {
   absl::node_hash_map<Key, Conversation, KeyHash> conversations;
   std::map<std::string, std::map<int64_t, Cell>> cells;  // By agent and hour (day * 24 + hour of the day).
   std::map<Day, NewsDay> news;
-  Things<Order, 8, 64> orders;
-  std::map<uint32_t, Version> withdrawn_orders;  // By their indices.
-  Things<Buyer, 8, 64> buyers;                   // By buyer_key.
+  std::vector<uint32_t> buyers;  // Their indices, in the order in which they were first heard of.
   std::map<Day, Inquiries> inquiries;
   std::map<Key, Merged<v1::RefundState>> refunds;
   std::map<Key, Merged<v1::ReviewState>> reviews;
@@ -38,14 +36,10 @@ struct Desk {
   std::map<Key, Millis> refunds_due;  // When open refunds come near their deadlines, as far as that is to come.
   int64_t waiting = 0;                // Conversations in which a customer waits.
   Millis newest_ms = 0;
-
-  Version withdrawn_of(uint32_t order) const {
-    const auto found = withdrawn_orders.find(order);
-    return found == withdrawn_orders.end() ? Version() : found->second;
-  }
 };
 
-inline Key buyer_key(uint64_t buyer) { return {MixHash()(buyer), buyer}; }
+// A buyer of a store, by the hash of its id.
+inline Key buyer_key(uint64_t store, uint64_t buyer) { return {MixHash()(buyer) ^ store, buyer}; }
 
 using ScoreOfDay = std::optional<uint32_t> (*)(const v1::ScoreCard&);
 
@@ -102,6 +96,11 @@ class State final : public Fold {
 
   // inquiries.cpp
   void take_order(Desk& desk, const FactView& fact, Outbox& outbox);
+  Version withdrawn_of(uint32_t order) const {
+    const auto found = withdrawn_orders_.find(order);
+    return found == withdrawn_orders_.end() ? Version() : found->second;
+  }
+  Buyer& buyer_of(Desk& desk, uint64_t buyer);
   void count_message(Desk& desk, uint64_t buyer, Millis sent_ms, int sign);
   void count_payment(Desk& desk, uint64_t buyer, Millis paid_ms, int sign);
   void count_buyer(Desk& desk, const Buyer& buyer, int sign);
@@ -119,6 +118,12 @@ class State final : public Fold {
   void schedule_refund(Desk& desk, const Key& key, Millis due);
   Judge::Subject subject(const Desk& desk, std::string_view entity) const;
 
+  // keep.cpp
+  void save_orders(std::string& bytes) const;
+  bool load_orders(ByteReader& bytes);
+  void save_buyers(std::string& bytes) const;
+  bool load_buyers(ByteReader& bytes);
+
   struct Due {
     Millis at = 0;
     uint64_t store = 0;
@@ -132,14 +137,18 @@ class State final : public Fold {
   Judge judge_{rules_};
   std::map<uint64_t, Desk> desks_;
   absl::flat_hash_map<uint64_t, Desk*, MixHash> desk_index_;  // The same, found faster.
+  // Of all stores: to look for one of millions takes less in a few large tables than in many small ones, of each of which the
+  // head, too, lies somewhere in memory.
+  Things<Order> orders_;
+  std::map<uint32_t, Version> withdrawn_orders_;  // By their indices.
+  Things<Buyer> buyers_;                          // By buyer_key.
   std::set<Due> due_;
   Millis now_ = 0;  // The time of the newest record.
   // An order that comes next, read ahead.
   struct Coming {
     OrderScan scan;
     bool is_whole = false;
-    const Desk* desk = nullptr;
-    Key key;
+    Key key, buyer;
   };
   // What an order's fact says; null: it cannot be read.
   const OrderScan* read_order(const FactView& fact);

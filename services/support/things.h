@@ -114,6 +114,9 @@ class Times {
   Millis first() const { return first_ms_; }
   // The last one before `time`.
   std::optional<Millis> last_before(Millis time) const;
+  void save(std::string& bytes) const;
+  // False: the bytes are broken.
+  bool load(ByteReader& bytes);
   // Calls `each(time)` until it returns false.
   template <typename Each>
   void walk(Each&& each) const {
@@ -134,7 +137,7 @@ struct Buyer {
   Times paid;   // When the buyer's orders were paid.
 };
 
-// With its key it fills a line of the processor's memory. What is withdrawn stands in its desk: hardly an order is.
+// With its key it fills a line of the processor's memory. What is withdrawn stands elsewhere: hardly an order is.
 struct Order {
   Version placed, paid;
   uint64_t buyer = 0;
