@@ -178,11 +178,12 @@ class PackedMemory {
     if (static_cast<size_t>(end_ - top_) < bytes) add_chunk(bytes);
     return top_;
   }
-  // Asks memory for the place where some things more will lie, so many bytes on.
-  void prefetch(size_t bytes) const {
-    if (static_cast<size_t>(end_ - top_) < bytes + 128) return;
-    prefetch_line(top_ + bytes);
-    prefetch_line(top_ + bytes + 64);
+  // Asks memory for the place where things will lie that are put some calls from now: five orders, or so.
+  void prefetch_ahead() const {
+    constexpr size_t ahead_bytes = 640, line_bytes = 64;
+    if (static_cast<size_t>(end_ - top_) < ahead_bytes + 2 * line_bytes) return;
+    prefetch_line(top_ + ahead_bytes);
+    prefetch_line(top_ + ahead_bytes + line_bytes);
   }
   // Puts these bytes, eight or more, in the place of what the thing was. They lie ahead, and then nothing is copied for one that
   // is new, or outside this memory.

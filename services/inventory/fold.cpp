@@ -74,7 +74,7 @@ void State::expect(const FactView& fact) {
 // Memory is asked in two steps, for where a thing lies is known when its place in the directory is at hand.
 void State::expect_order(const FactView& fact) {
   orders_.prefetch(fact.key());
-  order_memory_.prefetch(640);
+  order_memory_.prefetch_ahead();
   Coming& coming = ahead_.add(fact);
   coming.is_whole = coming.scan.scan(fact);
   coming.key = fact.key();

@@ -320,12 +320,15 @@ bool State::load_beside_orders(std::string_view saved) {
   watch_midnights();
   if (!load_skus(bytes) || !bytes.empty()) return false;
   join_skus();
+  touched_ = {};
   for (SkuId id = 0; id < skus_.size(); ++id) {
     Sku& sku = skus_[id];
     if (sku.detail().levels.empty()) continue;
     const Day day = last_whole_day(sku);
     keep_demand(sku, day);
-    settle_standing(sku, plan(sku, day).standing());
+    const Plan plan = this->plan(sku, day);
+    settle_stock(sku, plan.stock);
+    settle_standing(sku, plan.standing());
   }
   return true;
 }

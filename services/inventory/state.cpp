@@ -251,6 +251,7 @@ void State::rebuild() {
   }
   for (const auto& [key, move] : moves_) add_move(move, 1);
   join_skus();
+  for (const SkuId id : std::exchange(touched_, {})) settle_stock(skus_[id], stock(skus_[id]));
   // Whether an order waits follows from the order and its refunds alone, so the same orders wait as before.
   for (uint32_t index = 0; index < orders_.size(); ++index) {
     if ((orders_[index].aside & waits_bit) == 0) continue;
@@ -285,7 +286,7 @@ void State::join_pools() {
   watch_midnights();
 }
 
-// What points at other things, or is seldom.
+// What points at other things, or is seldom. Whose levels came in is in `touched_` then.
 void State::join_skus() {
   touched_.clear();
   const auto key_of = [&](uint32_t index) {
@@ -301,7 +302,6 @@ void State::join_skus() {
     level.sku_index = Level::no_sku;
     if (const auto name = level.sku(); name && !place.info->withdrawn) add_level(place, level, *name, true, touched_);
   }
-  for (const SkuId id : std::exchange(touched_, {})) settle_stock(skus_[id], stock(skus_[id]));
   for (const auto& [key, offer] : offers_) add_offer(offer, true);
   for (const auto& [key, purchase] : purchases_) add_purchase(purchase, 1);
   for (const auto& [key, refund] : refunds_)

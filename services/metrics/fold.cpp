@@ -8,7 +8,7 @@ MetricsFold::MetricsFold() : rules_(shipped_rules()) {}
 void MetricsFold::expect(const FactView& fact) {
   if (fact.kind() != v1::Fact::kOrderState) return;
   orders_.prefetch(fact.key());
-  order_memory_.prefetch(640);
+  order_memory_.prefetch_ahead();
   Coming& coming = ahead_.add(fact);
   coming.is_whole = coming.scan.scan(fact);
   coming.key = fact.key();

@@ -90,7 +90,9 @@ void State::take_message(Desk& desk, const FactView& fact, Outbox& outbox) {
     if (message.from_customer()) count_message(desk, message.buyer, message.sent_ms, 1);
   }
   const bool usual = message.counts() && !counted && loose.empty() && extend(desk, message, touched);
-  if (!usual) {
+  if (usual) {
+    touched.formed.insert(message.home);
+  } else {
     if (message.counts() && !counted) loose.push_back(&message);
     if (message.counts()) meet(desk, message, loose, touched);
     group(desk, loose, touched);
@@ -161,8 +163,23 @@ bool State::extend(Desk& desk, Message& message, Touched& touched) {
   desk.waiting -= conversation.progress.waiting;
   step(desk, conversation, message, conversation.progress, 1, touched);
   desk.waiting += conversation.progress.waiting;
-  touched.formed.insert(home);
   return true;
+}
+
+// Puts all messages together, as if they had just been stated.
+void State::group_all(Desk& desk) {
+  Touched touched;
+  std::vector<Message*> loose;
+  for (uint32_t index = 0; index < desk.messages.size(); ++index) {
+    Message& message = desk.messages[index];
+    if (!message.counts()) continue;
+    loose.push_back(&message);
+    link(desk, message, true);
+  }
+  if (!desk.replies.empty()) return group(desk, loose, touched);
+  // Where none replies to another each is the newest of its conversation in its turn.
+  std::sort(loose.begin(), loose.end(), earlier);
+  for (Message* message : loose) CHECK(extend(desk, *message, touched), "a message is put behind those before it");
 }
 
 // Takes a conversation's contribution out, and its messages apart.

@@ -108,19 +108,6 @@ bool load_desk(ByteReader& bytes, Desk& desk, const std::string& store) {
 
 }  // namespace
 
-// Puts messages together into conversations, as if all had just been stated.
-void State::rebuild(Desk& desk) {
-  Touched touched;
-  std::vector<Message*> loose;
-  for (uint32_t index = 0; index < desk.messages.size(); ++index) {
-    Message& message = desk.messages[index];
-    if (!message.counts()) continue;
-    loose.push_back(&message);
-    link(desk, message, true);
-  }
-  group(desk, loose, touched);
-}
-
 void State::save_orders(std::string& bytes) const {
   orders_.save_keys(bytes);
   orders_.for_each([&](const Key&, const Order& order) { append(bytes, order); });
@@ -212,7 +199,7 @@ bool State::load(std::string_view saved) {
     const StoreInfo* known = stores_.find(store);
     desk.info = known;
     if (known == nullptr || !load_desk(bytes, desk, known->id)) return false;
-    rebuild(desk);
+    group_all(desk);
   }
   if (!load_orders(bytes) || !load_buyers(bytes)) return false;
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {

@@ -80,7 +80,6 @@ class State final : public Fold {
   void take_store(const FactView& fact, Outbox& outbox);
   void take_rules(const FactView& fact, Outbox& outbox);
   void recount(Desk& desk);
-  void rebuild(Desk& desk);
   template <typename Thing>
   bool merge(std::map<Key, Merged<Thing>>& things, const FactView& fact, Outbox& outbox);
 
@@ -89,6 +88,7 @@ class State final : public Fold {
   void meet(Desk& desk, const Message& message, std::vector<Message*>& loose, Touched& touched);
   void group(Desk& desk, const std::vector<Message*>& loose, Touched& touched);
   bool extend(Desk& desk, Message& message, Touched& touched);
+  void group_all(Desk& desk);
   void dissolve(Desk& desk, Key home, std::vector<Message*>& loose, Touched& touched);
   void walk(Desk& desk, Conversation& conversation, int sign, Touched& touched);
   void step(Desk& desk, const Conversation& conversation, const Message& message, Progress& progress, int sign, Touched& touched);
