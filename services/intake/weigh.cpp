@@ -93,7 +93,7 @@ class Knowledge {
 
   const IntakeFold* fold_;
   const std::vector<Weigher::Coming>* coming_;
-  const Key& thing_;
+  const Key thing_;
   Newest withdrawn_;
 };
 
