@@ -20,12 +20,6 @@ std::string_view find_text(std::string_view body, uint32_t field) {
   return {};
 }
 
-char* put_varint(char* at, uint64_t value) {
-  for (; value >= 128; value >>= 7) *at++ = static_cast<char>(value | 128);
-  *at++ = static_cast<char>(value);
-  return at;
-}
-
 // Whether all from `at` on is the state message: what stands before it is its tag and length.
 bool is_payload(std::string_view body, Kind kind, uint32_t at) {
   if (at == 0 || at > body.size()) return false;
@@ -164,6 +158,12 @@ Result<std::string_view> split_frame(std::string_view& frames) {
   const std::string_view frame = frames.substr(0, length);
   frames.remove_prefix(length);
   return frame;
+}
+
+char* put_varint(char* at, uint64_t value) {
+  for (; value >= 128; value >>= 7) *at++ = static_cast<char>(value | 128);
+  *at++ = static_cast<char>(value);
+  return at;
 }
 
 LongVarint read_long_varint(const char* at, const char* end) {

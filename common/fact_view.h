@@ -56,7 +56,6 @@ class FactView {
   // `frame` is one whole frame, as split_frame gave it. `time_ms` is the time at which it is folded.
   FactView(std::string_view frame, Offset offset, Millis time_ms);
 
-  FactHead head() const { return load<FactHead>(frame_); }
   Kind kind() const { return field<Kind>(offsetof(FactHead, kind)); }
   Key key() const { return field<Key>(offsetof(FactHead, key)); }
   uint64_t store() const { return field<uint64_t>(offsetof(FactHead, store)); }
@@ -137,6 +136,9 @@ struct LongVarint {
   uint64_t value = 0;
 };
 LongVarint read_long_varint(const char* at, const char* end);
+// Writes one, and gives where it ends.
+char* put_varint(char* at, uint64_t value);
+inline constexpr size_t varint_bytes_max = 10;
 
 // The sevens of bits of eight bytes that hold a varint, pushed together; what stands behind it is left out.
 inline uint64_t varint_of(uint64_t word) {

@@ -367,7 +367,7 @@ std::vector<Held> State::held() const {
   skus_.for_each([&](const Key&, const Sku& sku) {
     if (!sku.more) return;
     skus.bytes += sizeof(SkuDetail) + (sku.more->more ? sizeof(SkuSupply) + vector_bytes(sku.more->more->offers) : 0);
-    if (const LevelsOfSku& levels_of_sku = sku.more->levels; levels_of_sku.capacity() > 2)
+    if (const LevelsOfSku& levels_of_sku = sku.more->levels; levels_of_sku.capacity() > levels_in_place)
       skus.bytes += levels_of_sku.capacity() * sizeof(const Level*);
   });
   levels_.for_each(

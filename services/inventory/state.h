@@ -54,7 +54,8 @@ struct SkuSupply {
 };
 inline const SkuSupply no_supply;
 
-using LevelsOfSku = absl::InlinedVector<const Level*, 2>;
+inline constexpr size_t levels_in_place = 2;
+using LevelsOfSku = absl::InlinedVector<const Level*, levels_in_place>;
 
 // What is known of a SKU beside what it sold. Of many nothing is, and orders, which are most of all facts, do not ask for it.
 struct SkuDetail {

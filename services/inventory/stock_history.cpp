@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/fact_view.h"
 #include "common/held.h"
 
 namespace xundian::inventory {
@@ -21,31 +22,15 @@ Numbers numbers_of(const StockPoint& point) {
   return {counted, static_cast<uint64_t>(point.sellable), (rank >> low_rank_bits) - counted, rank % (1u << low_rank_bits)};
 }
 
-void append_number(std::string& bytes, uint64_t number) {
-  for (; number > 127; number >>= 7) bytes.push_back(static_cast<char>(number | 128));
-  bytes.push_back(static_cast<char>(number));
-}
-
-// Null: it is broken.
-const char* read_number(const char* at, const char* end, uint64_t& number) {
-  number = 0;
-  for (unsigned shift = 0; shift < 64 && at != end; shift += 7) {
-    const auto byte = static_cast<uint8_t>(*at++);
-    number |= uint64_t{byte & 127u} << shift;
-    if (byte < 128) return at;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 const char* StockHistory::read(const char* at, const char* end, const StockPoint& base, StockPoint& point) {
   Numbers numbers = numbers_of(base);
   for (uint64_t& number : numbers) {
-    uint64_t difference = 0;
-    at = read_number(at, end, difference);
-    if (at == nullptr) return nullptr;
-    number += static_cast<uint64_t>(unzigzag(difference));
+    const LongVarint difference = read_long_varint(at, end);
+    if (difference.end == nullptr) return nullptr;
+    at = difference.end;
+    number += static_cast<uint64_t>(unzigzag(difference.value));
   }
   if (static_cast<size_t>(end - at) < sizeof(uint64_t)) return nullptr;
   const auto [counted, sellable, later, low] = numbers;
@@ -57,7 +42,10 @@ const char* StockHistory::read(const char* at, const char* end, const StockPoint
 
 void StockHistory::write(const StockPoint& base, const StockPoint& point, std::string& bytes) {
   const Numbers from = numbers_of(base), to = numbers_of(point);
-  for (size_t index = 0; index < to.size(); ++index) append_number(bytes, zigzag(static_cast<int64_t>(to[index] - from[index])));
+  std::array<char, std::tuple_size_v<Numbers> * varint_bytes_max> record;
+  char* end = record.data();
+  for (size_t index = 0; index < to.size(); ++index) end = put_varint(end, zigzag(static_cast<int64_t>(to[index] - from[index])));
+  bytes.append(record.data(), end);
   append(bytes, point.version.digest);
 }
 
