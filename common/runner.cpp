@@ -49,6 +49,7 @@ Runner::Runner(const ServiceDefinition& definition, RunnerOptions options, Home 
       home_(std::move(home)),
       name_(fmt::format("{}.{}", definition.name, options_.instance)),
       started_ms_(wall_ms()),
+      snapshots_(home_.path("snapshots/" + name_)),
       snapshot_due_ms_(steady_ms() + snapshot_rest * (options_.snapshot_facts / snapshot_facts_of_ms)) {
   Replica::Options replica;
   replica.partitions_all = home_.settings().partitions;
@@ -275,12 +276,12 @@ size_t Runner::unacknowledged() const {
   return batches;
 }
 
-// A snapshot counts only once everything said up to its offset is acknowledged.
-Result<void> Runner::write_snapshot_now(bool gently) const {
-  const std::string state = replica_->save(resident_bytes());  // What is held takes more room than what is written of it.
-  Snapshot snapshot{home_.settings().id, definition_.shape, {}, state, {}};
+Snapshot Runner::make_snapshot() const {
+  // What is held takes more room than what is written of it.
+  const auto state = std::make_shared<const std::string>(replica_->save(resident_bytes()));
+  Snapshot snapshot{home_.settings().id, definition_.shape, {}, *state, state};
   for (const Bus& bus : buses_) snapshot.positions.push_back(bus.position);
-  return write_snapshot(home_.path("snapshots/" + name_), snapshot, gently);
+  return snapshot;
 }
 
 void Runner::note_snapshot(bool written) {
@@ -303,23 +304,24 @@ void Runner::note_work() {
 }
 
 void Runner::snapshot_if_due() {
-  if (const auto written = snapshot_child_.ended()) note_snapshot(*written);
+  if (const auto written = snapshots_.ended()) note_snapshot(*written);
   const uint64_t behind = folded_ - folded_at_snapshot_, enough = static_cast<uint64_t>(options_.snapshot_facts);
   if (behind < enough || steady_ms() < snapshot_due_ms_) return;
   const bool in_calm = steady_ms() - busy_ms_ >= calm_ms;
   if (!in_calm && behind / snapshot_pressing < enough) return;
+  // It counts only once everything said up to its offset is acknowledged.
   if (!replica_->may_save(unacknowledged())) return;
   // Those of a home take turns: together they would take the disk and the processors from all who fold.
-  if (!snapshot_child_.start([this] { return write_snapshot_now(true); }, home_.path("snapshots"), in_calm)) return;
+  if (!snapshots_.start([this] { return make_snapshot(); }, home_.path("snapshots"), in_calm)) return;
   snapshot_began_ms_ = steady_ms();
   folded_at_snapshot_ = folded_;
 }
 
 void Runner::snapshot_at_the_end() {
-  if (const auto written = snapshot_child_.ended(true)) note_snapshot(*written);
+  if (const auto written = snapshots_.ended(true)) note_snapshot(*written);
   if (folded_ == folded_at_snapshot_ || !replica_->may_save(unacknowledged())) return;
   snapshot_began_ms_ = steady_ms();
-  const auto written = write_snapshot_now(false);
+  const auto written = write_snapshot(home_.path("snapshots/" + name_), make_snapshot());
   if (!written) spdlog::warn("snapshot_not_written why=\"{}\"", written.error().message);
   note_snapshot(written.has_value());
 }

@@ -60,7 +60,7 @@ class Runner {
   void note_work();
   void snapshot_if_due();
   void snapshot_at_the_end();
-  Result<void> write_snapshot_now(bool gently) const;
+  Snapshot make_snapshot() const;
   void note_snapshot(bool written);
   Result<std::string> answer(std::string_view method, std::string_view request);
   query::v1::GetStatusResponse status() const;
@@ -78,7 +78,7 @@ class Runner {
   std::unique_ptr<QueryServer> queries_;
   Millis started_ms_ = 0;
   uint64_t folded_ = 0, folded_at_snapshot_ = 0;
-  SnapshotChild snapshot_child_;
+  SnapshotWriter snapshots_;
   Millis snapshot_began_ms_ = 0;
   Millis snapshot_due_ms_;  // Not before.
   Millis looked_ms_ = 0;    // When note_work looked last, and what the loop's thread had used of the processor by then.

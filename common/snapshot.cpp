@@ -96,34 +96,36 @@ class MappedFile {
   std::string_view bytes_;
 };
 
-// Little by little and, `gently`, with rests. Each piece is synced for good: what lies in a disk's own cache is written out by
-// whoever syncs next, and that would be the journal.
-bool write_bytes(int file, std::string_view bytes, bool gently) {
+bool write_bytes(int file, std::string_view bytes) {
   while (!bytes.empty()) {
-    const auto began = std::chrono::steady_clock::now();
-    const ssize_t written = ::write(file, bytes.data(), std::min(bytes.size(), gently ? written_gently : written_at_once));
-    if (written <= 0 || ::fdatasync(file) != 0) return false;
+    const ssize_t written = ::write(file, bytes.data(), std::min(bytes.size(), written_at_once));
+    if (written <= 0 || ::fdatasync(file) != 0) return false;  // In memory there is nothing to sync.
     bytes.remove_prefix(static_cast<size_t>(written));
-    if (gently) std::this_thread::sleep_for(rest_of_pieces * (std::chrono::steady_clock::now() - began));
   }
   return true;
 }
 
-// Over what the file holds.
-Result<void> write_synced(const fs::path& path, std::initializer_list<std::string_view> pieces, bool gently) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return fail(Code::internal, "{}: {}", path.string(), std::strerror(errno));
-  bool whole = true;
-  off_t bytes = 0;
-  for (const std::string_view piece : pieces) {
-    whole = whole && write_bytes(file, piece, gently);
-    bytes += static_cast<off_t>(piece.size());
+// What a snapshot's file holds.
+bool write_image(int file, const Snapshot& snapshot) {
+  const std::string header = header_of(snapshot);
+  std::string hash;
+  append(hash, hash128({header, snapshot.state}));
+  return write_bytes(file, header) && write_bytes(file, snapshot.state) && write_bytes(file, hash);
+}
+
+// Little by little and with rests. Each piece is synced for good: what lies in a disk's own cache is written out by whoever syncs
+// next, and that would be the journal.
+bool copy_gently(int image, int file, const std::stop_token& stop) {
+  std::vector<char> piece(written_gently);
+  for (off_t at = 0; !stop.stop_requested();) {
+    const auto began = std::chrono::steady_clock::now();
+    const ssize_t bytes = ::pread(image, piece.data(), piece.size(), at);
+    if (bytes <= 0) return bytes == 0;
+    if (!write_bytes(file, {piece.data(), static_cast<size_t>(bytes)})) return false;
+    at += bytes;
+    std::this_thread::sleep_for(rest_of_pieces * (std::chrono::steady_clock::now() - began));
   }
-  whole = whole && ::ftruncate(file, bytes) == 0 && ::fsync(file) == 0;
-  const int error = errno;
-  ::close(file);
-  if (!whole) return fail(Code::internal, "{}: {}", path.string(), std::strerror(error));
-  return {};
+  return false;
 }
 
 void sync_folder(const std::string& folder) {
@@ -133,9 +135,8 @@ void sync_folder(const std::string& folder) {
   ::close(file);
 }
 
-}  // namespace
-
-Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot, bool gently) {
+// Puts the next snapshot beside the earlier ones; `write` writes what it holds.
+Result<void> put_beside(const std::string& folder, const std::function<bool(int file)>& write) {
   std::error_code error;
   fs::create_directories(folder, error);
   std::vector<fs::path> earlier = list(folder);
@@ -146,10 +147,12 @@ Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot,
   // The oldest becomes the next one's file: to remove a large one holds up the journal's syncs, where a file system tells the
   // disk of each block that it gives back, and disks work at it for seconds.
   if (earlier.size() >= kept && !in_place) fs::rename(earlier[kept - 1], part, error);
-  const std::string header = header_of(snapshot);
-  std::string hash;
-  append(hash, hash128({header, snapshot.state}));
-  TRY_VOID(write_synced(part, {header, snapshot.state, hash}, gently));
+  const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return fail(Code::internal, "{}: {}", part.string(), std::strerror(errno));
+  const bool whole = write(file) && ::ftruncate(file, ::lseek(file, 0, SEEK_CUR)) == 0 && ::fsync(file) == 0;
+  const int why = errno;
+  ::close(file);
+  if (!whole) return fail(Code::internal, "{}: {}", part.string(), std::strerror(why));
   fs::rename(part, path, error);
   if (error) return fail(Code::internal, "{}: {}", path.string(), error.message());
   sync_folder(folder);
@@ -157,36 +160,67 @@ Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot,
   return {};
 }
 
-SnapshotChild::~SnapshotChild() {
-  if (child_ > 0) ::kill(child_, SIGKILL);
-  ended(true);
+void give_back(int& file) {
+  if (file >= 0) ::close(file);
+  file = -1;
 }
 
-bool SnapshotChild::start(const std::function<Result<void>()>& write, const std::string& turns, bool in_calm) {
-  if (child_ > 0) return false;
-  // The child has the lock from its parent, and the kernel gives it back when the child has ended.
-  const int turn = turns.empty() ? -1 : ::open(turns.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (turn >= 0 && ::flock(turn, LOCK_EX | LOCK_NB) != 0) return ::close(turn), false;
+}  // namespace
+
+Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot) {
+  return put_beside(folder, [&](int file) { return write_image(file, snapshot); });
+}
+
+SnapshotWriter::~SnapshotWriter() {
+  if (child_ > 0) ::kill(child_, SIGKILL), ::waitpid(child_, nullptr, 0);
+  if (thread_.joinable()) thread_.request_stop(), thread_.join();
+  end(false);
+}
+
+bool SnapshotWriter::start(const std::function<Snapshot()>& make, const std::string& turns, bool in_calm) {
+  if (child_ > 0 || thread_.joinable()) return false;
+  turn_ = turns.empty() ? -1 : ::open(turns.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (turn_ >= 0 && ::flock(turn_, LOCK_EX | LOCK_NB) != 0) return give_back(turn_), false;
+  image_ = ::memfd_create("snapshot", MFD_CLOEXEC);
   const pid_t parent = ::getpid();
-  child_ = ::fork();
-  if (child_ != 0) {
-    if (turn >= 0) ::close(turn);
-    return child_ > 0;
-  }
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // Two must never write at once.
+  child_ = image_ < 0 ? -1 : ::fork();
+  if (child_ < 0) return child_ = 0, end(false), false;
+  if (child_ > 0) return true;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
-  ::setpriority(PRIO_PROCESS, 0, niceness);
-  // Whoever wakes takes the processor from such a one at once; from one that is merely nice after a slice of 3 ms.
+  // Whoever wakes takes the processor from such a one at once; from one that is merely nice after a slice of 3 ms. Under a load
+  // there is no rest for it to run in, and the longer it lives, the more is copied.
   const sched_param none{};
   if (in_calm) ::sched_setscheduler(0, SCHED_IDLE, &none);
-  ::_exit(write() ? 0 : 1);
+  ::_exit(write_image(image_, make()) ? 0 : 1);
 }
 
-std::optional<bool> SnapshotChild::ended(bool wait) {
-  int status = 0;
-  if (child_ <= 0 || ::waitpid(child_, &status, wait ? 0 : WNOHANG) == 0) return std::nullopt;
-  child_ = 0;
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+std::optional<bool> SnapshotWriter::ended(bool wait) {
+  if (child_ > 0) {
+    int status = 0;
+    if (::waitpid(child_, &status, wait ? 0 : WNOHANG) == 0) return std::nullopt;
+    child_ = 0;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return end(false);
+    written_ = pending;
+    thread_ = std::jthread([this, image = std::exchange(image_, -1)](const std::stop_token& stop) mutable {
+      sigset_t all;  // Signals are for the loop.
+      ::sigfillset(&all);
+      ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+      ::setpriority(PRIO_PROCESS, 0, niceness);  // Of this thread alone.
+      const auto put = put_beside(folder_, [&](int file) { return copy_gently(image, file, stop); });
+      give_back(image);  // Hundreds of megabytes, which takes tens of milliseconds.
+      written_ = put.has_value();
+    });
+  }
+  if (!thread_.joinable() || (written_ == pending && !wait)) return std::nullopt;
+  thread_.join();
+  return end(written_ == 1);
+}
+
+std::optional<bool> SnapshotWriter::end(bool written) {
+  give_back(image_);
+  give_back(turn_);
+  return written;
 }
 
 std::optional<Snapshot> read_snapshot(const std::string& folder, const std::string& home, uint64_t shape) {
@@ -194,7 +228,7 @@ std::optional<Snapshot> read_snapshot(const std::string& folder, const std::stri
     const auto file = std::make_shared<const MappedFile>(path);
     auto snapshot = decode(file->bytes());
     if (snapshot && snapshot->home == home && snapshot->shape == shape) {
-      snapshot->file = file;
+      snapshot->bytes = file;
       return std::move(*snapshot);
     }
     spdlog::warn("snapshot_passed_over file={} why=\"{}\"", path.filename().string(),

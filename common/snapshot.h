@@ -3,11 +3,13 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "common/journal.h"
@@ -15,30 +17,39 @@
 namespace xundian {
 
 struct Snapshot {
-  std::string home;                  // Id of the home.
-  uint64_t shape = 0;                // Of the state; another shape is not loaded.
-  std::vector<Position> positions;   // For each bus: where to read on.
-  std::string_view state;            // Hundreds of megabytes, so it is looked at where it lies.
-  std::shared_ptr<const void> file;  // There, if it was read.
+  std::string home;                   // Id of the home.
+  uint64_t shape = 0;                 // Of the state; another shape is not loaded.
+  std::vector<Position> positions;    // For each bus: where to read on.
+  std::string_view state;             // Hundreds of megabytes, so it is looked at where it lies.
+  std::shared_ptr<const void> bytes;  // There, if they must be held for that.
 };
 
-// Writes a snapshot beside the earlier ones and keeps the newest three. Atomic: a crash leaves the earlier ones. `gently`: with
-// rests, for those who have the same disk.
-Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot, bool gently = false);
-// Writes snapshots in a child process: it has the state as it stood when it was made, and the service goes on meanwhile. The
-// child touches neither journal, sockets nor log, and ends with its parent.
-class SnapshotChild {
+// Writes a snapshot beside the earlier ones and keeps the newest three. Atomic: a crash leaves the earlier ones.
+Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot);
+
+// Writes snapshots while the service goes on. A child process, which has the state as it stood when it was made, lays the file's
+// bytes into memory and ends, as soon as it can: while it lives each page that the service changes is copied first. Then a thread
+// writes them to the disk little by little, with rests, for those who have the same disk.
+class SnapshotWriter {
  public:
-  ~SnapshotChild();
-  // False: one is at work already, another process's child has its turn in `turns`, or there can be no process now. `write` runs
-  // in the child. `turns`: a folder, in which one at a time writes; empty = nobody else is waited for. `in_calm`: it runs only
-  // where a processor would rest; else it has the smallest share of one, so that it ends beside a load.
-  bool start(const std::function<Result<void>()>& write, const std::string& turns, bool in_calm);
-  // Nothing: none has ended since the last call. `wait`: until it has.
+  explicit SnapshotWriter(std::string folder) : folder_(std::move(folder)) {}
+  ~SnapshotWriter();
+  // False: one is being written already, another process has its turn in `turns`, or the system has no room for it now. `make`
+  // runs in the child, which touches neither journal, sockets nor log, and ends with its parent. `turns`: a folder, in which one
+  // at a time writes; empty = nobody else is waited for. `in_calm`: the child runs only where a processor would rest.
+  bool start(const std::function<Snapshot()>& make, const std::string& turns, bool in_calm);
+  // Goes on with what was started; to be called now and then. Whether it was written, once it has ended. `wait`: until it has.
   std::optional<bool> ended(bool wait = false);
 
  private:
-  pid_t child_ = 0;
+  std::optional<bool> end(bool written);
+
+  std::string folder_;
+  int image_ = -1, turn_ = -1;  // What the file is to hold, in memory; the lock.
+  pid_t child_ = 0;             // 0: it has ended.
+  std::jthread thread_;         // While it runs or has just ended.
+  std::atomic<int> written_ = pending;
+  static constexpr int pending = -1;
 };
 
 // The newest that is whole and fits; those that are not are passed over with a line in the log.

@@ -21,9 +21,11 @@ class SnapshotTest : public ::testing::Test {
   SnapshotTest() { EXPECT_NE(::mkdtemp(folder_.data()), nullptr); }
   ~SnapshotTest() override { fs::remove_all(folder_); }
 
-  Result<void> write(char state, size_t bytes = 100'000) {
-    return write_snapshot(folder_, {"home", 7, {1, 2}, std::string(bytes, state), {}});
+  static Snapshot snapshot(char state, size_t bytes = 100'000) {
+    const auto text = std::make_shared<const std::string>(bytes, state);
+    return {"home", 7, {1, 2}, *text, text};
   }
+  Result<void> write(char state, size_t bytes = 100'000) { return write_snapshot(folder_, snapshot(state, bytes)); }
   // The state of the newest that can be read, by its first letter; '-' = none.
   char read() {
     const auto snapshot = read_snapshot(folder_, "home", 7);
@@ -58,6 +60,21 @@ class WriteLimit {
   void (*handler_)(int);
 };
 
+// Holds a child up until it is opened.
+class Gate {
+ public:
+  Gate() { EXPECT_EQ(::pipe(ends_), 0); }
+  ~Gate() { ::close(ends_[0]), ::close(ends_[1]); }
+  void wait() const {
+    char byte = 0;
+    if (::read(ends_[0], &byte, 1) != 1) ::_exit(4);
+  }
+  void open() const { EXPECT_EQ(::write(ends_[1], "x", 1), 1); }
+
+ private:
+  int ends_[2] = {};
+};
+
 TEST_F(SnapshotTest, TheNewestIsReadAndThreeAreKept) {
   EXPECT_EQ(read(), '-');
   ASSERT_TRUE(write('a', 3'500'000).has_value());
@@ -76,38 +93,74 @@ TEST_F(SnapshotTest, TheNewestIsReadAndThreeAreKept) {
   EXPECT_EQ(read_snapshot(folder_, "home", 7)->positions, (std::vector<Position>{1, 2}));
 }
 
-TEST_F(SnapshotTest, ChildrenOfOneHomeTakeTurns) {
-  int gate[2];
-  ASSERT_EQ(::pipe(gate), 0);
-  const auto when_told = [&]() -> Result<void> {
-    char byte = 0;
-    return ::read(gate[0], &byte, 1) == 1 ? write(byte) : fail(Code::internal, "nobody told it");
-  };
-  SnapshotChild first, second, elsewhere;
-  ASSERT_TRUE(first.start(when_told, folder_, true));
-  EXPECT_FALSE(second.start([&] { return write('b'); }, folder_, true)) << "the first has the turn";
+TEST_F(SnapshotTest, ThoseOfOneHomeTakeTurns) {
+  Gate gate;
+  SnapshotWriter first(folder_), second(folder_), elsewhere(folder_ + "/elsewhere");
+  ASSERT_TRUE(first.start([&] { return gate.wait(), snapshot('a'); }, folder_, true));
+  EXPECT_FALSE(first.start([&] { return snapshot('b'); }, "/tmp", true)) << "it has one in hand";
+  EXPECT_FALSE(second.start([&] { return snapshot('b'); }, folder_, true)) << "the first has the turn";
+  EXPECT_FALSE(first.ended().has_value());
   EXPECT_FALSE(second.ended().has_value());
-  EXPECT_TRUE(elsewhere.start([] { return Result<void>(); }, "/tmp", true)) << "another home's turn is another";
+  EXPECT_TRUE(elsewhere.start([&] { return snapshot('c'); }, "/tmp", true)) << "another home's turn is another";
   EXPECT_EQ(elsewhere.ended(true), true);
-  ASSERT_EQ(::write(gate[1], "a", 1), 1);
+  gate.open();
   EXPECT_EQ(first.ended(true), true);
-  EXPECT_TRUE(second.start([&] { return write('b'); }, folder_, true));
+  EXPECT_FALSE(first.ended(true).has_value()) << "it was told already";
+  EXPECT_TRUE(second.start([&] { return snapshot('b', 3'500'000); }, folder_, true));
   EXPECT_EQ(second.ended(true), true);
   EXPECT_EQ(read(), 'b');
   EXPECT_EQ(files().size(), 2u);
-  ::close(gate[0]), ::close(gate[1]);
 }
 
-TEST_F(SnapshotTest, WhoWritesOneGivesWayToWhoFolds) {
-  const auto runs_as = [](int policy) -> Result<void> {
-    if (::sched_getscheduler(0) == policy && ::getpriority(PRIO_PROCESS, 0) == 19) return {};
-    return fail(Code::internal, "it runs as others do");
-  };
-  SnapshotChild child;
-  ASSERT_TRUE(child.start([&] { return runs_as(SCHED_IDLE); }, {}, true));
-  EXPECT_EQ(child.ended(true), true);
-  ASSERT_TRUE(child.start([&] { return runs_as(SCHED_OTHER); }, {}, false)) << "under a load it must end";
-  EXPECT_EQ(child.ended(true), true);
+TEST_F(SnapshotTest, ItIsOfTheMomentAtWhichItWasStarted) {
+  std::string state(100'000, 'a');
+  SnapshotWriter writer(folder_);
+  Gate gate;
+  ASSERT_TRUE(writer.start([&] { return gate.wait(), Snapshot{"home", 7, {1, 2}, state, {}}; }, {}, true));
+  state.assign(state.size(), 'b');
+  gate.open();
+  EXPECT_EQ(writer.ended(true), true);
+  EXPECT_EQ(read(), 'a');
+}
+
+TEST_F(SnapshotTest, InACalmItGivesWayToWhoFolds) {
+  for (const bool in_calm : {true, false}) {
+    SnapshotWriter writer(folder_);
+    ASSERT_TRUE(writer.start([&] { return snapshot(::sched_getscheduler(0) == SCHED_IDLE ? 'i' : 'o'); }, {}, in_calm));
+    EXPECT_EQ(writer.ended(true), true);
+    EXPECT_EQ(read(), in_calm ? 'i' : 'o') << "under a load it must end";
+  }
+}
+
+TEST_F(SnapshotTest, OneThatFailsIsToldOfAndGivesTheTurnBack) {
+  ASSERT_TRUE(write('a').has_value());
+  SnapshotWriter first(folder_), second(folder_);
+  ASSERT_TRUE(first.start([]() -> Snapshot { ::_exit(3); }, folder_, true));
+  EXPECT_EQ(first.ended(true), false);
+  {
+    const WriteLimit limit(50'000);
+    ASSERT_TRUE(second.start([&] { return snapshot('b'); }, folder_, true));
+    EXPECT_EQ(second.ended(true), false) << "a full disk";
+  }
+  SnapshotWriter nowhere(files().front());
+  ASSERT_TRUE(nowhere.start([&] { return snapshot('b'); }, folder_, true));
+  EXPECT_EQ(nowhere.ended(true), false) << "a file is no folder";
+  ASSERT_TRUE(first.start([&] { return snapshot('c'); }, folder_, true));
+  EXPECT_EQ(first.ended(true), true);
+  EXPECT_EQ(read(), 'c');
+}
+
+TEST_F(SnapshotTest, OneThatIsGivenUpLeavesTheOneBefore) {
+  ASSERT_TRUE(write('a').has_value());
+  Gate gate;
+  {
+    SnapshotWriter writer(folder_);
+    ASSERT_TRUE(writer.start([&] { return gate.wait(), snapshot('b'); }, folder_, true));
+  }
+  SnapshotWriter next(folder_);
+  EXPECT_TRUE(next.start([&] { return snapshot('c'); }, folder_, true)) << "the turn was given back";
+  EXPECT_EQ(next.ended(true), true);
+  EXPECT_EQ(read(), 'c');
 }
 
 TEST_F(SnapshotTest, OneThatCannotBeWrittenLeavesTheOneBefore) {
