@@ -96,21 +96,31 @@ class MappedFile {
   std::string_view bytes_;
 };
 
-bool write_bytes(int file, std::string_view bytes) {
+// Of memory that is not looked at any more; what it lies in is the next to be used.
+void give_back(std::string_view bytes) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE)), begin = reinterpret_cast<uintptr_t>(bytes.data());
+  const uintptr_t from = (begin + page - 1) / page * page, to = (begin + bytes.size()) / page * page;
+  if (from < to) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+}
+
+enum class After { keep, give_back };
+
+bool write_bytes(int file, std::string_view bytes, After after = After::keep) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), std::min(bytes.size(), written_at_once));
     if (written <= 0 || ::fdatasync(file) != 0) return false;  // In memory there is nothing to sync.
+    if (after == After::give_back) give_back(bytes.substr(0, static_cast<size_t>(written)));
     bytes.remove_prefix(static_cast<size_t>(written));
   }
   return true;
 }
 
-// What a snapshot's file holds.
-bool write_image(int file, const Snapshot& snapshot) {
+// What a snapshot's file holds. Of one that is needed no more memory is given back meanwhile, so that the state lies there once.
+bool write_image(int file, const Snapshot& snapshot, After after) {
   const std::string header = header_of(snapshot);
   std::string hash;
   append(hash, hash128({header, snapshot.state}));
-  return write_bytes(file, header) && write_bytes(file, snapshot.state) && write_bytes(file, hash);
+  return write_bytes(file, header) && write_bytes(file, snapshot.state, after) && write_bytes(file, hash);
 }
 
 // Little by little and with rests. Each piece is synced for good: what lies in a disk's own cache is written out by whoever syncs
@@ -160,7 +170,7 @@ Result<void> put_beside(const std::string& folder, const std::function<bool(int 
   return {};
 }
 
-void give_back(int& file) {
+void close_file(int& file) {
   if (file >= 0) ::close(file);
   file = -1;
 }
@@ -168,7 +178,7 @@ void give_back(int& file) {
 }  // namespace
 
 Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot) {
-  return put_beside(folder, [&](int file) { return write_image(file, snapshot); });
+  return put_beside(folder, [&](int file) { return write_image(file, snapshot, After::keep); });
 }
 
 SnapshotWriter::~SnapshotWriter() {
@@ -180,7 +190,7 @@ SnapshotWriter::~SnapshotWriter() {
 bool SnapshotWriter::start(const std::function<Snapshot()>& make, const std::string& turns, bool in_calm) {
   if (child_ > 0 || thread_.joinable()) return false;
   turn_ = turns.empty() ? -1 : ::open(turns.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (turn_ >= 0 && ::flock(turn_, LOCK_EX | LOCK_NB) != 0) return give_back(turn_), false;
+  if (turn_ >= 0 && ::flock(turn_, LOCK_EX | LOCK_NB) != 0) return close_file(turn_), false;
   image_ = ::memfd_create("snapshot", MFD_CLOEXEC);
   const pid_t parent = ::getpid();
   child_ = image_ < 0 ? -1 : ::fork();
@@ -192,7 +202,7 @@ bool SnapshotWriter::start(const std::function<Snapshot()>& make, const std::str
   // there is no rest for it to run in, and the longer it lives, the more is copied.
   const sched_param none{};
   if (in_calm) ::sched_setscheduler(0, SCHED_IDLE, &none);
-  ::_exit(write_image(image_, make()) ? 0 : 1);
+  ::_exit(write_image(image_, make(), After::give_back) ? 0 : 1);
 }
 
 std::optional<bool> SnapshotWriter::ended(bool wait) {
@@ -208,7 +218,7 @@ std::optional<bool> SnapshotWriter::ended(bool wait) {
       ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
       ::setpriority(PRIO_PROCESS, 0, niceness);  // Of this thread alone.
       const auto put = put_beside(folder_, [&](int file) { return copy_gently(image, file, stop); });
-      give_back(image);  // Hundreds of megabytes, which takes tens of milliseconds.
+      close_file(image);  // Hundreds of megabytes, which takes tens of milliseconds.
       written_ = put.has_value();
     });
   }
@@ -218,8 +228,8 @@ std::optional<bool> SnapshotWriter::ended(bool wait) {
 }
 
 std::optional<bool> SnapshotWriter::end(bool written) {
-  give_back(image_);
-  give_back(turn_);
+  close_file(image_);
+  close_file(turn_);
   return written;
 }
 

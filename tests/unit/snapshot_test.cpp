@@ -106,7 +106,7 @@ TEST_F(SnapshotTest, ThoseOfOneHomeTakeTurns) {
   gate.open();
   EXPECT_EQ(first.ended(true), true);
   EXPECT_FALSE(first.ended(true).has_value()) << "it was told already";
-  EXPECT_TRUE(second.start([&] { return snapshot('b', 3'500'000); }, folder_, true));
+  EXPECT_TRUE(second.start([&] { return snapshot('b', 9'500'000); }, folder_, true));
   EXPECT_EQ(second.ended(true), true);
   EXPECT_EQ(read(), 'b');
   EXPECT_EQ(files().size(), 2u);
