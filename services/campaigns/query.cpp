@@ -19,9 +19,6 @@ struct Asked {
   By by = By::nothing;
 
   bool wants(const std::string& metric) const { return metrics.contains(metric); }
-  bool wants_store(const StoreInfo& store) const {
-    return !store.withdrawn && !store.id.empty() && (stores.empty() || stores.contains(store.id));
-  }
   uint8_t needed() const { return by == By::campaign ? by_campaign : by == By::item ? by_item : 0; }
   // Whether a cell's period lies within one row's period.
   bool fits(const Slot& slot) const {
@@ -84,13 +81,21 @@ struct Sum {
   bool immature = false;     // Its attribution window has not.
 };
 
+// Of the stores that are asked for, by their ids; who asks for a few does not wait for all to be looked at.
+template <typename Ids>
+std::vector<const Book*> books_of(const State& state, const Ids& stores) {
+  std::vector<const Book*> books;
+  for (const StoreInfo* info : state.stores().asked(stores))
+    if (const auto book = state.books().find(store_hash(info->id)); book != state.books().end()) books.push_back(&book->second);
+  return books;
+}
+
 class Adder {
  public:
   explicit Adder(const Asked& asked) : asked_(asked) {}
 
   void add(const State& state) {
-    for (const auto& [hash, book] : state.books())
-      if (asked_.wants_store(*book.info)) add_store(state, book);
+    for (const Book* book : books_of(state, asked_.stores)) add_store(state, *book);
     as_of_ms_ = std::max(as_of_ms_, state.as_of());
   }
 
@@ -342,20 +347,19 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
   asked.by = By::store;
   asked.grain = Grain::day;
   const std::optional<Day> stated = request.day().empty() ? std::nullopt : std::optional<Day>(TRY(parse_day(request.day())));
-  asked.stores = {request.stores().begin(), request.stores().end()};
-  std::map<std::string, std::pair<const State*, const Book*>> stores;
+  std::map<std::string_view, std::pair<const State*, const Book*>> stores;
   for (const State* state : states)
-    for (const auto& [hash, book] : state->books())
-      if (asked.wants_store(*book.info)) stores.emplace(book.info->id, std::pair(state, &book));
+    for (const Book* book : books_of(*state, request.stores())) stores.emplace(book->info->id, std::pair(state, book));
   OverviewPart part;
   for (const auto& [id, found] : stores) {
-    const std::optional<Day> day = stated ? stated : newest_day(*found.second);
+    const auto& [state, book] = found;
+    const std::optional<Day> day = stated ? stated : newest_day(*book);
     if (!day) continue;
     asked.from = asked.to = *day;
     Adder adder(asked);
-    adder.add_store(*found.first, *found.second);
+    adder.add_store(*state, *book);
     adder.write(part.figures());
-    part.end_store(id, adder.as_of_ms());
+    part.end_store(book->info->id, adder.as_of_ms());
   }
   return part.finish();
 }
