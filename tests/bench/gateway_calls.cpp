@@ -12,7 +12,7 @@ Result<Timed> call_in_turn(cli::Client& client, const OverviewCalls& calls, uint
   gateway::v1::GetOverviewRequest request;
   const auto call = [&]() -> Result<void> {
     request.clear_stores();
-    if (!calls.of_home) request.add_stores(store_id(dice() % stores));
+    if (!calls.of_home) request.add_stores(store_id(dice() % calls.stores));
     const auto response = TRY(client.call(&gateway::v1::GatewayService::Stub::GetOverview, request));
     if (calls.is_good(response)) return {};
     return fail(Code::unavailable, "an overview of {} rows, without {} services, is not whole", response.rows_size(),

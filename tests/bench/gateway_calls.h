@@ -15,6 +15,7 @@ cli::Client gateway_at(int port, const std::string& token);
 struct OverviewCalls {
   size_t callers = 1;  // On the same connection, each in a thread of its own that waits for its answer.
   double secs = 1;
+  uint32_t stores = 1;
   bool of_home = false;  // All stores at once; else one, another each time.
   std::function<bool(const gateway::v1::GetOverviewResponse&)> is_good;
 };

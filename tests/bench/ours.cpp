@@ -99,7 +99,7 @@ Result<Figures> run_ours(const Plan& plan) {
   Figures figures;
   std::unique_ptr<House> house = TRY(House::start());
   const Millis now = wall_ms();
-  TRY_VOID(house->put(store_facts(now)));
+  TRY_VOID(house->put(store_facts(now, plan.workload->shape.stores)));
   TRY_VOID(house->wait_memory());
   std::array<size_t, producers> next = TRY(measure_load(*house, plan, figures));
   TRY_VOID(house->check(plan.workload->totals(next), now));

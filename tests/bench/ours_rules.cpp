@@ -16,7 +16,7 @@ namespace xundian::bench {
 
 namespace {
 
-constexpr uint32_t judged_skus_of_store = 50, judged_skus = judged_skus_of_store * stores;
+constexpr uint32_t stores = 200, judged_skus_of_store = 50, judged_skus = judged_skus_of_store * stores;
 constexpr Day days_of_past = 20;  // Long enough for all rules to trust what is known of a SKU.
 constexpr int64_t reorder_units = 10, below_reorder_units = 9, usual_units = 50, usual_spread = 60;
 constexpr uint32_t one_below_of = 100;
@@ -122,7 +122,7 @@ Result<void> say_order(Warehouse& warehouse, uint32_t store, Millis paid_ms, Mil
 }
 
 Result<void> say_past(Warehouse& warehouse, Millis now) {
-  for (const v1::Fact& store : store_facts(now)) {
+  for (const v1::Fact& store : store_facts(now, stores)) {
     warehouse.begin(0, "", 0) = store;
     TRY_VOID(warehouse.end(now));
   }

@@ -52,7 +52,7 @@ Result<void> measure_start(const Workload& workload, Figures& figures) {
   TRY_VOID(measure_empty(figures));
   const auto house = TRY(House::start());
   const Millis now = wall_ms();
-  TRY_VOID(house->put(store_facts(now)));
+  TRY_VOID(house->put(store_facts(now, workload.shape.stores)));
   std::array<size_t, producers> next{};
   Offset head = 0;
   for (size_t producer = 0; producer < producers; ++producer) {

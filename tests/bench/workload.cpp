@@ -230,6 +230,7 @@ Feed::Feed(size_t producer, size_t batches, Millis now, const Shape& shape) : to
 
 Workload Workload::make(size_t facts, Millis now, const Shape& shape) {
   Workload workload;
+  workload.shape = shape;
   const size_t batches = std::max<size_t>(1, facts / producers / facts_of_batch);
   {
     std::vector<std::jthread> makers;
@@ -271,9 +272,9 @@ std::string store_id(uint32_t store) { return fmt::format("s{:03}", store); }
 
 std::string sku_name(uint64_t sku) { return fmt::format("K{:04}", sku); }
 
-std::vector<v1::Fact> store_facts(Millis now, uint32_t count) {
+std::vector<v1::Fact> store_facts(Millis now, uint32_t stores) {
   std::vector<v1::Fact> facts;
-  for (uint32_t store = 0; store < count; ++store) {
+  for (uint32_t store = 0; store < stores; ++store) {
     v1::Fact& fact = facts.emplace_back();
     fact.set_store(store_id(store));
     fact.set_key(store_id(store));

@@ -13,7 +13,7 @@
 
 namespace xundian::bench {
 
-inline constexpr uint32_t stores = 200, skus_of_store = 5'000, campaigns_of_store = 100, facts_of_batch = 100;
+inline constexpr uint32_t campaigns_of_store = 100, facts_of_batch = 100;
 inline constexpr size_t producers = 2;
 inline const std::string scope = "bench/shops";
 inline constexpr const char* time_zone = "Asia/Shanghai";  // Of every store.
@@ -21,7 +21,7 @@ inline constexpr const char* time_zone = "Asia/Shanghai";  // Of every store.
 // How many things the facts speak of. Stores are an even number, so that each belongs to one producer; or one, of which both
 // speak, and then nothing can be said of what it all adds up to.
 struct Shape {
-  uint32_t stores = bench::stores, skus_of_store = bench::skus_of_store;
+  uint32_t stores = 200, skus_of_store = 5'000;
 };
 
 // What facts add up to when each thing counts once, in its newest version.
@@ -60,6 +60,7 @@ class Feed {
 struct Workload {
   // As much as is wanted, from `now` on; each producer's in a thread of its own.
   static Workload make(size_t facts, Millis now, const Shape& shape = {});
+  Shape shape;
   std::array<Feed, producers> feeds;
   // What producer 0 has said in its first batches[0], and producer 1 in its first batches[1].
   Totals totals(const std::array<size_t, producers>& batches) const;
@@ -73,7 +74,7 @@ struct Workload {
 std::string store_id(uint32_t store);
 std::string sku_name(uint64_t sku);  // The same in each store.
 // What says that the stores exist.
-std::vector<v1::Fact> store_facts(Millis now, uint32_t count = stores);
+std::vector<v1::Fact> store_facts(Millis now, uint32_t stores);
 
 // Calls `see(body)` for the protobuf bytes of each fact.
 template <typename See>
