@@ -22,7 +22,7 @@ constexpr Millis beat_ms = 100;
 // before the first is written, a fact of it is held to take a microsecond.
 constexpr Millis snapshot_rest = 20;
 constexpr int64_t snapshot_facts_of_ms = 1000;
-// While one is written, each page that is changed is copied first, and what is folded waits for it. So it waits for a calm: a
+// While one is made, each page that is changed is copied first, and what is folded waits for it. So it waits for a calm: a
 // time in which the loop used little of a processor. Once so many times the facts are behind, it comes all the same.
 constexpr Millis calm_ms = 5'000, look_ms = 500;
 constexpr int64_t calm_percent = 5;

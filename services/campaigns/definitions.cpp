@@ -1,17 +1,14 @@
 // The metrics that campaigns defines.
+#include "common/registry.h"
 #include "services/campaigns/state.h"
 
 namespace xundian::campaigns {
 
 namespace {
 
-struct Metric {
-  const char *id, *name_zh, *name_en, *formula, *unit, *dimensions, *grain, *additivity;
-};
-
 constexpr const char* all = "store,channel,campaign,sku";
 
-constexpr Metric metrics[] = {
+constexpr MetricWords metrics[] = {
     {"ad_amount", "推广成交额", "Attributed amount",
      "amount that the channel attributes within its window; the longest window where it reports several", "money", all, "hour",
      "additive"},
@@ -43,22 +40,6 @@ constexpr Metric metrics[] = {
 
 }  // namespace
 
-query::v1::GetMetricDefinitionsResponse metric_definitions() {
-  query::v1::GetMetricDefinitionsResponse response;
-  for (const Metric& metric : metrics) {
-    query::v1::MetricDefinition& definition = *response.add_definitions();
-    definition.set_id(metric.id);
-    definition.set_name_zh(metric.name_zh);
-    definition.set_name_en(metric.name_en);
-    definition.set_formula(metric.formula);
-    definition.set_unit(metric.unit);
-    definition.set_dimensions(metric.dimensions);
-    definition.set_grain(metric.grain);
-    definition.set_additivity(metric.additivity);
-    definition.set_version(1);
-    definition.set_service("campaigns");
-  }
-  return response;
-}
+query::v1::GetMetricDefinitionsResponse metric_definitions() { return define(metrics, "campaigns"); }
 
 }  // namespace xundian::campaigns

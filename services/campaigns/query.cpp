@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/overview.h"
+#include "common/registry.h"
 #include "services/campaigns/state.h"
 
 namespace xundian::campaigns {
@@ -364,20 +365,14 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
   return part.finish();
 }
 
-// Overrides are facts of the groups; each group's are named.
-query::v1::ListRulesResponse list_rules(std::span<State* const> states) {
-  query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("campaigns");
-  for (const State* state : states) response.mutable_overrides()->MergeFrom(state->rules().list("campaigns").overrides());
-  return response;
-}
-
 Result<std::string> answer(std::span<Fold* const> folds, std::string_view method, std::string_view request) {
   using namespace query::v1;
   if (method == "QueryMetrics") return answer_as<State, QueryMetricsRequest>(folds, request, query_metrics);
   if (method == "GetOverview") return answer_as<State, GetOverviewRequest>(folds, request, get_overview);
   if (method == "ListRules")
-    return answer_as<State, ListRulesRequest>(
-        folds, request, [](auto states, const auto&) { return Result<ListRulesResponse>(list_rules(states)); });
+    return answer_as<State, ListRulesRequest>(folds, request, [](auto states, const auto&) {
+      return Result<ListRulesResponse>(list_rules(states, shipped_rules(), "campaigns"));
+    });
   if (method == "GetMetricDefinitions")
     return answer_as<State, GetMetricDefinitionsRequest>(
         folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });

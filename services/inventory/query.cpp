@@ -3,6 +3,7 @@
 #include <set>
 
 #include "common/overview.h"
+#include "common/registry.h"
 #include "services/inventory/state.h"
 
 namespace xundian::inventory {
@@ -14,11 +15,7 @@ constexpr std::string_view demand_words =
     "or unknown), of "
     "a shorter history its days; orders count by pay day, those closed before shipping do not";
 
-struct Metric {
-  std::string_view id, name_zh, name_en, formula, unit, dimensions, grain, additivity;
-};
-
-constexpr Metric metrics[] = {
+constexpr MetricWords metrics[] = {
     {"available_skus", "有库存 SKU 数", "SKUs in stock", "SKUs whose available stock is above 0", "count", "store", "now",
      "level"},
     {"below_reorder_skus", "低于补货点 SKU 数", "SKUs at the reorder point", "SKUs with stock_position <= reorder_point_units",
@@ -93,8 +90,9 @@ struct Figure {
   std::optional<int64_t> denominator;
 };
 
-const Metric* find_metric(std::string_view id) {
-  const auto found = std::find_if(std::begin(metrics), std::end(metrics), [&](const Metric& metric) { return metric.id == id; });
+const MetricWords* find_metric(std::string_view id) {
+  const auto found =
+      std::find_if(std::begin(metrics), std::end(metrics), [&](const MetricWords& metric) { return metric.id == id; });
   return found == std::end(metrics) ? nullptr : found;
 }
 
@@ -115,7 +113,7 @@ class Adder {
   template <typename Rows>
   void write(Rows& rows) const {
     for (const auto& [cell, figure] : cells_) {
-      const Metric& metric = *find_metric(cell.metric);
+      const MetricWords& metric = *find_metric(cell.metric);
       query::v1::MetricRow& row = *rows.Add();
       row.set_store(cell.store);
       row.set_key(cell.key);
@@ -305,41 +303,17 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
   return part.finish();
 }
 
-query::v1::GetMetricDefinitionsResponse metric_definitions() {
-  query::v1::GetMetricDefinitionsResponse response;
-  for (const Metric& metric : metrics) {
-    query::v1::MetricDefinition& definition = *response.add_definitions();
-    definition.set_id(std::string(metric.id));
-    definition.set_name_zh(std::string(metric.name_zh));
-    definition.set_name_en(std::string(metric.name_en));
-    definition.set_formula(std::string(metric.formula));
-    definition.set_unit(std::string(metric.unit));
-    definition.set_dimensions(std::string(metric.dimensions));
-    definition.set_grain(std::string(metric.grain));
-    definition.set_additivity(std::string(metric.additivity));
-    definition.set_version(1);
-    definition.set_service("inventory");
-  }
-  return response;
-}
-
-// Overrides are facts of the groups; each group's are named.
-query::v1::ListRulesResponse list_rules(std::span<State* const> states) {
-  query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("inventory");
-  for (const State* state : states) response.mutable_overrides()->MergeFrom(state->rules().list("inventory").overrides());
-  return response;
-}
-
 Result<std::string> answer(std::span<Fold* const> folds, std::string_view method, std::string_view request) {
   using namespace query::v1;
   if (method == "QueryMetrics") return answer_as<State, QueryMetricsRequest>(folds, request, query_metrics);
   if (method == "GetOverview") return answer_as<State, GetOverviewRequest>(folds, request, get_overview);
   if (method == "ListRules")
-    return answer_as<State, ListRulesRequest>(
-        folds, request, [](auto states, const auto&) { return Result<ListRulesResponse>(list_rules(states)); });
+    return answer_as<State, ListRulesRequest>(folds, request, [](auto states, const auto&) {
+      return Result<ListRulesResponse>(list_rules(states, shipped_rules(), "inventory"));
+    });
   if (method == "GetMetricDefinitions")
     return answer_as<State, GetMetricDefinitionsRequest>(
-        folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });
+        folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(define(metrics, "inventory")); });
   return fail(Code::unimplemented, "inventory does not answer {}", method);
 }
 

@@ -177,22 +177,6 @@ const Metric* find_metric(std::string_view id) {
   return nullptr;
 }
 
-query::v1::GetMetricDefinitionsResponse metric_definitions() {
-  query::v1::GetMetricDefinitionsResponse response;
-  for (const Metric& metric : registry) {
-    query::v1::MetricDefinition& definition = *response.add_definitions();
-    definition.set_id(std::string(metric.id));
-    definition.set_name_zh(std::string(metric.name_zh));
-    definition.set_name_en(std::string(metric.name_en));
-    definition.set_formula(std::string(metric.formula));
-    definition.set_unit(std::string(metric.unit));
-    definition.set_dimensions(std::string(metric.dimensions));
-    definition.set_grain(std::string(metric.grain));
-    definition.set_additivity(std::string(metric.additivity));
-    definition.set_version(1);
-    definition.set_service("metrics");
-  }
-  return response;
-}
+query::v1::GetMetricDefinitionsResponse metric_definitions() { return define(registry, "metrics"); }
 
 }  // namespace xundian::metrics

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/registry.h"
 #include "services/metrics/state.h"
 
 namespace xundian::metrics {
@@ -63,8 +64,7 @@ struct Figures {
 };
 
 // A metric as data.
-struct Metric {
-  std::string_view id, name_zh, name_en, formula, unit, dimensions, grain, additivity;
+struct Metric : MetricWords {
   void (*read)(const Sum&, Figures&);
 };
 

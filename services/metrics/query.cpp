@@ -3,6 +3,7 @@
 #include <set>
 
 #include "common/overview.h"
+#include "common/registry.h"
 #include "services/metrics/adder.h"
 
 namespace xundian::metrics {
@@ -115,18 +116,6 @@ Result<query::v1::ListStoresResponse> list_stores(std::span<MetricsFold* const> 
   return response;
 }
 
-// A rule set is told to every group; an override that several of them hold is listed once.
-Result<query::v1::ListRulesResponse> list_rules(std::span<MetricsFold* const> folds) {
-  query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("metrics");
-  std::set<std::string> listed;
-  for (const MetricsFold* fold : folds) {
-    const query::v1::ListRulesResponse told = fold->rule_book().list("metrics");
-    for (const v1::Rule& rule : told.overrides())
-      if (listed.insert(rule.SerializeAsString()).second) *response.add_overrides() = rule;
-  }
-  return response;
-}
-
 Result<std::string> answer(std::span<Fold* const> folds, std::string_view method, std::string_view request) {
   using namespace query::v1;
   if (method == "QueryMetrics") return answer_as<MetricsFold, QueryMetricsRequest>(folds, request, query_metrics);
@@ -135,8 +124,9 @@ Result<std::string> answer(std::span<Fold* const> folds, std::string_view method
     return answer_as<MetricsFold, ListStoresRequest>(folds, request,
                                                      [](auto concrete, const auto&) { return list_stores(concrete); });
   if (method == "ListRules")
-    return answer_as<MetricsFold, ListRulesRequest>(folds, request,
-                                                    [](auto concrete, const auto&) { return list_rules(concrete); });
+    return answer_as<MetricsFold, ListRulesRequest>(folds, request, [](auto concrete, const auto&) {
+      return Result<ListRulesResponse>(list_rules(concrete, shipped_rules(), "metrics"));
+    });
   if (method == "GetMetricDefinitions")
     return answer_as<MetricsFold, GetMetricDefinitionsRequest>(
         folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });

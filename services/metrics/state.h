@@ -42,7 +42,7 @@ class MetricsFold final : public Fold {
 
   const Stores& stores() const { return stores_; }
   const Names& names() const { return names_; }
-  const RuleBook& rule_book() const { return rules_; }
+  const RuleBook& rules() const { return rules_; }
   const Report& report(uint32_t index) const { return reports_[index]; }
   // Stores that something was said of, those that were withdrawn left out, by their ids.
   std::vector<const StoreBook*> books() const;

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "common/overview.h"
+#include "common/registry.h"
 #include "services/support/state.h"
 
 namespace xundian::support {
@@ -32,8 +33,7 @@ struct Figure {
   bool provisional = false;
 };
 
-struct Metric {
-  std::string_view id, zh, en, formula, unit, dimensions, grain, additivity;
+struct Metric : MetricWords {
   std::optional<Figure> (*read)(const Sum& sum);
 };
 
@@ -312,18 +312,14 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> fold
   return part.finish();
 }
 
-Result<query::v1::ListRulesResponse> list_rules(std::span<State* const> folds) {
-  query::v1::ListRulesResponse response = RuleBook(shipped_rules()).list("support");
-  for (const State* fold : folds) response.mutable_overrides()->MergeFrom(fold->rules().list("support").overrides());
-  return response;
-}
-
 Result<std::string> answer(std::span<Fold* const> folds, std::string_view method, std::string_view request) {
   using namespace query::v1;
   if (method == "QueryMetrics") return answer_as<State, QueryMetricsRequest>(folds, request, query_metrics);
   if (method == "GetOverview") return answer_as<State, GetOverviewRequest>(folds, request, get_overview);
   if (method == "ListRules")
-    return answer_as<State, ListRulesRequest>(folds, request, [](auto concrete, const auto&) { return list_rules(concrete); });
+    return answer_as<State, ListRulesRequest>(folds, request, [](auto concrete, const auto&) {
+      return Result<ListRulesResponse>(list_rules(concrete, shipped_rules(), "support"));
+    });
   if (method == "GetMetricDefinitions")
     return answer_as<State, GetMetricDefinitionsRequest>(
         folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });
@@ -332,23 +328,7 @@ Result<std::string> answer(std::span<Fold* const> folds, std::string_view method
 
 }  // namespace
 
-query::v1::GetMetricDefinitionsResponse metric_definitions() {
-  query::v1::GetMetricDefinitionsResponse response;
-  for (const Metric& metric : registry) {
-    query::v1::MetricDefinition& definition = *response.add_definitions();
-    definition.set_id(std::string(metric.id));
-    definition.set_name_zh(std::string(metric.zh));
-    definition.set_name_en(std::string(metric.en));
-    definition.set_formula(std::string(metric.formula));
-    definition.set_unit(std::string(metric.unit));
-    definition.set_dimensions(std::string(metric.dimensions));
-    definition.set_grain(std::string(metric.grain));
-    definition.set_additivity(std::string(metric.additivity));
-    definition.set_version(1);
-    definition.set_service("support");
-  }
-  return response;
-}
+query::v1::GetMetricDefinitionsResponse metric_definitions() { return define(registry, "support"); }
 
 ServiceDefinition definition() {
   ServiceDefinition definition;

@@ -272,9 +272,9 @@ class Row24_ADamagedSnapshotIsPassedOver(unittest.TestCase):
                     disk.reset(kill_at=operation, kill_after=after)
                     victim = home.start("inventory", env=disk.env())
                     go_on(pressing)
-                    # A process of its own writes; the service goes on, and dies a moment later.
-                    wait_until("the writer of a snapshot dies", lambda: "snapshot_failed" in victim.said(), 20, said=victim.said)
-                    kills += victim.alive()
+                    wait_until("the service dies while a thread of it writes one", lambda: not victim.alive(), 20, said=victim.said)
+                    self.assertNotIn("snapshot_written", victim.said())
+                    kills += 1
                     home.stop("inventory", signal.SIGKILL)
                     disk.cut(dice)
                     home.start("inventory")

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <random>
 
+#include "common/registry.h"
 #include "tests/unit/random_message.h"
 
 namespace xundian {
@@ -107,6 +108,36 @@ TEST(RuleBookTest, TheOrderOfArrivalDecidesNothing) {
     EXPECT_EQ(all(again), first);
     std::shuffle(order.begin(), order.end(), dice);
   }
+}
+
+TEST(RegistryTest, WhatSeveralGroupsHoldIsListedOnce) {
+  struct Group : Book {
+    const RuleBook& rules() const { return Book::rules; }
+  };
+  Group shops, outlet;
+  for (Group* group : {&shops, &outlet}) group->put(1, "all", "rules { id: 'low' fire_at_micros: 10 }");
+  outlet.put(2, "outlet", "rules { id: 'high' fire_at_micros: 20 } rules { id: 'other' fire_at_micros: 30 }");
+  const std::vector<Group*> groups = {&shops, &outlet};
+  const query::v1::ListRulesResponse told = list_rules(std::span<Group* const>(groups), shipped, "metrics");
+  ASSERT_EQ(told.rules_size(), 2);
+  EXPECT_EQ(told.rules(1).rule().id(), "high");
+  EXPECT_EQ(told.rules(1).service(), "metrics");
+  ASSERT_EQ(told.overrides_size(), 2) << "one of them twice, and another service's";
+  EXPECT_EQ(told.overrides(0).fire_at_micros(), 10);
+  EXPECT_EQ(told.overrides(1).fire_at_micros(), 20);
+}
+
+TEST(RegistryTest, AMetricIsDefinedInItsWords) {
+  struct Metric : MetricWords {
+    int read = 0;
+  };
+  constexpr Metric metrics[] = {{"units", "支付件数", "Units", "a sum", "units", "store,sku", "hour", "additive", 1}};
+  const query::v1::GetMetricDefinitionsResponse told = define(metrics, "metrics");
+  ASSERT_EQ(told.definitions_size(), 1);
+  EXPECT_EQ(told.definitions(0).id(), "units");
+  EXPECT_EQ(told.definitions(0).name_zh(), "支付件数");
+  EXPECT_EQ(told.definitions(0).additivity(), "additive");
+  EXPECT_EQ(told.definitions(0).service(), "metrics");
 }
 
 // What a service takes in of its own findings is what the parser gives, and of broken ones nothing.
