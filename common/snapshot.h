@@ -35,8 +35,9 @@ class SnapshotWriter {
   explicit SnapshotWriter(std::string folder) : folder_(std::move(folder)) {}
   ~SnapshotWriter();
   // False: one is being written already, another process has its turn in `turns`, or the system has no room for it now. `make`
-  // runs in the child, which touches neither journal, sockets nor log, and ends with its parent. `turns`: a folder, in which one
-  // at a time writes; empty = nobody else is waited for. `in_calm`: the child runs only where a processor would rest.
+  // runs in the child, which touches neither journal, sockets nor log, and ends with its parent; the memory of the state that it
+  // gives is given back. `turns`: a folder, in which one at a time writes; empty = nobody else is waited for. `in_calm`: the
+  // child runs only where a processor would rest.
   bool start(const std::function<Snapshot()>& make, const std::string& turns, bool in_calm);
   // Goes on with what was started; to be called now and then. Whether it was written, once it has ended. `wait`: until it has.
   std::optional<bool> ended(bool wait = false);
