@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <utility>
 #include <vector>
 
 #include "common/names.h"
@@ -20,6 +21,15 @@ struct OrderLine {
   bool operator==(const OrderLine&) const = default;
 };
 using OrderLines = std::vector<OrderLine>;  // In the order of their ids.
+
+// Makes an order as if nothing had been said of it; its lines keep their room.
+template <typename Order>
+void clear_order(Order& order) {
+  OrderLines room = std::move(order.lines);
+  order = Order();
+  order.lines = std::move(room);
+  order.lines.clear();
+}
 
 // Whether the fact says anything of a line that is not known; decided without decoding it.
 bool say_more(const FactView& fact, const OrderLines& lines);

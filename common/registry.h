@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "common/rules.h"
+#include "common/service.h"
 #include "xundian/query/v1/query.pb.h"
 
 namespace xundian {
@@ -52,6 +53,22 @@ query::v1::ListRulesResponse list_rules(std::span<State* const> groups, std::spa
       if (listed.insert(rule.SerializeAsString()).second) *response.add_overrides() = rule;
   }
   return response;
+}
+
+// What every department answers: which rules it has, and which metrics. Code::unimplemented for any other method.
+template <typename State>
+Result<std::string> answer_of_registry(std::span<Fold* const> folds, std::string_view method, std::string_view request,
+                                       std::string_view service, std::span<const ShippedRule> shipped,
+                                       query::v1::GetMetricDefinitionsResponse (*metric_definitions)()) {
+  using namespace query::v1;
+  if (method == "ListRules")
+    return answer_as<State, ListRulesRequest>(folds, request, [&](auto groups, const auto&) {
+      return Result<ListRulesResponse>(list_rules(groups, shipped, service));
+    });
+  if (method == "GetMetricDefinitions")
+    return answer_as<State, GetMetricDefinitionsRequest>(
+        folds, request, [&](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });
+  return fail(Code::unimplemented, "{} does not answer {}", service, method);
 }
 
 }  // namespace xundian

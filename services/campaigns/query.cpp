@@ -369,14 +369,7 @@ Result<std::string> answer(std::span<Fold* const> folds, std::string_view method
   using namespace query::v1;
   if (method == "QueryMetrics") return answer_as<State, QueryMetricsRequest>(folds, request, query_metrics);
   if (method == "GetOverview") return answer_as<State, GetOverviewRequest>(folds, request, get_overview);
-  if (method == "ListRules")
-    return answer_as<State, ListRulesRequest>(folds, request, [](auto states, const auto&) {
-      return Result<ListRulesResponse>(list_rules(states, shipped_rules(), "campaigns"));
-    });
-  if (method == "GetMetricDefinitions")
-    return answer_as<State, GetMetricDefinitionsRequest>(
-        folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });
-  return fail(Code::unimplemented, "campaigns does not answer {}", method);
+  return answer_of_registry<State>(folds, method, request, "campaigns", shipped_rules(), metric_definitions);
 }
 
 }  // namespace

@@ -76,8 +76,6 @@ void State::expect_order(const FactView& fact) {
   orders_.prefetch(fact.key());
   order_memory_.prefetch_ahead();
   Coming& coming = ahead_.add(fact);
-  coming.is_whole = coming.scan.scan(fact);
-  coming.key = fact.key();
   const auto place = place_index_.find(fact.store());
   if (!coming.is_whole || place == place_index_.end()) return;
   coming.pool = place->second->pool;
@@ -115,11 +113,6 @@ void State::expect_levels() {
   }
   if (const ComingLevel* coming = told_before(6); coming != nullptr && coming->index < levels_.size())
     if (const SkuId id = levels_[coming->index].sku_index; id != Level::no_sku) prefetch_whole(skus_[id].more.get());
-}
-
-const OrderScan* State::read_order(const FactView& fact) {
-  if (const Coming* coming = ahead_.take(fact)) return coming->is_whole ? &coming->scan : nullptr;
-  return scan_.scan(fact) ? &scan_ : nullptr;
 }
 
 void State::fold(const FactView& fact, Outbox& outbox) {
@@ -183,12 +176,12 @@ void State::fold_store(const FactView& fact, Outbox& outbox) {
 }
 
 void State::fold_order(const FactView& fact, Outbox& outbox) {
-  const OrderScan* const stated = read_order(fact);
+  const OrderScan* const stated = ahead_.read(fact);
   if (stated == nullptr) return outbox.reject("the order cannot be read");
   const auto [index, is_new] = orders_.of(fact.key());
   Order& order = order_;
   if (is_new) {
-    order.clear();
+    clear_order(order);
     order.place = &place_of(fact);
   } else if (!is_newer(open(index), fact)) {
     return;

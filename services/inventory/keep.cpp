@@ -195,7 +195,7 @@ void State::save_orders(std::string& bytes) const {
     const Packed& order = orders_[index];
     append(bytes, order.aside);
     append_text(bytes, order.bytes());
-    if ((order.aside & waits_bit) != 0) append(bytes, timers_.due(index));
+    if (Aside::of(order).waits) append(bytes, timers_.due(index));
   }
   std::vector<DueOrder> due = due_;
   std::ranges::sort(due);
@@ -276,7 +276,7 @@ bool State::load_orders(ByteReader bytes) {
     Packed& kept = orders_[index];
     kept.aside = bytes.take<uint32_t>();
     const std::string_view packed = bytes.take_text();
-    if (kept.aside >> 2 >= numbered_places_.size() || packed.empty()) return false;
+    if (Aside::of(kept).place >= numbered_places_.size() || packed.empty()) return false;
     order_memory_.put(kept, packed);
     if (!read(index, order_)) return false;
     for (const OrderLine& line : order_.lines)

@@ -303,18 +303,13 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
   return part.finish();
 }
 
+query::v1::GetMetricDefinitionsResponse metric_definitions() { return define(metrics, "inventory"); }
+
 Result<std::string> answer(std::span<Fold* const> folds, std::string_view method, std::string_view request) {
   using namespace query::v1;
   if (method == "QueryMetrics") return answer_as<State, QueryMetricsRequest>(folds, request, query_metrics);
   if (method == "GetOverview") return answer_as<State, GetOverviewRequest>(folds, request, get_overview);
-  if (method == "ListRules")
-    return answer_as<State, ListRulesRequest>(folds, request, [](auto states, const auto&) {
-      return Result<ListRulesResponse>(list_rules(states, shipped_rules(), "inventory"));
-    });
-  if (method == "GetMetricDefinitions")
-    return answer_as<State, GetMetricDefinitionsRequest>(
-        folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(define(metrics, "inventory")); });
-  return fail(Code::unimplemented, "inventory does not answer {}", method);
+  return answer_of_registry<State>(folds, method, request, "inventory", shipped_rules(), metric_definitions);
 }
 
 }  // namespace

@@ -226,7 +226,7 @@ void State::judge_all(Outbox& outbox) {
   go_on_sweeping(outbox);
   due_.clear();  // All that wait are due now.
   for (uint32_t index = 0; index < orders_.size(); ++index)
-    if ((orders_[index].aside & waits_bit) != 0) judge_later(index, now_);
+    if (Aside::of(orders_[index]).waits) judge_later(index, now_);
   judge_due(outbox);
 }
 

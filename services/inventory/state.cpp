@@ -149,9 +149,10 @@ void State::add_move(const Move& move, int64_t sign) {
 bool State::read(uint32_t index, Order& order) const {
   const Packed& kept = orders_[index];
   if (!order.unpack(kept.bytes())) return false;
-  order.place = numbered_places_[kept.aside >> 2];
-  order.waits = (kept.aside & waits_bit) != 0;
-  order.overdue = (kept.aside & overdue_bit) != 0;
+  const Aside aside = Aside::of(kept);
+  order.place = numbered_places_[aside.place];
+  order.waits = aside.waits;
+  order.overdue = aside.overdue;
   return true;
 }
 
@@ -163,7 +164,7 @@ Order& State::open(uint32_t index) {
 void State::keep(uint32_t index, const Order& order) {
   Packed& kept = orders_[index];
   order_memory_.put(kept, order.pack(order_memory_));
-  kept.aside = order.place->number << 2 | (order.waits ? waits_bit : 0) | (order.overdue ? overdue_bit : 0);
+  kept.aside = Aside{order.place->number, order.waits, order.overdue}.packed();
 }
 
 // The next time at which one of the order's rules begins to hold, or its deadline passes.
@@ -192,7 +193,9 @@ void State::pass_deadlines() {
     const Order& order = open(index);
     const Millis deadline_ms = order.deadline_ms();
     if (!order.overdue && deadline_ms <= now_) {
-      orders_[index].aside |= overdue_bit;
+      Aside aside = Aside::of(orders_[index]);
+      aside.overdue = true;
+      orders_[index].aside = aside.packed();
       order.place->overdue.add(wait_memory_, order.place->info->zone.day_of(order.paid_ms), 1);
     }
     if (is_judged(*order.place, deadline_ms)) judge_later(index, due_ms);
@@ -254,7 +257,7 @@ void State::rebuild() {
   for (const SkuId id : std::exchange(touched_, {})) settle_stock(skus_[id], stock(skus_[id]));
   // Whether an order waits follows from the order and its refunds alone, so the same orders wait as before.
   for (uint32_t index = 0; index < orders_.size(); ++index) {
-    if ((orders_[index].aside & waits_bit) == 0) continue;
+    if (!Aside::of(orders_[index]).waits) continue;
     Order& order = open(index);
     order.waits = order.overdue = false;
     settle_unshipped(index, order, order.id, {}, nullptr);

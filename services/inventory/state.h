@@ -11,7 +11,7 @@
 
 #include "common/ahead.h"
 #include "common/mix_hash.h"
-#include "common/order_scan.h"
+#include "common/orders_ahead.h"
 #include "common/rules.h"
 #include "common/service.h"
 #include "common/stores.h"
@@ -276,9 +276,14 @@ class State final : public Fold {
   RuleBook rules_;
   Judge judge_{rules_};
   PackedMemory order_memory_;
-  // Aside lie the number of the order's place, and in the two lowest bits whether it waits and is overdue.
   Things<Packed> orders_;
-  static constexpr uint32_t waits_bit = 1, overdue_bit = 2;
+  // What lies aside of a packed order: its place's number, and what it says of its waiting.
+  struct Aside {
+    uint32_t place = 0;
+    bool waits = false, overdue = false;
+    static Aside of(const Packed& order) { return {order.aside >> 2, (order.aside & 1) != 0, (order.aside & 2) != 0}; }
+    uint32_t packed() const { return place << 2 | uint32_t{overdue} << 1 | uint32_t{waits}; }
+  };
   std::map<Key, Refund> refunds_;
   Things<Level> levels_;
   std::map<Key, Purchase> purchases_;
@@ -310,18 +315,12 @@ class State final : public Fold {
   std::vector<DueOrder> due_;
   Millis midnight_ms_ = never;  // The next at which a store's day begins.
 
-  // An order that comes next, read ahead.
-  struct Coming {
-    OrderScan scan;
-    bool is_whole = false;
-    Key key;
+  struct Coming : OrderAhead {
     PoolId pool = 0;
   };
-  // What an order's fact says; null: it cannot be read.
-  const OrderScan* read_order(const FactView& fact);
   void expect_order(const FactView& fact);
   void expect_levels();
-  Ahead<Coming> ahead_;
+  OrdersAhead<Coming> ahead_;
   // SKUs that were looked up ahead, by their keys' hashes: each is to be compared with its key.
   std::array<SkuId, 64> near_skus_{};
   SkuId& near_sku(const Key& key) { return near_skus_[key.low % near_skus_.size()]; }
@@ -334,7 +333,6 @@ class State final : public Fold {
   Ahead<ComingLevel> levels_ahead_;
 
   // Kept between facts to save allocations.
-  OrderScan scan_;
   Order order_;
   std::vector<SkuId> touched_;
 };

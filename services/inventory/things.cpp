@@ -42,13 +42,6 @@ Millis Order::deadline_ms() const {
   return course.shipped > course.withdrawn && course.promised_ms > 0 ? course.promised_ms : paid_ms + ship_within_ms;
 }
 
-void Order::clear() {
-  OrderLines room = std::move(lines);
-  *this = Order();
-  lines = std::move(room);
-  lines.clear();
-}
-
 std::string_view Order::pack(PackedMemory& memory) const {
   const PackBase base(paid.rank != 0 ? paid.rank : status.rank != 0 || lines.empty() ? status.rank : lines.front().version.rank);
   const bool one_rank = has_one_rank(base, {paid, status}, lines);

@@ -64,8 +64,6 @@ struct Order {
   bool is_demand() const { return is_paid() && !(is_closed() && !is_shipped()); }
   bool counts(const OrderLine& line) const { return line.version > withdrawn() && !line.withdrawn; }
   Millis deadline_ms() const;
-  // As if nothing had been said of it.
-  void clear();
   // Its bytes, ahead in that memory, but for its place, and whether it waits and is overdue.
   std::string_view pack(PackedMemory& memory) const;
   // All that is packed; the rest stays. False: the bytes are broken.

@@ -9,12 +9,10 @@ void MetricsFold::expect(const FactView& fact) {
   if (fact.kind() != v1::Fact::kOrderState) return;
   orders_.prefetch(fact.key());
   order_memory_.prefetch_ahead();
-  Coming& coming = ahead_.add(fact);
-  coming.is_whole = coming.scan.scan(fact);
-  coming.key = fact.key();
+  OrderAhead& coming = ahead_.add(fact);
   // An order that is known comes nearer in steps: its place in the directory, where it lies, itself.
-  if (const Coming* earlier = ahead_.before_last(3)) orders_.prefetch_thing(earlier->key);
-  if (const Coming* earlier = ahead_.before_last(6))
+  if (const OrderAhead* earlier = ahead_.before_last(3)) orders_.prefetch_thing(earlier->key);
+  if (const OrderAhead* earlier = ahead_.before_last(6))
     if (const Packed* order = orders_.find(earlier->key)) order->prefetch();
   const auto entry = book_index_.find(fact.store());
   if (!coming.is_whole || coming.scan.paid_ms <= 0 || entry == book_index_.end()) return;
@@ -25,11 +23,6 @@ void MetricsFold::expect(const FactView& fact) {
   const NameId currency = coming.scan.currency_code.empty() ? book.currency : names_.find(coming.scan.currency_code);
   for (const OrderLineScan& line : coming.scan.lines) cell->second.skus.prefetch(cell_key(line.sku_name, currency));
   for (const CurrencyDay& one : cell->second.currencies) one.buyers.prefetch(coming.scan.buyer);
-}
-
-const OrderScan* MetricsFold::read_order(const FactView& fact) {
-  if (const Coming* coming = ahead_.take(fact)) return coming->is_whole ? &coming->scan : nullptr;
-  return scan_.scan(fact) ? &scan_ : nullptr;
 }
 
 void MetricsFold::fold(const FactView& fact, Outbox& outbox) {

@@ -40,13 +40,6 @@ Millis Order::fallback_ms() const {
   return live(placed) && created_ms > 0 ? created_ms : 0;
 }
 
-void Order::clear() {
-  OrderLines room = std::move(lines);
-  *this = Order();
-  lines = std::move(room);
-  lines.clear();
-}
-
 std::string_view Order::pack(PackedMemory& memory) const {
   const PackBase base(placed.rank != 0 ? placed.rank : paid.rank != 0 || lines.empty() ? paid.rank : lines.front().version.rank);
   const bool one_rank = has_one_rank(base, {placed, paid}, lines);
@@ -68,7 +61,7 @@ std::string_view Order::pack(PackedMemory& memory) const {
 
 bool Order::unpack(std::string_view packed) {
   if (packed.empty()) {  // Nothing could be read of it.
-    clear();
+    clear_order(*this);
     return true;
   }
   PackReader from(packed);
@@ -130,14 +123,14 @@ OrderChange MetricsFold::fold_order(const FactView& fact, StoreBook& book, Outbo
   Packed& kept = orders_[index];
   Order& order = order_;
   if (fresh) {
-    order.clear();
+    clear_order(order);
     kept.aside = book_index_.at(book.store);
     book.orders.push_back(index);
   } else {
     order.unpack(kept.bytes());
   }
   if (!says_more(fact, order)) return {};
-  const OrderScan* const stated = read_order(fact);
+  const OrderScan* const stated = ahead_.read(fact);
   if (stated == nullptr) {
     outbox.reject("the order cannot be read");
     return {};

@@ -123,14 +123,7 @@ Result<std::string> answer(std::span<Fold* const> folds, std::string_view method
   if (method == "ListStores")
     return answer_as<MetricsFold, ListStoresRequest>(folds, request,
                                                      [](auto concrete, const auto&) { return list_stores(concrete); });
-  if (method == "ListRules")
-    return answer_as<MetricsFold, ListRulesRequest>(folds, request, [](auto concrete, const auto&) {
-      return Result<ListRulesResponse>(list_rules(concrete, shipped_rules(), "metrics"));
-    });
-  if (method == "GetMetricDefinitions")
-    return answer_as<MetricsFold, GetMetricDefinitionsRequest>(
-        folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });
-  return fail(Code::unimplemented, "metrics does not answer {}", method);
+  return answer_of_registry<MetricsFold>(folds, method, request, "metrics", shipped_rules(), metric_definitions);
 }
 
 }  // namespace

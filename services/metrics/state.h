@@ -3,8 +3,7 @@
 
 #include <memory>
 
-#include "common/ahead.h"
-#include "common/order_scan.h"
+#include "common/orders_ahead.h"
 #include "common/rules.h"
 #include "common/service.h"
 #include "common/stores.h"
@@ -127,18 +126,9 @@ class MetricsFold final : public Fold {
   Judge judge_{rules_};
   std::set<std::pair<Millis, uint32_t>> timers_;  // (due, index of the book).
 
-  // An order that comes next, read ahead.
-  struct Coming {
-    OrderScan scan;
-    bool is_whole = false;
-    Key key;
-  };
-  // What an order's fact says; null: it cannot be read.
-  const OrderScan* read_order(const FactView& fact);
-  Ahead<Coming> ahead_;
+  OrdersAhead<> ahead_;
 
   // Kept between facts to save allocations.
-  OrderScan scan_;
   Order order_;        // That is being folded.
   Order named_order_;  // That a refund names.
   v1::RefundState refund_state_;

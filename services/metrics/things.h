@@ -38,8 +38,6 @@ struct Order {
   int64_t paid_amount() const;
   // The time that a refund is booked at when its source gives none: the order's close, else pay, else creation; 0 = not known.
   Millis fallback_ms() const;
-  // As if nothing had been said of it.
-  void clear();
   // Its bytes, ahead in that memory.
   std::string_view pack(PackedMemory& memory) const;
   // False: the bytes are broken.

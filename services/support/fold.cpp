@@ -36,8 +36,6 @@ void State::expect(const FactView& fact) {
     if (const Desk* const desk = desk_of(fact.store())) desk->messages.prefetch(fact.key());
   if (fact.kind() != v1::Fact::kOrderState) return;
   Coming& coming = ahead_.add(fact);
-  coming.is_whole = coming.scan.scan(fact, false);
-  coming.key = fact.key();
   coming.buyer = buyer_key(fact.store(), coming.scan.buyer);
   orders_.prefetch(coming.key);
   buyers_.prefetch(coming.buyer);
@@ -46,11 +44,6 @@ void State::expect(const FactView& fact) {
     orders_.prefetch_thing(earlier->key);
     buyers_.prefetch_thing(earlier->buyer);
   }
-}
-
-const OrderScan* State::read_order(const FactView& fact) {
-  if (const Coming* coming = ahead_.take(fact)) return coming->is_whole ? &coming->scan : nullptr;
-  return scan_.scan(fact, false) ? &scan_ : nullptr;
 }
 
 void State::fold(const FactView& fact, Outbox& outbox) {

@@ -83,7 +83,7 @@ void State::take_order(Desk& desk, const FactView& fact, Outbox& outbox) {
   const bool paid_newer = fact.states(paid_aspect) && fact.version(paid_aspect) > order.paid;
   const bool end_newer = fact.withdrawn() && fact.version(withdrawn_aspect) > withdrawn;
   if (!placed_newer && !paid_newer && !end_newer) return;
-  const OrderScan* const stated = read_order(fact);
+  const OrderScan* const stated = ahead_.read(fact);
   if (stated == nullptr) return outbox.reject("the order cannot be read");
   const Millis before_ms = order.counted_ms(withdrawn);
   const uint64_t buyer_before = order.buyer;

@@ -316,14 +316,7 @@ Result<std::string> answer(std::span<Fold* const> folds, std::string_view method
   using namespace query::v1;
   if (method == "QueryMetrics") return answer_as<State, QueryMetricsRequest>(folds, request, query_metrics);
   if (method == "GetOverview") return answer_as<State, GetOverviewRequest>(folds, request, get_overview);
-  if (method == "ListRules")
-    return answer_as<State, ListRulesRequest>(folds, request, [](auto concrete, const auto&) {
-      return Result<ListRulesResponse>(list_rules(concrete, shipped_rules(), "support"));
-    });
-  if (method == "GetMetricDefinitions")
-    return answer_as<State, GetMetricDefinitionsRequest>(
-        folds, request, [](auto, const auto&) { return Result<GetMetricDefinitionsResponse>(metric_definitions()); });
-  return fail(Code::unimplemented, "support does not answer {}", method);
+  return answer_of_registry<State>(folds, method, request, "support", shipped_rules(), metric_definitions);
 }
 
 }  // namespace

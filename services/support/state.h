@@ -7,9 +7,8 @@
 #include <set>
 #include <span>
 
-#include "common/ahead.h"
 #include "common/mix_hash.h"
-#include "common/order_scan.h"
+#include "common/orders_ahead.h"
 #include "common/rules.h"
 #include "common/service.h"
 #include "common/stores.h"
@@ -144,18 +143,12 @@ class State final : public Fold {
   Things<Buyer> buyers_;                          // By buyer_key.
   std::set<Due> due_;
   Millis now_ = 0;  // The time of the newest record.
-  // An order that comes next, read ahead.
-  struct Coming {
-    OrderScan scan;
-    bool is_whole = false;
-    Key key, buyer;
+  struct Coming : OrderAhead {
+    Key buyer;
   };
-  // What an order's fact says; null: it cannot be read.
-  const OrderScan* read_order(const FactView& fact);
-  Ahead<Coming> ahead_;
+  OrdersAhead<Coming, false> ahead_;
 
   // Kept between facts to save allocations.
-  OrderScan scan_;
   v1::ChatMessage chat_;
 };
 
