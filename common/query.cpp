@@ -1,42 +1,205 @@
 #include "common/query.h"
 
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <charconv>
-#include <vector>
+#include <cerrno>
+#include <cstring>
+#include <optional>
 
 #include "common/bytes.h"
 #include "common/clock.h"
-#include "common/wire.h"
 
 namespace xundian {
 
+namespace {
+
+constexpr size_t length_bytes = sizeof(uint32_t), read_at_once = 64u << 10;
+constexpr uint32_t good = 0;  // Where an answer has an error's code.
+constexpr int looks_at_once = 64;
+constexpr Millis come_again_ms = 20;
+
+sockaddr_un address_of(const std::string& endpoint) {
+  constexpr std::string_view scheme = "ipc://";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  CHECK(endpoint.starts_with(scheme) && endpoint.size() - scheme.size() < sizeof address.sun_path,
+        fmt::format("{} is no local endpoint", endpoint));
+  endpoint.copy(address.sun_path, std::string::npos, scheme.size());
+  return address;
+}
+
+Descriptor open_socket() { return Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)); }
+
+// Not open: nobody listens there now.
+Descriptor connect_to(const std::string& endpoint) {
+  const sockaddr_un address = address_of(endpoint);
+  Descriptor socket = open_socket();
+  if (!socket.is_open() || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
+  return socket;
+}
+
+// 0: there is no such file.
+uint64_t inode_of(const std::string& path) {
+  struct stat about {};
+  return ::stat(path.c_str(), &about) == 0 ? about.st_ino : 0;
+}
+
+enum class Came { some, nothing_yet, end, broken };
+
+Came read_more(int socket, std::string& bytes) {
+  char piece[read_at_once];
+  ssize_t count = -1;
+  do count = ::recv(socket, piece, sizeof piece, 0);
+  while (count < 0 && errno == EINTR);
+  if (count == 0) return Came::end;
+  if (count < 0) return errno == EAGAIN ? Came::nothing_yet : Came::broken;
+  bytes.append(piece, static_cast<size_t>(count));
+  return Came::some;
+}
+
+// How many of the bytes could be sent now; nothing: there is nobody any more.
+std::optional<size_t> write_some(int socket, std::string_view bytes) {
+  size_t sent = 0;
+  while (sent < bytes.size()) {
+    const ssize_t count = ::send(socket, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (count >= 0) {
+      sent += static_cast<size_t>(count);
+    } else if (errno != EINTR) {
+      if (errno == EAGAIN) break;
+      return std::nullopt;
+    }
+  }
+  return sent;
+}
+
+enum class Frame { part, whole, wrong };
+
+// What a frame is that has come as far as this.
+Frame look_at(std::string_view frame) {
+  if (frame.size() < length_bytes) return Frame::part;
+  const size_t length = load<uint32_t>(frame.data());
+  if (length > query_bytes_max || frame.size() > length_bytes + length) return Frame::wrong;
+  return frame.size() == length_bytes + length ? Frame::whole : Frame::part;
+}
+
+std::string frame_of_question(std::string_view method, std::string_view request) {
+  std::string frame;
+  append(frame, static_cast<uint32_t>(length_bytes + method.size() + request.size()));
+  append_text(frame, method);
+  frame.append(request);
+  return frame;
+}
+
+std::string frame_of_answer(const Result<std::string>& answer) {
+  const std::string& said = answer ? *answer : answer.error().message;
+  std::string frame;
+  append(frame, static_cast<uint32_t>(sizeof good + said.size()));
+  append(frame, answer ? good : static_cast<uint32_t>(answer.error().code));
+  frame.append(said);
+  return frame;
+}
+
+}  // namespace
+
+void Descriptor::close() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
 QueryServer::QueryServer(const std::string& endpoint, Answer answer)
-    : socket_(make_socket(zmq::socket_type::router, answer_message_bytes_max)), answer_(std::move(answer)) {
-  const auto bound = bind_socket(socket_, endpoint);
-  CHECK(bound, bound.error().message);
+    : listener_(open_socket()), poll_(::epoll_create1(EPOLL_CLOEXEC)), answer_(std::move(answer)) {
+  const sockaddr_un address = address_of(endpoint);
+  path_ = address.sun_path;
+  ::unlink(address.sun_path);
+  const bool bound = ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+                     ::listen(listener_.get(), SOMAXCONN) == 0;
+  CHECK(bound, fmt::format("{} cannot be bound: {}", endpoint, std::strerror(errno)));
+  inode_ = inode_of(path_);
+  // Told once for each who comes: where no descriptor is left they wait until the next comes, and the loop does not spin.
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.fd = listener_.get();
+  CHECK(::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, listener_.get(), &event) == 0, std::strerror(errno));
+}
+
+QueryServer::~QueryServer() {
+  if (inode_of(path_) == inode_) ::unlink(path_.c_str());
+}
+
+void QueryServer::let_in() {
+  for (;;) {
+    Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket.is_open()) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      return;
+    }
+    const int fd = socket.get();
+    askers_[fd].socket = std::move(socket);
+    watch(fd, EPOLL_CTL_ADD, EPOLLIN);
+  }
+}
+
+void QueryServer::watch(int socket, int operation, uint32_t events) const {
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = socket;
+  CHECK(::epoll_ctl(poll_.get(), operation, socket, &event) == 0, std::strerror(errno));
 }
 
 bool QueryServer::serve_one() {
-  std::vector<zmq::message_t> frames;  // Who asks, the question's number, the method, the request.
-  if (!take_frames(socket_, frames)) return false;
-  if (frames.size() != 4) return true;
-  const Result<std::string> answer = answer_(view_of(frames[2]), view_of(frames[3]));
-  const std::string code = answer ? "0" : std::to_string(static_cast<int>(answer.error().code));
-  // Who asked may be gone by now; nobody waits then.
-  send_frames(socket_, {view_of(frames[0]), view_of(frames[1]), code, answer ? *answer : answer.error().message});
+  for (int looks = 0; looks < looks_at_once; ++looks) {
+    epoll_event event{};
+    if (::epoll_wait(poll_.get(), &event, 1, 0) <= 0) return false;
+    if (event.data.fd == listener_.get()) {
+      let_in();
+      continue;
+    }
+    const Turn turn = take_turn(askers_.at(event.data.fd));
+    if (turn == Turn::answered) return true;
+    if (turn == Turn::waits) continue;
+    // By hand, for a child of this process may hold the socket open.
+    watch(event.data.fd, EPOLL_CTL_DEL, 0);
+    askers_.erase(event.data.fd);
+  }
+  return false;
+}
+
+QueryServer::Turn QueryServer::take_turn(Asker& asker) {
+  if (!asker.answer.empty()) return send(asker) ? Turn::waits : Turn::gone;
+  const Came came = read_more(asker.socket.get(), asker.question);
+  if (came == Came::end || came == Came::broken) return Turn::gone;
+  const Frame frame = look_at(asker.question);
+  if (frame != Frame::whole) return frame == Frame::part ? Turn::waits : Turn::gone;
+  ByteReader question(std::string_view(asker.question).substr(length_bytes));
+  const std::string_view method = question.take_text(), request = question.take_bytes(question.left());
+  if (!question.ok()) return Turn::gone;
+  Result<std::string> answer = answer_(method, request);
+  if (answer && answer->size() > query_bytes_max - sizeof good)
+    answer = fail(Code::resource_exhausted, "the answer to {} has {} bytes; ask for less at once", method, answer->size());
+  asker.answer = frame_of_answer(answer);
+  asker.question = {};
+  return send(asker) ? Turn::answered : Turn::gone;
+}
+
+// What cannot be sent now is sent when its asker has read what was; until then nothing else of his is heard.
+bool QueryServer::send(Asker& asker) {
+  const auto sent = write_some(asker.socket.get(), std::string_view(asker.answer).substr(asker.sent));
+  if (!sent) return false;
+  asker.sent += *sent;
+  const bool left = asker.sent < asker.answer.size();
+  if (left != std::exchange(asker.is_held, left)) watch(asker.socket.get(), EPOLL_CTL_MOD, left ? EPOLLOUT : EPOLLIN);
+  if (left) return true;
+  asker.answer = {};
+  asker.sent = 0;
   return true;
 }
 
-QueryClient::QueryClient(std::string endpoint)
-    : endpoint_(std::move(endpoint)), socket_(make_socket(zmq::socket_type::dealer, answer_message_bytes_max)) {
-  connect();
-}
-
-void QueryClient::connect() {
-  socket_ = make_socket(zmq::socket_type::dealer, answer_message_bytes_max);
-  const auto connected = connect_socket(socket_, endpoint_);
-  CHECK(connected, connected.error().message);
-}
+QueryClient::QueryClient(std::string endpoint) : endpoint_(std::move(endpoint)) {}
 
 Result<std::string> QueryClient::ask(std::string_view method, std::string_view request, Millis timeout_ms) {
   send(method, request, timeout_ms);
@@ -44,34 +207,78 @@ Result<std::string> QueryClient::ask(std::string_view method, std::string_view r
 }
 
 void QueryClient::send(std::string_view method, std::string_view request, Millis timeout_ms) {
-  std::string number;
-  append(number, ++number_);
   method_ = method;
+  question_ = frame_of_question(method, request);
+  answer_.clear();
+  sent_ = 0;
   timeout_ms_ = timeout_ms;
   until_ms_ = steady_ms() + timeout_ms;
-  sent_ = send_frames(socket_, {number, method, request});
+  go_on();
+}
+
+// A connection of long ago may be to a life of the service that has ended; then it is made anew.
+void QueryClient::go_on() {
+  if (question_.size() > length_bytes + query_bytes_max) return;
+  for (int tries = 0; tries < 2 && sent_ < question_.size(); ++tries) {
+    if (!socket_.is_open()) socket_ = connect_to(endpoint_);
+    if (!socket_.is_open()) return;
+    if (const auto sent = write_some(socket_.get(), std::string_view(question_).substr(sent_))) {
+      sent_ += *sent;
+      return;
+    }
+    begin_again();
+  }
+}
+
+void QueryClient::begin_again() {
+  socket_ = Descriptor();
+  sent_ = 0;
+  answer_.clear();
+}
+
+QueryClient::Heard QueryClient::hear() {
+  while (socket_.is_open() && look_at(answer_) == Frame::part) {
+    const Came came = read_more(socket_.get(), answer_);
+    if (came == Came::nothing_yet) return Heard::nothing;
+    if (came == Came::end && sent_ == question_.size()) return Heard::end;
+    // What it has not read of a question makes an end into a broken connection: the question was not taken, and is asked again.
+    if (came != Came::some) begin_again();
+  }
+  if (!socket_.is_open()) return Heard::nothing;
+  return look_at(answer_) == Frame::whole && answer_.size() >= length_bytes + sizeof good ? Heard::answer : Heard::end;
+}
+
+void QueryClient::wait(Millis left_ms) {
+  pollfd socket{socket_.get(), static_cast<short>(sent_ < question_.size() ? POLLIN | POLLOUT : POLLIN), 0};
+  const bool connected = socket_.is_open();
+  ::poll(&socket, connected ? 1 : 0, static_cast<int>(connected ? left_ms : std::min(left_ms, come_again_ms)));
 }
 
 Result<std::string> QueryClient::receive() {
-  std::string open;
-  append(open, number_);
-  std::vector<zmq::message_t> frames;
-  for (bool over = false; sent_ && !over;) {
-    const Millis left = until_ms_ - steady_ms();
+  if (question_.size() > length_bytes + query_bytes_max)
+    return fail(Code::resource_exhausted, "a question of {} bytes is too large for {}", question_.size(), endpoint_);
+  for (bool over = false; !over;) {
+    go_on();
     // What has come is taken though the time be over: who has several questions open may have waited for another's answer.
-    if (!poll_socket(socket_, std::max<Millis>(left, 0))) {
-      over = left <= 0;
-      continue;
+    const Heard heard = hear();
+    if (heard == Heard::answer) {
+      ByteReader answer(std::string_view(answer_).substr(length_bytes));
+      const auto code = answer.take<uint32_t>();
+      std::string said(answer.take_bytes(answer.left()));
+      if (code == good) return said;
+      return fail(static_cast<Code>(code), "{}", said);
     }
-    if (!take_frames(socket_, frames) || frames.size() != 3 || view_of(frames[0]) != open) continue;  // One that was given up.
-    const std::string_view code = view_of(frames[1]);
-    int number = static_cast<int>(Code::unknown);
-    std::from_chars(code.data(), code.data() + code.size(), number);
-    if (number == 0) return std::string(view_of(frames[2]));
-    return fail(static_cast<Code>(number), "{}", view_of(frames[2]));
+    if (heard == Heard::end) {
+      begin_again();
+      return fail(Code::unavailable, "{} ended while it was asked {}", endpoint_, method_);
+    }
+    const Millis left_ms = until_ms_ - steady_ms();
+    over = left_ms <= 0;
+    if (!over) wait(left_ms);
   }
-  connect();  // What was asked in vain is not to be answered later.
-  return fail(Code::unavailable, "no answer to {} from {} within {} ms; is the service running?", method_, endpoint_, timeout_ms_);
+  begin_again();  // What was asked in vain is not to be answered later.
+  return fail(Code::unavailable, "no answer to {} from {} within {} ms; is the service running?", method_, endpoint_,
+              timeout_ms_);
 }
 
 }  // namespace xundian

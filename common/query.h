@@ -1,39 +1,82 @@
-// Questions and answers between processes of a home, over ZeroMQ.
+// Questions and answers between processes of a home, over its local sockets. A question is answered in the loop of whoever folds,
+// so what it costs is who wakes for it: the asker and the asked, and no thread between them.
 #pragma once
 
+#include <cstdint>
 #include <functional>
-#include <memory>
+#include <map>
 #include <string>
 #include <string_view>
-#include <zmq.hpp>
+#include <utility>
 
 #include "common/error.h"
 #include "common/version.h"
 
 namespace xundian {
 
-// One context a process.
-zmq::context_t& zmq_context();
+// Endpoint names: "bus.<b>.query", "<service>.<instance>.query" (Home::endpoint).
+// On a connection a question and its answer take turns. Each is a length (4 bytes) and so many bytes: of a question the length of
+// its method (4 bytes), the method and the request; of an answer its code (4 bytes; 0 = good) and what is said.
+inline constexpr size_t query_bytes_max = 64u << 20;
 
-// Answers questions on a ROUTER; the owner polls `socket()` and calls `serve_one` when it can be read.
+// A file descriptor that is closed with its owner.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() { close(); }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  int get() const { return fd_; }
+  bool is_open() const { return fd_ >= 0; }
+  void close();
+
+ private:
+  int fd_ = -1;
+};
+
+// Answers questions; the owner polls `descriptor()` and calls `serve_one` when it can be read.
 class QueryServer {
  public:
   using Answer = std::function<Result<std::string>(std::string_view method, std::string_view request)>;
+  // Takes the endpoint from whoever had it. Ends the process where it cannot be bound.
   QueryServer(const std::string& endpoint, Answer answer);
-  zmq::socket_t& socket() { return socket_; }
-  // Answers one waiting question; false if there is none.
+  ~QueryServer();
+  int descriptor() const { return poll_.get(); }
+  // Answers one waiting question; false if there is none. It never waits: who does not read his answer holds up nobody, and who
+  // does not ask as it is done here is cut off.
   bool serve_one();
 
  private:
-  zmq::socket_t socket_;
+  struct Asker {
+    Descriptor socket;
+    std::string question;  // As much of it as has come.
+    std::string answer;    // That is being sent.
+    size_t sent = 0;       // Of it.
+    bool is_held = false;  // Until he has read some of it.
+  };
+  enum class Turn { waits, answered, gone };
+  void let_in();
+  Turn take_turn(Asker& asker);
+  bool send(Asker& asker);  // False: there is nobody any more.
+  void watch(int socket, int operation, uint32_t events) const;
+
+  std::string path_;
+  uint64_t inode_ = 0;  // Of our socket; another may have taken the path since.
+  Descriptor listener_, poll_;
   Answer answer_;
+  std::map<int, Asker> askers_;
 };
 
 // Asks one service. Not thread safe; cheap to make.
 class QueryClient {
  public:
   explicit QueryClient(std::string endpoint);
-  // Code::unavailable if no answer comes in time; the client may be used again.
+  // Code::unavailable if no answer comes in time, or the service ended while it was asked; the client may be used again. A
+  // service that is not there yet is waited for. No question is taken twice.
   Result<std::string> ask(std::string_view method, std::string_view request, Millis timeout_ms);
   // The two halves of `ask`, so that one thread may have a question open at several services. One at a time for each client.
   void send(std::string_view method, std::string_view request, Millis timeout_ms);
@@ -47,17 +90,18 @@ class QueryClient {
   }
 
  private:
-  void connect();
+  enum class Heard { nothing, answer, end };
+  void go_on();  // Sends what is left of the question, as far as it can be sent now.
+  void begin_again();
+  Heard hear();
+  void wait(Millis left_ms);
 
   std::string endpoint_;
-  zmq::socket_t socket_;
+  Descriptor socket_;
   // The question that is open.
-  uint64_t number_ = 0;
-  std::string method_;
+  std::string method_, question_, answer_;
+  size_t sent_ = 0;
   Millis timeout_ms_ = 0, until_ms_ = 0;
-  bool sent_ = false;
 };
-
-// Endpoint names: "bus.<b>.put" (ROUTER), "bus.<b>.bell" (XPUB), "bus.<b>.query", "<service>.<instance>.query".
 
 }  // namespace xundian

@@ -247,7 +247,7 @@ void Runner::ask_for_wakes(Bus& bus) {
 }
 
 void Runner::poll(bool more) {
-  std::vector<zmq::pollitem_t> items = {{queries_->socket().handle(), 0, ZMQ_POLLIN, 0}};
+  std::vector<zmq::pollitem_t> items = {{nullptr, queries_->descriptor(), ZMQ_POLLIN, 0}};
   for (Bus& bus : buses_) {
     items.push_back({bus.link->socket().handle(), 0, ZMQ_POLLIN, 0});
     items.push_back({bus.bell->socket().handle(), 0, ZMQ_POLLIN, 0});

@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "common/mutant.h"
-#include "common/query.h"
 
 namespace {
 

@@ -18,6 +18,9 @@ namespace xundian {
 inline constexpr int64_t put_message_bytes_max = 8 << 20;
 inline constexpr int64_t answer_message_bytes_max = 64 << 20;
 
+// One context a process.
+zmq::context_t& zmq_context();
+
 // A socket with our options: it forgets what it could not send when it is closed, notices a dead peer, and, if it is a ROUTER,
 // says so when a message has nowhere to go.
 zmq::socket_t make_socket(zmq::socket_type type, int64_t message_bytes_max);

@@ -133,7 +133,7 @@ Result<void> Shell::bind() {
 Result<void> Shell::run() {
   zmq::pollitem_t items[] = {{put_.handle(), 0, ZMQ_POLLIN, 0},
                              {fetch_.handle(), 0, ZMQ_POLLIN, 0},
-                             {query_->socket().handle(), 0, ZMQ_POLLIN, 0},
+                             {nullptr, query_->descriptor(), ZMQ_POLLIN, 0},
                              {bell_.handle(), 0, ZMQ_POLLIN, 0},
                              {nullptr, signals_, ZMQ_POLLIN, 0}};
   const auto readable = [&](size_t index) { return (items[index].revents & ZMQ_POLLIN) != 0; };

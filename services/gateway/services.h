@@ -1,4 +1,4 @@
-// Asks the services of the home over ZeroMQ: several at once, with a time-out, naming those that did not answer.
+// Asks the services of the home: several at once, with a time-out, naming those that did not answer.
 #pragma once
 
 #include <map>

@@ -279,28 +279,6 @@ TEST_P(Bus, RefusesAConfigurationByFileAndLine) {
   EXPECT_FALSE(std::filesystem::exists(bus.folder() + "/home"));
 }
 
-TEST(Query, AnAnswerToAnEarlierQuestionIsNotTakenForThisOne) {
-  BusProcess folder;
-  const std::string endpoint = "ipc://" + folder.folder() + "/slow";
-  zmq::socket_t server = make_socket(zmq::socket_type::router, answer_message_bytes_max);
-  ASSERT_TRUE(bind_socket(server, endpoint).has_value());
-  std::thread serving([&] {
-    std::vector<zmq::message_t> question;
-    while (!take_frames(server, question)) poll_socket(server, 1000);
-    send_frames(server, {view_of(question[0]), "another question", "0", "wrong"});
-    send_frames(server, {view_of(question[0]), view_of(question[1]), "0", "right"});
-  });
-  QueryClient client(endpoint);
-  const auto answer = client.ask("GetWeather", "", 10'000);
-  serving.join();
-  ASSERT_TRUE(answer.has_value()) << answer.error().message;
-  EXPECT_EQ(*answer, "right");
-  // Nobody answers any more; the client says so and can be used again.
-  const auto silence = client.ask("GetWeather", "", 20);
-  ASSERT_FALSE(silence.has_value());
-  EXPECT_EQ(silence.error().code, Code::unavailable);
-}
-
 TEST(Home, SaysWhatIsWrong) {
   const auto absent = Home::open("/tmp/xd.none", 0);
   ASSERT_FALSE(absent.has_value());

@@ -24,7 +24,7 @@ class Answering {
   Answering(const std::string& home, const std::string& service, const std::string& answer = {})
       : server_(Home::open(home)->endpoint(service + ".0.query"), [answer](auto, auto) { return answer; }),
         thread_([this](const std::stop_token& stop) {
-          zmq::pollitem_t items[] = {{server_.socket().handle(), 0, ZMQ_POLLIN, 0}};
+          zmq::pollitem_t items[] = {{nullptr, server_.descriptor(), ZMQ_POLLIN, 0}};
           while (!stop.stop_requested())
             if (zmq::poll(items, 1, std::chrono::milliseconds(10)) > 0) server_.serve_one();
         }) {}
