@@ -1,5 +1,6 @@
 #include "services/gateway/grpc_server.h"
 
+#include <absl/synchronization/mutex.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -216,6 +217,8 @@ GrpcServer::~GrpcServer() { stop(); }
 int GrpcServer::port() const { return impl_->port; }
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const Settings& settings, Door& door) {
+  // Debian's absl looks for deadlocks at each of gRPC's locks, unless it is told not to.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   // Reflection names the health service; this makes its description known to it.
   (void)::grpc::health::v1::HealthCheckRequest::descriptor();
   grpc::EnableDefaultHealthCheckService(true);

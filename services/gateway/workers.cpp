@@ -1,5 +1,7 @@
 #include "services/gateway/workers.h"
 
+#include <utility>
+
 namespace xundian::gateway {
 
 Workers::Workers(size_t threads, size_t waiting_max) : waiting_max_(waiting_max) {
@@ -10,32 +12,43 @@ Workers::~Workers() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
+    while (!resting_.empty()) wake_one();
   }
-  wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
 bool Workers::run(std::function<void()> task) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (stop_ || tasks_.size() >= waiting_max_) return false;
-    tasks_.push_back(std::move(task));
-  }
-  wake_.notify_one();
+  const std::lock_guard lock(mutex_);
+  if (stop_ || tasks_.size() >= waiting_max_) return false;
+  tasks_.push_back(std::move(task));
+  if (!resting_.empty()) wake_one();
   return true;
 }
 
+// Under the lock, for what rests lies in its thread, which may end.
+void Workers::wake_one() {
+  Resting* const last = resting_.back();
+  resting_.pop_back();
+  last->is_woken = true;
+  last->wake.notify_one();
+}
+
 void Workers::loop() {
-  for (;;) {
-    std::function<void()> task;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stop_ || !tasks_.empty(); });
-      if (tasks_.empty()) return;  // What was taken on is carried out before the end.
-      task = std::move(tasks_.front());
+  Resting self;
+  for (std::unique_lock lock(mutex_);;) {
+    if (!tasks_.empty()) {
+      const std::function<void()> task = std::move(tasks_.front());
       tasks_.pop_front();
+      lock.unlock();
+      task();
+      lock.lock();
+    } else if (stop_) {
+      return;
+    } else {
+      self.is_woken = false;
+      resting_.push_back(&self);
+      self.wake.wait(lock, [&] { return self.is_woken; });
     }
-    task();
   }
 }
 

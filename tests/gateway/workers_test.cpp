@@ -1,0 +1,72 @@
+// Every task that is taken on is carried out, as many at once as there are threads.
+#include "services/gateway/workers.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <latch>
+#include <set>
+
+namespace xundian::gateway {
+namespace {
+
+TEST(Workers, CarryOutAllThatWasTakenOnBeforeTheEnd) {
+  std::atomic<int> done = 0;
+  {
+    Workers workers(3, 1'000);
+    for (int task = 0; task < 500; ++task) EXPECT_TRUE(workers.run([&] { ++done; }));
+  }
+  EXPECT_EQ(done, 500);
+}
+
+TEST(Workers, AsManyAtOnceAsThereAreThreads) {
+  constexpr int threads = 4;
+  std::latch together(threads), carried_out(threads);
+  Workers workers(threads, threads);
+  for (int task = 0; task < threads; ++task)
+    EXPECT_TRUE(workers.run([&] {
+      together.arrive_and_wait();  // None goes on unless all are there.
+      carried_out.count_down();
+    }));
+  carried_out.wait();
+}
+
+TEST(Workers, RefuseWhatIsTooMuch) {
+  std::promise<void> begun, end;
+  std::atomic<int> done = 0;
+  {
+    Workers workers(1, 2);
+    EXPECT_TRUE(workers.run([&, until = end.get_future().share()] {
+      begun.set_value();
+      until.wait();
+      ++done;
+    }));
+    begun.get_future().wait();
+    EXPECT_TRUE(workers.run([&] { ++done; }));
+    EXPECT_TRUE(workers.run([&] { ++done; }));
+    EXPECT_FALSE(workers.run([&] { ++done; }));
+    end.set_value();
+  }
+  EXPECT_EQ(done, 3);
+}
+
+TEST(Workers, OneThreadCarriesOutWhatComesOneAtATime) {
+  constexpr int threads = 8, calls = 200, first_calls = 100;  // While those that were just begun come to rest.
+  std::latch begun(threads);
+  Workers workers(threads, threads);
+  for (int thread = 0; thread < threads; ++thread) ASSERT_TRUE(workers.run([&] { begun.arrive_and_wait(); }));
+  begun.wait();
+  std::set<std::thread::id> used;
+  for (int call = 0; call < calls; ++call) {
+    std::promise<std::thread::id> by;
+    ASSERT_TRUE(workers.run([&] { by.set_value(std::this_thread::get_id()); }));
+    const std::thread::id id = by.get_future().get();
+    if (call >= first_calls) used.insert(id);
+  }
+  // A thread that has answered may not rest yet when the next call comes; then another takes it.
+  EXPECT_LT(used.size(), size_t{threads});
+}
+
+}  // namespace
+}  // namespace xundian::gateway
