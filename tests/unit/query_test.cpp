@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <random>
 #include <thread>
 
 #include "common/bytes.h"
@@ -74,9 +75,10 @@ class Stranger {
     folder.socket().copy(address.sun_path, sizeof address.sun_path - 1);
     EXPECT_EQ(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   }
-  void say(std::string_view bytes) const {
-    EXPECT_EQ(::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+  bool says(std::string_view bytes) const {
+    return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
   }
+  void say(std::string_view bytes) const { EXPECT_TRUE(says(bytes)); }
   // What comes until the other side ends it, or the time is over.
   std::string hear(size_t at_most = SIZE_MAX) const {
     std::string heard;
@@ -312,6 +314,25 @@ TEST(Query, HalfAQuestionIsNone) {
   for (const char byte : whole) slow.say({&byte, 1});
   EXPECT_EQ(slow.hear(15), answer(0, "request"));
   EXPECT_EQ(service.answered(), 1);
+}
+
+TEST(Query, NoiseDoesNoHarm) {
+  const Folder folder;
+  const Service service(folder);
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 500; ++round) {
+    std::string noise = question("echo", std::string(random() % 40, 'q'));
+    for (uint64_t changes = random() % 4; changes > 0; --changes) noise[random() % noise.size()] = static_cast<char>(random());
+    noise.resize(random() % noise.size());
+    const Stranger stranger(folder);
+    for (std::string_view left = noise; !left.empty();) {
+      const size_t piece = 1 + random() % left.size();
+      if (!stranger.says(left.substr(0, piece))) break;  // Cut off by now.
+      left.remove_prefix(piece);
+    }
+  }
+  QueryClient client(folder.endpoint());
+  expect_echo(client, "after the noise");
 }
 
 TEST(Query, WhoDoesNotReadHoldsUpNobody) {
