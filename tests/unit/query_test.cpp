@@ -230,6 +230,8 @@ TEST(Query, ALateAnswerIsNotTakenForTheNextQuestions) {
     const std::string wrong = answer(0, "wrong"), right = answer(0, "right");
     ::send(first.get(), wrong.data(), wrong.size(), MSG_NOSIGNAL);
     const Descriptor second = slow.let_in();
+    char taken[100];
+    EXPECT_GT(::recv(second.get(), taken, sizeof taken, 0), 0);
     ::send(second.get(), right.data(), right.size(), MSG_NOSIGNAL);
   });
   EXPECT_EQ(client.ask("echo", "second", long_ms).value_or("none"), "right");
