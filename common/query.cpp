@@ -121,10 +121,7 @@ QueryServer::QueryServer(const std::string& endpoint, Answer answer)
   CHECK(bound, fmt::format("{} cannot be bound: {}", endpoint, std::strerror(errno)));
   inode_ = inode_of(path_);
   // Told once for each who comes: where no descriptor is left they wait until the next comes, and the loop does not spin.
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLET;
-  event.data.fd = listener_.get();
-  CHECK(::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, listener_.get(), &event) == 0, std::strerror(errno));
+  CHECK(watch(listener_.get(), EPOLL_CTL_ADD, EPOLLIN | EPOLLET), std::strerror(errno));
 }
 
 QueryServer::~QueryServer() {
@@ -139,16 +136,16 @@ void QueryServer::let_in() {
       return;
     }
     const int fd = socket.get();
-    askers_[fd].socket = std::move(socket);
-    watch(fd, EPOLL_CTL_ADD, EPOLLIN);
+    // Where the system watches no more sockets he is turned away.
+    if (watch(fd, EPOLL_CTL_ADD, EPOLLIN)) askers_[fd].socket = std::move(socket);
   }
 }
 
-void QueryServer::watch(int socket, int operation, uint32_t events) const {
+bool QueryServer::watch(int socket, int operation, uint32_t events) const {
   epoll_event event{};
   event.events = events;
   event.data.fd = socket;
-  CHECK(::epoll_ctl(poll_.get(), operation, socket, &event) == 0, std::strerror(errno));
+  return ::epoll_ctl(poll_.get(), operation, socket, &event) == 0;
 }
 
 bool QueryServer::serve_one() {
@@ -192,7 +189,8 @@ bool QueryServer::send(Asker& asker) {
   if (!sent) return false;
   asker.sent += *sent;
   const bool left = asker.sent < asker.answer.size();
-  if (left != std::exchange(asker.is_held, left)) watch(asker.socket.get(), EPOLL_CTL_MOD, left ? EPOLLOUT : EPOLLIN);
+  const bool turns = left != std::exchange(asker.is_held, left);
+  if (turns && !watch(asker.socket.get(), EPOLL_CTL_MOD, left ? EPOLLOUT : EPOLLIN)) return false;
   if (left) return true;
   asker.answer = {};
   asker.sent = 0;

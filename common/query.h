@@ -61,8 +61,8 @@ class QueryServer {
   enum class Turn { waits, answered, gone };
   void let_in();
   Turn take_turn(Asker& asker);
-  bool send(Asker& asker);  // False: there is nobody any more.
-  void watch(int socket, int operation, uint32_t events) const;
+  bool send(Asker& asker);                                       // False: there is nobody any more.
+  bool watch(int socket, int operation, uint32_t events) const;  // False: the system does not.
 
   std::string path_;
   uint64_t inode_ = 0;  // Of our socket; another may have taken the path since.

@@ -52,8 +52,7 @@ Result<std::string> Services::receive(const std::string& service, Question quest
   const bool down = !answer && is_down(answer.error().code);
   const std::lock_guard lock(question.target->mutex);
   question.target->silent = down;
-  // A client whose question is open is not used again: its answer may still come.
-  if (!down) question.target->idle.push_back(std::move(question.client));
+  question.target->idle.push_back(std::move(question.client));
   if (down) return fail(Code::unavailable, "the service {} does not answer; see: xundian status", service);
   return answer;
 }
