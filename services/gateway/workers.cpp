@@ -37,10 +37,11 @@ void Workers::loop() {
   Resting self;
   for (std::unique_lock lock(mutex_);;) {
     if (!tasks_.empty()) {
-      const std::function<void()> task = std::move(tasks_.front());
+      std::function<void()> task = std::move(tasks_.front());
       tasks_.pop_front();
       lock.unlock();
       task();
+      task = nullptr;  // What it held is let go of without the lock, too.
       lock.lock();
     } else if (stop_) {
       return;

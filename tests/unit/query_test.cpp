@@ -35,6 +35,12 @@ class Folder {
   ~Folder() { std::filesystem::remove_all(path_); }
   std::string endpoint() const { return "ipc://" + path_ + "/query"; }
   std::string socket() const { return path_ + "/query"; }
+  sockaddr_un address() const {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    socket().copy(address.sun_path, sizeof address.sun_path - 1);
+    return address;
+  }
 
  private:
   std::string path_;
@@ -70,9 +76,7 @@ class Service {
 class Stranger {
  public:
   explicit Stranger(const Folder& folder) : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    folder.socket().copy(address.sun_path, sizeof address.sun_path - 1);
+    const sockaddr_un address = folder.address();
     EXPECT_EQ(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   }
   bool says(std::string_view bytes) const {
@@ -105,9 +109,7 @@ class Stranger {
 class Impostor {
  public:
   explicit Impostor(const Folder& folder) : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    folder.socket().copy(address.sun_path, sizeof address.sun_path - 1);
+    const sockaddr_un address = folder.address();
     ::unlink(address.sun_path);
     EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(::listen(socket_.get(), 8), 0);
