@@ -11,10 +11,12 @@ namespace xundian::bus {
 namespace {
 
 constexpr Millis beat_ms = 100;
-// Each ring wakes who listens to it. So many come as they may; under load they come together, once in so long. What a service
-// says is rare among facts, and the next service on an alert's way waits for it: that one is rung for at once.
-constexpr Millis ring_rest_ms = 2;
+// Each ring wakes who listens to it. So many come as they may; under load they come together, once in so long, and at once only
+// for what somebody may wait for: what a service says, on which an alert's way goes on, and news, which come in few facts at a
+// time.
+constexpr Millis ring_rest_ms = 5, news_rest_ms = 2;
 constexpr int64_t rings_kept = 8;
+constexpr uint32_t news_facts_max = 8;
 // What is of few topics is rung for to those who fold them; the others, who need to know only where the journal stands, come
 // later, out of their way.
 constexpr size_t topics_at_once = 2;
@@ -140,16 +142,29 @@ void Sequencer::acknowledge(const Group& group) {
 }
 
 void Sequencer::ring_for(const Group& group) {
-  const bool calm = rings_left_ > 0;
+  const bool calm = rings_.left > 0;
+  bool rings = calm;
   Topics topics;
-  for (size_t index = 0; index < group.batches.size(); ++index)
-    if (calm || (group.headers[index].flags & fold_answer) != 0) add_topics(group.batches[index], topics);
-  if (calm && topics.count() > topics_at_once) return ring();
+  for (size_t index = 0; index < group.batches.size(); ++index) {
+    const BatchHeader& header = group.headers[index];
+    const bool is_news = news_rings_.left > 0 && header.count <= news_facts_max;
+    if (calm || is_news || (header.flags & fold_answer) != 0) add_topics(group.batches[index], topics);
+    rings = rings || is_news;
+  }
+  if (rings) news_rings_.take();
+  if (rings && topics.count() > topics_at_once) return ring();
   for (size_t topic = 0; topic < topics.size(); ++topic)
     if (topics[topic]) ring(next_position_, static_cast<BellTopic>(topic));
-  rings_left_ -= calm;
+  if (rings) rings_.take();
   ring_can_wait_ = calm && (ring_can_wait_ || !ring_owed_);
   ring_owed_ = true;
+}
+
+void Sequencer::Rings::rest(Millis now_steady_ms, Millis rest_ms) {
+  const int64_t rested = (now_steady_ms - rested_at) / rest_ms;
+  if (rested <= 0) return;
+  left = std::min(left + rested, rings_kept);
+  rested_at = now_steady_ms;
 }
 
 void Sequencer::ring(Position next_position, BellTopic topic) {
@@ -163,20 +178,18 @@ void Sequencer::ring(Position next_position, BellTopic topic) {
   rung_ = true;
   ring_owed_ = false;
   owed_since_ = 0;
-  rings_left_ -= rings_left_ > 0;
+  rings_.take();
 }
 
 Millis Sequencer::beat(Millis now_steady_ms) {
-  if (const int64_t rested = (now_steady_ms - rested_at_) / ring_rest_ms; rested > 0) {
-    rings_left_ = std::min(rings_left_ + rested, rings_kept);
-    rested_at_ = now_steady_ms;
-  }
+  rings_.rest(now_steady_ms, ring_rest_ms);
+  news_rings_.rest(now_steady_ms, news_rest_ms);
   if (ring_owed_ && ring_can_wait_ && owed_since_ == 0) owed_since_ = now_steady_ms;
-  if (ring_owed_ && (ring_can_wait_ ? now_steady_ms - owed_since_ >= others_after_ms : rings_left_ > 0)) ring();
+  if (ring_owed_ && (ring_can_wait_ ? now_steady_ms - owed_since_ >= others_after_ms : rings_.left > 0)) ring();
   if (!rung_ && now_steady_ms - rung_at_ >= beat_ms && !mutant("no_head_beat")) ring();
   if (std::exchange(rung_, false)) rung_at_ = now_steady_ms;
   if (!ring_owed_) return rung_at_ + beat_ms;
-  return ring_can_wait_ ? owed_since_ + others_after_ms : rested_at_ + ring_rest_ms;
+  return ring_can_wait_ ? owed_since_ + others_after_ms : rings_.rested_at + ring_rest_ms;
 }
 
 // ---- Wakes

@@ -107,6 +107,14 @@ class Sequencer {
     uint64_t last_queued = 0;
     std::optional<uint64_t> refused;  // The first that was refused and has not come again; none behind it is taken.
   };
+  // How many rings may come at once; one more for each rest.
+  struct Rings {
+    int64_t left = 1;
+    Millis rested_at = 0;  // When they were counted last.
+
+    void take() { left -= left > 0; }
+    void rest(Millis now_steady_ms, Millis rest_ms);
+  };
   Sequencer(SequencerOptions options, JournalWriter& writer, Ledger ledger);
   Result<void> open_epoch(Position next_position);
   std::string control_batch() const;
@@ -153,10 +161,10 @@ class Sequencer {
   bool rung_ = false;  // Since the last look.
   Millis rung_at_ = 0;
   bool ring_owed_ = false;      // A commit was made that not all were rung for.
-  int64_t rings_left_ = 1;      // That may come at once.
+  Rings rings_;                 // Of all kinds.
+  Rings news_rings_;            // While none of those is left.
   bool ring_can_wait_ = false;  // Whoever folds what was committed was rung for.
   Millis owed_since_ = 0;       // When such a ring was seen to be owed; 0 = it was not yet.
-  Millis rested_at_ = 0;        // When they were counted last.
   Disk disk_;
   double bytes_per_ms_ = 50'000;  // Until it was measured.
   uint64_t refused_ = 0;
