@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,11 +40,15 @@ class Things {
     entry(index).key = key;
     return {index, true};
   }
-  const Thing* find(const Key& key) const {
+  std::optional<uint32_t> index_of(const Key& key) const {
     const Shard& shard = shards_[key.high % shards_max];
-    if (shard.used == 0) return nullptr;
+    if (shard.used == 0) return std::nullopt;
     const Slot& slot = shard.slots[place_of(shard, key)];
-    return slot.number == 0 ? nullptr : &entry(slot.number - 1).thing;
+    return slot.number == 0 ? std::nullopt : std::optional(slot.number - 1);
+  }
+  const Thing* find(const Key& key) const {
+    const auto index = index_of(key);
+    return index ? &entry(*index).thing : nullptr;
   }
   // Asks memory for the place in the directory that `find` and `of` will look at.
   void prefetch(const Key& key) const {

@@ -1,5 +1,6 @@
 // The state as bytes, and what of it the fingerprint sums up. What follows from the things is not saved but made again.
 #include <algorithm>
+#include <numeric>
 
 #include "services/support/touched.h"
 
@@ -15,16 +16,17 @@ struct SavedBuyer {
 
 // The words of a message that count; its buyer does not, because the key that hides buyers is another one in every home.
 void append_line(std::string& bytes, const Message& message) {
+  const Words words = Words::of(message);
   append(bytes, message.sent_ms);
-  append(bytes, static_cast<uint32_t>(message.author));
-  for (const std::string* text : {&message.agent, &message.conversation, &message.reply_to}) append_text(bytes, *text);
+  append(bytes, static_cast<uint32_t>(message.author()));
+  for (const std::string_view text : {words.agent, words.conversation, words.reply_to}) append_text(bytes, text);
 }
 
-std::vector<const Message*> sorted(const Things<Message, 8, 16>& messages) {
-  std::vector<const Message*> sorted;
-  sorted.reserve(messages.size());
-  messages.for_each([&](const Key&, const Message& message) { sorted.push_back(&message); });
-  std::ranges::sort(sorted, {}, &Message::key);
+// The messages' indices, by their keys.
+std::vector<uint32_t> sorted(const Things<Message, 8, 16>& messages) {
+  std::vector<uint32_t> sorted(messages.size());
+  std::iota(sorted.begin(), sorted.end(), 0u);
+  std::ranges::sort(sorted, {}, [&](uint32_t index) { return messages.key(index); });
   return sorted;
 }
 
@@ -73,13 +75,14 @@ void add_things(Fingerprint& sum, std::string_view kind, const std::string& stor
 void save_desk(std::string& bytes, const Desk& desk) {
   append(bytes, desk.newest_ms);
   append(bytes, desk.messages.size());
-  for (const Message* message : sorted(desk.messages)) {
-    append(bytes, message->key);
-    append_text(bytes, message->id);
-    append(bytes, message->line);
-    append(bytes, message->withdrawn);
-    append_line(bytes, *message);
-    append(bytes, message->buyer);
+  for (const uint32_t index : sorted(desk.messages)) {
+    const Message& message = desk.messages[index];
+    append(bytes, desk.messages.key(index));
+    append_text(bytes, Words::of(message).id);
+    append(bytes, message.line);
+    append(bytes, withdrawal_of(desk, index));
+    append_line(bytes, message);
+    append(bytes, message.buyer);
   }
   save_things(bytes, desk.refunds);
   save_things(bytes, desk.reviews);
@@ -87,26 +90,24 @@ void save_desk(std::string& bytes, const Desk& desk) {
   save_things(bytes, desk.cases);
 }
 
-bool load_desk(ByteReader& bytes, Desk& desk, const std::string& store) {
-  desk.newest_ms = bytes.take<Millis>();
+}  // namespace
+
+bool State::load_messages(ByteReader& bytes, Desk& desk) {
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const Key key = bytes.take<Key>();
-    Message& message = desk.messages[key];
-    message.key = key;
-    message.id = bytes.take_text();
+    const auto [index, is_new] = desk.messages.of(bytes.take<Key>());
+    if (!is_new) return false;
+    Message& message = desk.messages[index];
+    Words words{.id = bytes.take_text()};
     message.line = bytes.take<Version>();
-    message.withdrawn = bytes.take<Version>();
+    if (const auto withdrawn = bytes.take<Version>(); withdrawn > Version()) desk.withdrawn_messages[index] = withdrawn;
     message.sent_ms = bytes.take<Millis>();
-    message.author = static_cast<v1::AuthorKind>(bytes.take<uint32_t>());
-    for (std::string* text : {&message.agent, &message.conversation, &message.reply_to}) *text = bytes.take_text();
-    message.parent = message.reply_to.empty() ? Key() : thing_key(v1::Fact::kChatMessage, store, message.reply_to);
+    message.words.aside = bytes.take<uint32_t>();
+    for (std::string_view* text : {&words.agent, &words.conversation, &words.reply_to}) *text = bytes.take_text();
+    words.write(message, words_);
     message.buyer = bytes.take<uint64_t>();
   }
-  return load_things(bytes, desk.refunds) && load_things(bytes, desk.reviews) && load_things(bytes, desk.scores) &&
-         load_things(bytes, desk.cases);
+  return bytes.ok();
 }
-
-}  // namespace
 
 void State::save_orders(std::string& bytes) const {
   orders_.save_keys(bytes);
@@ -198,7 +199,11 @@ bool State::load(std::string_view saved) {
     desk.store = store;
     const StoreInfo* known = stores_.find(store);
     desk.info = known;
-    if (known == nullptr || !load_desk(bytes, desk, known->id)) return false;
+    if (known == nullptr) return false;
+    desk.newest_ms = bytes.take<Millis>();
+    if (!load_messages(bytes, desk) || !load_things(bytes, desk.refunds) || !load_things(bytes, desk.reviews) ||
+        !load_things(bytes, desk.scores) || !load_things(bytes, desk.cases))
+      return false;
     group_all(desk);
   }
   if (!load_orders(bytes) || !load_buyers(bytes)) return false;
@@ -223,12 +228,12 @@ void State::fingerprint(Fingerprint& sum) const {
   stores_.fingerprint(sum);
   for (const auto& [hash, desk] : desks_) {
     const std::string& store = info(desk).id;
-    desk.messages.for_each([&](const Key&, const Message& message) {
-      if (!message.counts()) return;
+    for (uint32_t index = 0; index < desk.messages.size(); ++index) {
+      if (!counts(desk, index)) continue;
       std::string line;
-      append_line(line, message);
-      sum.add(fmt::format("message/{}/{}", store, message.id), line);
-    });
+      append_line(line, desk.messages[index]);
+      sum.add(fmt::format("message/{}/{}", store, Words::of(desk.messages[index]).id), line);
+    }
     for (const auto& [agent, hours] : desk.cells)
       for (const auto& [hour, cell] : hours)
         if (!cell.empty()) {
@@ -249,21 +254,17 @@ void State::fingerprint(Fingerprint& sum) const {
 
 std::vector<Held> State::held() const {
   const Held orders{"orders", orders_.size(), orders_.bytes() + tree_bytes(withdrawn_orders_)};
-  Held buyers{"buyers", buyers_.size(), buyers_.bytes()}, messages{"messages"}, conversations{"conversations"},
+  Held buyers{"buyers", buyers_.size(), buyers_.bytes()}, messages{"messages", 0, words_.bytes()}, conversations{"conversations"},
       cells{"cells of an agent's hour"};
   for (const auto& [store, desk] : desks_) {
     buyers.bytes += vector_bytes(desk.buyers);
     messages.count += desk.messages.size();
-    messages.bytes += desk.messages.bytes();
-    desk.messages.for_each([&](const Key&, const Message& message) {
-      messages.bytes +=
-          text_bytes(message.id) + text_bytes(message.agent) + text_bytes(message.conversation) + text_bytes(message.reply_to);
-    });
+    messages.bytes += desk.messages.bytes() + tree_bytes(desk.withdrawn_messages);
     conversations.count += desk.conversations.size();
     conversations.bytes += desk.conversations.capacity() * (sizeof(void*) + 1);  // A byte beside each place.
     for (const auto& [key, conversation] : desk.conversations)
-      conversations.bytes +=
-          sizeof(key) + sizeof(conversation) + text_bytes(conversation.name) + vector_bytes(conversation.messages);
+      conversations.bytes += sizeof(key) + sizeof(conversation) +
+                             (conversation.messages.size() > 4 ? conversation.messages.capacity() * sizeof(uint32_t) : 0);
     for (const auto& [agent, hours] : desk.cells) {
       cells.count += hours.size();
       cells.bytes += tree_bytes(hours) + text_bytes(agent);

@@ -125,24 +125,25 @@ std::optional<Millis> State::threshold(const Desk& desk, RulePlace rule, std::st
 void State::judge_conversation(Desk& desk, const Key& home, Millis now, Outbox& outbox) {
   Conversation& conversation = desk.conversations.at(home);
   const Progress& progress = conversation.progress;
+  const std::string name = name_of(desk, home, conversation);
   const bool judged = progress.waiting && info(desk).is_news(progress.waiting_ms);
   if (!judged) {
     schedule(desk, home, conversation, never);
-    return judge_gone(desk, conversation.name, now, outbox);
+    return judge_gone(desk, name, now, outbox);
   }
   const Measurement waited{.value_micros = (now - progress.waiting_ms) * 1000, .evidence = {}};
   const auto support = [&] { return std::vector{evidence("since", info(desk).zone.format(progress.waiting_ms))}; };
   Millis due = never;
   for (const RulePlace rule : {reply_due, reply_missed}) {
-    judge_.judge(rule, subject(desk, conversation.name), waited, support, now, outbox);
-    const auto patience = threshold(desk, rule, conversation.name);
+    judge_.judge(rule, subject(desk, name), waited, support, now, outbox);
+    const auto patience = threshold(desk, rule, name);
     if (patience && progress.waiting_ms + *patience > now) due = std::min(due, progress.waiting_ms + *patience);
   }
   schedule(desk, home, conversation, due);
 }
 
 // Nobody waits in it, or it is no more: what held of it no longer does.
-void State::judge_gone(const Desk& desk, const std::string& name, Millis now, Outbox& outbox) {
+void State::judge_gone(const Desk& desk, std::string_view name, Millis now, Outbox& outbox) {
   for (const RulePlace rule : {reply_due, reply_missed})
     if (!outbox.facts().empty() || judge_.holds_since(info(desk).id, rule, name))
       judge_.judge(rule, subject(desk, name), std::nullopt, now, outbox);

@@ -22,9 +22,11 @@ struct Desk {
   uint64_t store = 0;  // Hash of its id.
   const StoreInfo* info = nullptr;
   Things<Message, 8, 16> messages;
+  std::map<uint32_t, Version> withdrawn_messages;               // By their indices.
   absl::flat_hash_map<Key, std::vector<Key>, KeyHash> replies;  // To each message, known or not: what replies to it.
   absl::node_hash_map<Key, Conversation, KeyHash> conversations;
-  std::map<std::string, std::map<int64_t, Cell>> cells;  // By agent and hour (day * 24 + hour of the day).
+  // By agent and hour (day * 24 + hour of the day).
+  std::map<std::string, std::map<int64_t, Cell>, std::less<>> cells;
   std::map<Day, NewsDay> news;
   std::vector<uint32_t> buyers;  // Their indices, in the order in which they were first heard of.
   std::map<Day, Inquiries> inquiries;
@@ -42,6 +44,12 @@ inline Key buyer_key(uint64_t store, uint64_t buyer) { return {MixHash()(buyer) 
 
 using ScoreOfDay = std::optional<uint32_t> (*)(const v1::ScoreCard&);
 
+// When a message, by its index, was withdrawn; the zero version: it never was.
+Version withdrawal_of(const Desk& desk, uint32_t message);
+// Whether it was said, and not withdrawn since.
+bool counts(const Desk& desk, uint32_t message);
+// The stated id of a conversation, else the id of the root of its reply tree.
+std::string name_of(const Desk& desk, const Key& home, const Conversation& conversation);
 std::span<const ShippedRule> shipped_rules();
 query::v1::GetMetricDefinitionsResponse metric_definitions();
 // A stated length in whole seconds, rounded to the nearest.
@@ -84,14 +92,15 @@ class State final : public Fold {
 
   // conversations.cpp
   void take_message(Desk& desk, const FactView& fact, Outbox& outbox);
-  void meet(Desk& desk, const Message& message, std::vector<Message*>& loose, Touched& touched);
-  void group(Desk& desk, const std::vector<Message*>& loose, Touched& touched);
-  bool extend(Desk& desk, Message& message, Touched& touched);
+  void meet(Desk& desk, const Words& words, std::vector<uint32_t>& loose, Touched& touched);
+  void group(Desk& desk, const std::vector<uint32_t>& loose, Touched& touched);
+  bool extend(Desk& desk, uint32_t message, const Words& words, Touched& touched);
   void group_all(Desk& desk);
-  void dissolve(Desk& desk, Key home, std::vector<Message*>& loose, Touched& touched);
+  void dissolve(Desk& desk, Key home, std::vector<uint32_t>& loose, Touched& touched);
   void walk(Desk& desk, Conversation& conversation, int sign, Touched& touched);
-  void step(Desk& desk, const Conversation& conversation, const Message& message, Progress& progress, int sign, Touched& touched);
-  void link(Desk& desk, const Message& message, bool linked);
+  void step(Desk& desk, const Conversation& conversation, uint32_t message, const Words& words, Progress& progress, int sign,
+            Touched& touched);
+  void link(Desk& desk, uint32_t message, const Words& words, bool linked);
 
   // inquiries.cpp
   void take_order(Desk& desk, const FactView& fact, Outbox& outbox);
@@ -106,7 +115,7 @@ class State final : public Fold {
 
   // rules.cpp
   void judge_conversation(Desk& desk, const Key& home, Millis now, Outbox& outbox);
-  void judge_gone(const Desk& desk, const std::string& name, Millis now, Outbox& outbox);
+  void judge_gone(const Desk& desk, std::string_view name, Millis now, Outbox& outbox);
   void judge_first_response(const Desk& desk, Millis now, Outbox& outbox);
   void judge_refund(Desk& desk, const Key& key, Millis now, Outbox& outbox);
   void judge_score(const Desk& desk, Millis now, Outbox& outbox);
@@ -118,6 +127,7 @@ class State final : public Fold {
   Judge::Subject subject(const Desk& desk, std::string_view entity) const;
 
   // keep.cpp
+  bool load_messages(ByteReader& bytes, Desk& desk);
   void save_orders(std::string& bytes) const;
   bool load_orders(ByteReader& bytes);
   void save_buyers(std::string& bytes) const;
@@ -141,6 +151,7 @@ class State final : public Fold {
   Things<Order> orders_;
   std::map<uint32_t, Version> withdrawn_orders_;  // By their indices.
   Things<Buyer> buyers_;                          // By buyer_key.
+  PackedMemory words_;                            // Of messages.
   std::set<Due> due_;
   Millis now_ = 0;  // The time of the newest record.
   struct Coming : OrderAhead {

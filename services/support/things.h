@@ -2,6 +2,7 @@
 #pragma once
 
 #include <absl/container/btree_map.h>
+#include <absl/container/inlined_vector.h>
 
 #include <array>
 #include <map>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "common/fact_view.h"
+#include "common/packed.h"
 #include "common/time.h"
 
 namespace xundian::support {
@@ -44,22 +46,25 @@ struct Merged {
   }
 };
 
+// Millions are kept of which nothing is ever said again. What is withdrawn stands elsewhere: hardly a message is.
 struct Message {
-  Key key;
-  std::string id;
-  Version line, withdrawn;
+  Version line;
   Millis sent_ms = 0;
-  v1::AuthorKind author = v1::AUTHOR_KIND_UNSPECIFIED;
-  std::string agent;
   uint64_t buyer = 0;
-  std::string conversation;
-  std::string reply_to;
-  Key parent;  // The message that it replies to; zero = none.
-  Key home;    // The conversation that it is counted in; zero = none.
+  Key home;      // The conversation that it is counted in; zero = none.
+  Packed words;  // Its Words; aside: who wrote it.
 
-  bool counts() const { return line > withdrawn; }
-  bool from_customer() const { return author == v1::AUTHOR_KIND_CUSTOMER; }
-  bool from_agent() const { return author == v1::AUTHOR_KIND_AGENT; }
+  v1::AuthorKind author() const { return static_cast<v1::AuthorKind>(words.aside); }
+  bool from_customer() const { return author() == v1::AUTHOR_KIND_CUSTOMER; }
+  bool from_agent() const { return author() == v1::AUTHOR_KIND_AGENT; }
+};
+
+// The texts of a message. Read from it they stay until others are written; what was written a moment ago is slow to read.
+struct Words {
+  std::string_view id = {}, agent = {}, conversation = {}, reply_to = {};
+
+  static Words of(const Message& message);
+  void write(Message& message, PackedMemory& memory) const;
 };
 
 // How far a conversation has come, message by message in the order of time.
@@ -70,14 +75,14 @@ struct Progress {
   bool waiting = false;
   Millis asked_ms = 0;    // The earliest message of a customer.
   Millis waiting_ms = 0;  // Since when the customer waits.
+  Millis newest_ms = 0;   // The last message.
 };
 
 struct Conversation {
-  std::string name;                      // Its stated id, else the id of the root of its reply tree.
-  bool stated = false;                   // The source names it.
-  std::vector<const Message*> messages;  // In the order of time.
+  absl::InlinedVector<uint32_t, 4> messages;  // Their indices, in the order of time.
   Progress progress;
-  Millis due = never;  // When somebody has waited too long.
+  Millis due = never;   // When somebody has waited too long.
+  bool stated = false;  // The source names it.
 };
 
 // What is counted in a store's hour for an agent; for no agent, what nobody is credited with.
