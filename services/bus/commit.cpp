@@ -143,19 +143,19 @@ void Sequencer::acknowledge(const Group& group) {
 
 void Sequencer::ring_for(const Group& group) {
   const bool calm = rings_.left > 0;
-  bool rings = calm;
+  bool rings_now = calm;
   Topics topics;
   for (size_t index = 0; index < group.batches.size(); ++index) {
     const BatchHeader& header = group.headers[index];
     const bool is_news = news_rings_.left > 0 && header.count <= news_facts_max;
     if (calm || is_news || (header.flags & fold_answer) != 0) add_topics(group.batches[index], topics);
-    rings = rings || is_news;
+    rings_now = rings_now || is_news;
   }
-  if (rings) news_rings_.take();
-  if (rings && topics.count() > topics_at_once) return ring();
+  if (rings_now) news_rings_.take();
+  if (rings_now && topics.count() > topics_at_once) return ring();
   for (size_t topic = 0; topic < topics.size(); ++topic)
     if (topics[topic]) ring(next_position_, static_cast<BellTopic>(topic));
-  if (rings) rings_.take();
+  if (rings_now) rings_.take();
   ring_can_wait_ = calm && (ring_can_wait_ || !ring_owed_);
   ring_owed_ = true;
 }

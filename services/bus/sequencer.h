@@ -161,8 +161,8 @@ class Sequencer {
   bool rung_ = false;  // Since the last look.
   Millis rung_at_ = 0;
   bool ring_owed_ = false;      // A commit was made that not all were rung for.
-  Rings rings_;                 // Of all kinds.
-  Rings news_rings_;            // While none of those is left.
+  Rings rings_;                 // For whatever comes.
+  Rings news_rings_;            // For news, while none of those is left.
   bool ring_can_wait_ = false;  // Whoever folds what was committed was rung for.
   Millis owed_since_ = 0;       // When such a ring was seen to be owed; 0 = it was not yet.
   Disk disk_;
