@@ -71,10 +71,13 @@ struct Shim {
     kill(getpid(), SIGKILL);
     for (;;) pause();
   }
+  // Who asks for a fault may be late: the count that was wanted has passed meanwhile.
+  static bool is_due(uint64_t count, uint64_t wanted) { return wanted != 0 && count >= wanted; }
   // Before an operation; true: the process dies when it is done.
   bool begin() {
     control->operations += 1;
-    const bool now = control->operations == control->kill_at;
+    const bool now = is_due(control->operations, control->kill_at);
+    if (now) control->kill_at = 0;
     if (now && control->kill_after == 0) die();
     return now;
   }
@@ -137,9 +140,6 @@ struct Shim {
     std::memcpy(content + bytes, to.c_str(), to_bytes);
     keep(record);
   }
-
-  // Who asks for a fault may be late: the count that was wanted has passed meanwhile.
-  static bool is_due(uint64_t count, uint64_t wanted) { return wanted != 0 && count >= wanted; }
 
   // How much of a write may be done; -1: nothing, errno says why.
   ssize_t allowed(size_t length) {

@@ -15,7 +15,7 @@ struct Control {
   uint64_t capacity;       // Bytes of the file.
   uint64_t used;           // Bytes of records.
   uint64_t operations;     // Watched writes, syncs, names made or changed.
-  uint64_t kill_at;        // The operation at which the process dies by SIGKILL.
+  uint64_t kill_at;        // At this operation, or the next, the process dies by SIGKILL; then 0 again.
   uint64_t kill_after;     // 1: it dies when that operation is done and before it returns.
   uint64_t swallow_sync;   // Which of the two kinds of sync only say that they were done.
   uint64_t sync_delay_us;  // Each sync takes so much longer.
