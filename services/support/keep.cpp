@@ -262,9 +262,11 @@ std::vector<Held> State::held() const {
     messages.bytes += desk.messages.bytes() + tree_bytes(desk.withdrawn_messages);
     conversations.count += desk.conversations.size();
     conversations.bytes += desk.conversations.capacity() * (sizeof(void*) + 1);  // A byte beside each place.
-    for (const auto& [key, conversation] : desk.conversations)
-      conversations.bytes += sizeof(key) + sizeof(conversation) +
-                             (conversation.messages.size() > 4 ? conversation.messages.capacity() * sizeof(uint32_t) : 0);
+    for (const auto& [key, conversation] : desk.conversations) {
+      conversations.bytes += sizeof(key) + sizeof(conversation);
+      if (const auto& messages_of_it = conversation.messages; messages_of_it.capacity() > messages_in_place)
+        conversations.bytes += messages_of_it.capacity() * sizeof(uint32_t);
+    }
     for (const auto& [agent, hours] : desk.cells) {
       cells.count += hours.size();
       cells.bytes += tree_bytes(hours) + text_bytes(agent);

@@ -78,8 +78,10 @@ struct Progress {
   Millis newest_ms = 0;   // The last message.
 };
 
+inline constexpr size_t messages_in_place = 4;  // Of a conversation; more have memory of their own.
+
 struct Conversation {
-  absl::InlinedVector<uint32_t, 4> messages;  // Their indices, in the order of time.
+  absl::InlinedVector<uint32_t, messages_in_place> messages;  // Their indices, in the order of time.
   Progress progress;
   Millis due = never;   // When somebody has waited too long.
   bool stated = false;  // The source names it.
