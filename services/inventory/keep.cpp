@@ -322,6 +322,10 @@ bool State::load_beside_orders(std::string_view saved) {
   join_skus();
   touched_ = {};
   for (SkuId id = 0; id < skus_.size(); ++id) {
+    // Levels and what a SKU has aside lie anywhere in memory; those that come next are asked for meanwhile.
+    if (skus_.size() - id > 2 * things_ahead) prefetch_whole(&skus_[id + 2 * things_ahead].detail());
+    if (skus_.size() - id > things_ahead)
+      for (const Level* level : skus_[id + things_ahead].detail().levels) prefetch_whole(level);
     Sku& sku = skus_[id];
     if (sku.detail().levels.empty()) continue;
     const Day day = last_whole_day(sku);

@@ -7,7 +7,7 @@ namespace xundian::inventory {
 
 namespace {
 
-constexpr uint32_t orders_at_once = 8, things_ahead = 8;
+constexpr uint32_t orders_at_once = 8;
 
 template <typename Things, typename Thing>
 void add_or_remove(Things& things, const Thing& thing, bool enters) {

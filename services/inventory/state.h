@@ -55,6 +55,7 @@ struct SkuSupply {
 inline const SkuSupply no_supply;
 
 inline constexpr size_t levels_in_place = 2;
+inline constexpr uint32_t things_ahead = 8;  // Memory is asked for so many before they are looked at, where they are walked over.
 using LevelsOfSku = absl::InlinedVector<const Level*, levels_in_place>;
 
 // What is known of a SKU beside what it sold. Of many nothing is, and orders, which are most of all facts, do not ask for it.
