@@ -135,6 +135,9 @@ class Peers(Running):
         self.assertEqual(("500", "2000"), tuple(told["machine"]["settings"][name] for name in ("stores", "skus_of_store")))
         for name in ("unary_per_s", "unary_p50_us", "unary_p99_us"):
             self.assertGreater(peers["grpc_empty"][name], 0, name)
+        # It is asked of as much as ours; seven facts of ten say something of orders, and rows are of those.
+        self.assertAlmostEqual(0.7, peers["postgresql"]["rows"] / told["ours"]["overview_of_facts"], delta=0.02)
+        self.assertGreater(peers["postgresql"]["store_dashboard_at_rest_p50_us"], 0)
         for peer in ("postgresql", "clickhouse"):
             self.check_figures(peers[peer], "facts_per_s", "ack_p50_us", "ack_p99_us", "rows", "store_dashboard_per_s", "store_dashboard_p50_us")
             self.assertTrue(told["machine"]["settings"][peer])

@@ -13,6 +13,7 @@ namespace xundian::bench {
 struct Plan {
   double secs = 10;  // Of a leg: it puts for so long, or until there are no more facts, and then waits for what folds.
   const Workload* workload = nullptr;
+  uint64_t facts_of_ours = UINT64_MAX;  // That our overviews were of; a peer that is asked the same holds as many.
 };
 
 // Named figures, in the order in which they are shown. "cpu_us_per_fact.bus" stands as "bus" inside "cpu_us_per_fact".

@@ -34,6 +34,8 @@ class OrderRows {
   explicit OrderRows(const Workload& workload);
   // The next ones, both producers' by turns; fewer than `wanted` when the workload is over.
   std::vector<OrderRow> next(size_t wanted);
+  // That were read for them; some say nothing of an order.
+  uint64_t facts() const { return (batches_[0] + batches_[1]) * facts_of_batch; }
   // Of all that were given.
   const RowTotals& totals() const { return totals_; }
 

@@ -15,7 +15,7 @@ namespace {
 
 namespace door = gateway::v1;
 
-constexpr double paced_facts_per_s = 50'000, gateway_waits_us = 2e6;
+constexpr double gateway_waits_us = 2e6;
 constexpr size_t our_reports_max = 50;
 
 class GatewayProcess {
@@ -155,6 +155,7 @@ size_t paced_batches_kept(const Plan& plan) {
 
 Result<void> measure_queries(House& house, const Plan& plan, std::array<size_t, producers>& next, Figures& figures) {
   GatewayProcess gateway = TRY(GatewayProcess::start(house));
+  figures.add("overview_of_facts", static_cast<double>((next[0] + next[1]) * facts_of_batch));  // And those that come meanwhile.
   PacedLoad load(house, plan.workload->feeds[0], next[0], paced_facts_per_s);
   const auto asked = ask_overviews(gateway, plan, figures);
   next[0] += TRY(load.stop());

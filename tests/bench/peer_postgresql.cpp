@@ -1,8 +1,10 @@
 // PostgreSQL: orders copied in, 10,000 rows a commit, each synced; and what a dashboard and the report of the day take when they
-// are added up from rows, on one connection.
+// are added up from rows, on one connection, at rest and while rows come in.
 #include <random>
+#include <thread>
 
 #include "tests/bench/order_rows.h"
+#include "tests/bench/paced.h"
 #include "tests/bench/postgresql.h"
 #include "tests/bench/timed.h"
 
@@ -11,6 +13,7 @@ namespace xundian::bench {
 namespace {
 
 constexpr size_t pg_rows_of_commit = 10'000, pg_reports_max = 5;
+constexpr double pg_paced_commits_per_s = 5;  // Few and large ones, as it likes them; ours come a hundred facts at a time.
 
 constexpr const char* pg_table =
     "CREATE TABLE orders (store text NOT NULL, key text NOT NULL, day date NOT NULL, placed_ms bigint NOT NULL, paid_ms bigint "
@@ -35,11 +38,11 @@ std::string copy_text(const std::vector<OrderRow>& rows) {
   return text;
 }
 
-// The clock runs while a commit is under way.
+// The clock runs while a commit is under way. It holds what ours held when it was asked, so that both are asked of the same.
 Result<void> load_orders(PGconn& connection, const Plan& plan, OrderRows& rows, Figures& figures) {
   std::vector<float> ack_us;
   double secs = 0;
-  while (secs < plan.secs) {
+  while (rows.facts() < plan.facts_of_ours) {
     if (interrupted()) return interrupted_error();
     const std::vector<OrderRow> some = rows.next(pg_rows_of_commit);
     if (some.empty()) break;
@@ -86,25 +89,78 @@ struct PgBooks {
   }
 };
 
-Result<void> ask(const PgBooks& books, const Plan& plan, const RowTotals& said, Figures& figures) {
+// Copies rows at the pace at which facts come beside our overviews, on a connection of its own. Both are made ready before.
+class PacedCopies {
+ public:
+  static Result<std::unique_ptr<PacedCopies>> start(const PostgresServer& server, OrderRows& rows, double secs) {
+    std::unique_ptr<PacedCopies> copies(new PacedCopies(TRY(server.connect())));
+    const auto commits = static_cast<size_t>(std::ceil(secs * pg_paced_commits_per_s));
+    for (size_t commit = 0; commit < commits; ++commit) {
+      const uint64_t facts = rows.facts() + static_cast<uint64_t>(paced_facts_per_s / pg_paced_commits_per_s);
+      std::vector<OrderRow> some;
+      while (rows.facts() < facts) {
+        const std::vector<OrderRow> more = rows.next(facts_of_batch);
+        if (more.empty()) break;
+        some.insert(some.end(), more.begin(), more.end());
+      }
+      copies->texts_.push_back(copy_text(some));
+    }
+    copies->thread_ = std::jthread([copies = copies.get()](const std::stop_token& stop) { copies->copy(stop); });
+    return copies;
+  }
+  // Whatever is left is copied at once, so that all rows are there.
+  Result<void> stop() {
+    thread_.request_stop();
+    thread_.join();
+    return outcome_;
+  }
+
+ private:
+  explicit PacedCopies(PgConnection connection) : connection_(std::move(connection)) {}
+  void copy(const std::stop_token& stop) {
+    const int64_t began = now_ns();
+    for (size_t commit = 0; commit < texts_.size() && outcome_; ++commit) {
+      const int64_t due = began + static_cast<int64_t>(1e9 * static_cast<double>(commit) / pg_paced_commits_per_s);
+      while (!stop.stop_requested() && now_ns() < due) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      outcome_ = pg_copy(*connection_, "orders", texts_[commit]);
+    }
+  }
+  PgConnection connection_;
+  std::vector<std::string> texts_;
+  Result<void> outcome_;
+  std::jthread thread_;
+};
+
+Result<void> check_report(const PgBooks& books, const RowTotals& said) {
+  RowTotals reported;
+  reported.rows = said.rows;
+  TRY_VOID(books.add_all(reported));
+  return check_rows("PostgreSQL's report", reported, said);
+}
+
+void add_dashboards(const std::string& name, const Timed& timed, Figures& figures) {
+  figures.add(name + "_per_s", timed.per_s());
+  figures.add(name + "_p50_us", timed.p50_us());
+  figures.add(name + "_p99_us", timed.p99_us());
+}
+
+Result<void> ask(const PostgresServer& server, const PgBooks& books, const Plan& plan, OrderRows& rows, Figures& figures) {
+  const RowTotals said = rows.totals();
   RowTotals counted;
   counted.rows = said.rows;
   for (uint32_t store = 0; store < plan.workload->shape.stores; ++store) TRY_VOID(books.add_store(store, counted));
   TRY_VOID(check_rows("PostgreSQL's dashboards", counted, said));
   std::mt19937 dice(1);
   const auto ask_store = [&] { return books.add_store(dice() % plan.workload->shape.stores, counted); };
-  const auto ask_report = [&]() -> Result<void> {
-    RowTotals reported;
-    reported.rows = said.rows;
-    TRY_VOID(books.add_all(reported));
-    return check_rows("PostgreSQL's report", reported, said);
-  };
-  const Timed dashboards = TRY(time_calls(asking_secs(plan), SIZE_MAX, ask_store));
-  const Timed reports = TRY(time_calls(asking_secs(plan), pg_reports_max, ask_report));
+  const Timed at_rest = TRY(time_calls(asking_secs(plan), SIZE_MAX, ask_store));
+  const Timed reports = TRY(time_calls(asking_secs(plan), pg_reports_max, [&] { return check_report(books, said); }));
+  const auto copies = TRY(PacedCopies::start(server, rows, asking_secs(plan)));
+  const Timed busy = TRY(time_calls(asking_secs(plan), SIZE_MAX, ask_store));
+  TRY_VOID(copies->stop());
+  TRY_VOID(check_report(books, rows.totals()));
   figures.add("rows", static_cast<double>(said.rows));
-  figures.add("store_dashboard_per_s", dashboards.per_s());
-  figures.add("store_dashboard_p50_us", dashboards.p50_us());
-  figures.add("store_dashboard_p99_us", dashboards.p99_us());
+  add_dashboards("store_dashboard", busy, figures);
+  add_dashboards("store_dashboard_at_rest", at_rest, figures);
   figures.add("report_ms", reports.p50_us() / 1000);
   return {};
 }
@@ -125,7 +181,7 @@ Result<Figures> run_postgresql(const Plan& plan) {
   TRY_VOID(pg_prepare(*connection, "dashboard", pg_dashboard));
   TRY_VOID(pg_prepare(*connection, "report", pg_report));
   const PgBooks books{*connection, format_day(plan.workload->first_day), format_day(plan.workload->last_day)};
-  TRY_VOID(ask(books, plan, rows.totals(), figures));
+  TRY_VOID(ask(*server, books, plan, rows, figures));
   return figures;
 }
 
