@@ -219,7 +219,7 @@ std::optional<bool> SnapshotWriter::ended(bool wait) {
       ::setpriority(PRIO_PROCESS, 0, niceness);  // Of this thread alone.
       const auto put = put_beside(folder_, [&](int file) { return copy_gently(image, file, stop); });
       close_file(image);  // Hundreds of megabytes, which takes tens of milliseconds.
-      if (!put) spdlog::warn("snapshot_not_written why=\"{}\"", put.error().message);
+      if (!put && !stop.stop_requested()) spdlog::warn("snapshot_not_written why=\"{}\"", put.error().message);
       written_ = put.has_value();
     });
   }

@@ -350,7 +350,7 @@ bool State::holds_together() const {
   levels_.for_each([&](const Key&, const Level& level) {
     const StockCount& count = level.count.content;
     const Aspect<StockPolicy>& policy = level.terms().policy;
-    whole &= places_.contains(level.store);
+    whole &= place_index_.contains(level.store);
     whole &= level.count.version == Version() || (names_.has(count.sku) && names_.has(count.warehouse));
     whole &= policy.version == Version() || (names_.has(policy.content.sku) && names_.has(policy.content.warehouse));
   });
