@@ -3,7 +3,6 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,23 +19,27 @@ namespace {
 constexpr size_t step_bytes = 2u << 20;    // A large page.
 constexpr int table_bytes_max = 32 << 20;  // What is larger is mapped by itself; the C library allows no more.
 constexpr auto look = std::chrono::milliseconds(10);
+constexpr int rest_of_steps = 3;  // As long as a step took, so often.
 
 uintptr_t heap_end() { return reinterpret_cast<uintptr_t>(::sbrk(0)); }
 
-// `from`: where the heap ended before it grew ahead.
+// `from`: where the heap ended before it grew ahead. Each step holds the lock of all the process's memory, for which whoever maps
+// or unmaps waits, so it is done at the priority of the others, and rests between: at the lowest a step that began would hold up
+// the fold for as long as other processes want the processors.
 void touch(const std::stop_token& stop, uintptr_t from) {
   sigset_t all;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, nullptr);  // Signals are for the loop.
-  ::setpriority(PRIO_PROCESS, 0, 19);             // Of this thread alone.
   for (uintptr_t next = from / step_bytes * step_bytes + step_bytes; !stop.stop_requested();) {
     if (heap_end() < next + step_bytes) {
       std::this_thread::sleep_for(look);
       continue;
     }
     // What lies there is left as it is. Where the system does not know how, or has no memory left, nothing is lost but time.
+    const auto began = std::chrono::steady_clock::now();
     ::madvise(reinterpret_cast<void*>(next), step_bytes, MADV_POPULATE_WRITE);
     next += step_bytes;
+    std::this_thread::sleep_for(rest_of_steps * (std::chrono::steady_clock::now() - began));
   }
 }
 

@@ -8,7 +8,7 @@
 
 namespace xundian {
 
-// Lets the heap grow by so much at a time, and touches what it has grown by in a thread of the lowest priority. What is freed
+// Lets the heap grow by so much at a time, and touches what it has grown by in a thread that rests between. What is freed
 // stays with the process. Make one before anything large is allocated; it holds for the main thread's memory.
 class MemoryAhead {
  public:
