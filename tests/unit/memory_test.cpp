@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <thread>
@@ -30,6 +31,14 @@ long page_faults() {
   return used.ru_minflt;
 }
 
+// Of each thread, as the system has it.
+std::vector<int> priorities() {
+  std::vector<int> priorities;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task"))
+    priorities.push_back(::getpriority(PRIO_PROCESS, static_cast<id_t>(std::stoul(entry.path().filename().string()))));
+  return priorities;
+}
+
 TEST(MemoryAhead, IsThereWhenItIsNeeded) {
   const size_t before = resident_bytes();
   const MemoryAhead ahead(64 * mb);
@@ -37,6 +46,8 @@ TEST(MemoryAhead, IsThereWhenItIsNeeded) {
     ASSERT_LT(steady_ms(), until) << "it was not taken";
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  // Who takes it holds the lock of the process's memory: at a lower priority for as long as others want the processors.
+  EXPECT_EQ(priorities(), std::vector<int>(2, ::getpriority(PRIO_PROCESS, 0)));
   const long faults = page_faults();
   std::vector<std::unique_ptr<char[]>> tables;
   for (int count = 0; count < 12; ++count) {
