@@ -1,5 +1,6 @@
 // PostgreSQL: orders copied in, 10,000 rows a commit, each synced; and what a dashboard and the report of the day take when they
 // are added up from rows, on one connection, at rest and while rows come in.
+#include <cmath>
 #include <random>
 #include <thread>
 

@@ -114,4 +114,14 @@ class Harness {
   std::string problem_;
 };
 
+// A test of one bus.
+class HarnessTest : public ::testing::Test {
+ protected:
+  void commit(Millis now = noon) {
+    const auto committed = harness_.bus().commit(now);
+    ASSERT_TRUE(committed.has_value()) << committed.error().message;
+  }
+  Harness harness_;
+};
+
 }  // namespace xundian::bus

@@ -4,16 +4,11 @@
 namespace xundian::bus {
 namespace {
 
-class Held : public ::testing::Test {
+class Held : public HarnessTest {
  protected:
-  void commit() {
-    const auto committed = harness_.bus().commit(noon);
-    ASSERT_TRUE(committed.has_value()) << committed.error().message;
-  }
   void refuse_appends(int count) {
     for (int index = 0; index < count; ++index) harness_.disk().fail_append(DiskFault::not_yet, static_cast<uint64_t>(index));
   }
-  Harness harness_;
 };
 
 TEST_F(Held, NobodyHearsOfItBeforeItIsSafe) {

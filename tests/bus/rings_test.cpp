@@ -4,12 +4,8 @@
 namespace xundian::bus {
 namespace {
 
-class RingsTest : public ::testing::Test {
+class RingsTest : public HarnessTest {
  protected:
-  void commit(Millis now = noon) {
-    const auto committed = harness_.bus().commit(now);
-    ASSERT_TRUE(committed.has_value()) << committed.error().message;
-  }
   // Of the rings since the last look.
   std::vector<BellTopic> topics() {
     std::vector<BellTopic> topics;
@@ -18,7 +14,6 @@ class RingsTest : public ::testing::Test {
     harness_.forget();
     return topics;
   }
-  Harness harness_;
 };
 
 TEST_F(RingsTest, RingsBehindTheAcknowledgements) {

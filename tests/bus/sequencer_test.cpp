@@ -7,17 +7,12 @@
 namespace xundian::bus {
 namespace {
 
-class SequencerTest : public ::testing::Test {
+class SequencerTest : public HarnessTest {
  protected:
-  void commit(Millis now = noon) {
-    const auto committed = harness_.bus().commit(now);
-    ASSERT_TRUE(committed.has_value()) << committed.error().message;
-  }
   wire::v1::Refusal refusal() {
     const auto nacks = harness_.nacks();
     return nacks.size() == 1 ? nacks[0].refusal() : wire::v1::REFUSAL_UNSPECIFIED;
   }
-  Harness harness_;
 };
 
 TEST_F(SequencerTest, WelcomesWithWhereTheJournalStands) {
