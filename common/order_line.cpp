@@ -67,6 +67,14 @@ void unpack_lines(PackReader& from, uint64_t count, OrderLines& lines) {
   }
 }
 
+bool pass_lines(PackReader& from, uint64_t count, const Names& names) {
+  for (; count > 0 && from.ok(); --count) {
+    if (!names.has(static_cast<NameId>(from.numbers<3>()[2] >> 1))) return false;
+    from.words<2>();
+  }
+  return true;
+}
+
 void unpack_ranks(PackReader& from, std::initializer_list<Version*> own, OrderLines& lines) {
   for (Version* version : own) version->rank = from.words<1>()[0];
   for (OrderLine& line : lines) line.version.rank = from.words<1>()[0];

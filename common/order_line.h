@@ -45,5 +45,8 @@ void pack_ranks(PackWriter& to, std::initializer_list<Version> own, const OrderL
 // In the place of what `lines` held. Where the bytes are broken, as many as could be read.
 void unpack_lines(PackReader& from, uint64_t count, OrderLines& lines);
 void unpack_ranks(PackReader& from, std::initializer_list<Version*> own, OrderLines& lines);
+// Passes lines by instead, and their ranks, if they and `own` more have any. False: one is of a SKU that has no name here.
+bool pass_lines(PackReader& from, uint64_t count, const Names& names);
+inline void pass_ranks(PackReader& from, uint64_t lines, uint64_t own) { from.bytes((lines + own) * sizeof(uint64_t)); }
 
 }  // namespace xundian

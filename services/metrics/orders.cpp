@@ -92,6 +92,18 @@ bool Order::unpack(std::string_view packed) {
   return from.ok() && from.left() == 0;
 }
 
+bool Order::is_whole(std::string_view packed, const Names& names) {
+  if (packed.empty()) return true;
+  PackReader from(packed);
+  const auto head = from.numbers<6>();
+  from.words<3>();
+  if (!names.has(static_cast<NameId>(head[4])) || !names.has(static_cast<NameId>(head[5]))) return false;
+  if (!pass_lines(from, head[0] >> 3, names)) return false;
+  if ((head[0] & 4) != 0) pass_ranks(from, head[0] >> 3, 2);
+  if ((head[0] & 2) != 0) from.numbers<5>(), from.words<3>();
+  return from.ok() && from.left() == 0;
+}
+
 void MetricsFold::merge_order(const FactView& fact, const OrderScan& stated, Order& order) {
   const auto take = [&](uint32_t aspect, Version& held) {
     if (!is_newer(fact, aspect, held)) return false;

@@ -189,10 +189,7 @@ bool MetricsFold::load_orders(ByteReader& bytes) {
     Packed& kept = orders_[index];
     kept.aside = bytes.take<uint32_t>();
     const std::string_view packed = bytes.take_text();
-    if (kept.aside >= books_.size() || !order_.unpack(packed)) return false;
-    if (!names_.has(order_.currency) || !names_.has(order_.channel)) return false;
-    for (const OrderLine& line : order_.lines)
-      if (!names_.has(line.sku)) return false;
+    if (kept.aside >= books_.size() || !Order::is_whole(packed, names_)) return false;
     if (!packed.empty()) order_memory_.put(kept, packed);
     books_[kept.aside].orders.push_back(index);
   }

@@ -42,6 +42,8 @@ struct Order {
   std::string_view pack(PackedMemory& memory) const;
   // False: the bytes are broken.
   bool unpack(std::string_view packed);
+  // Whether it can be unpacked and all that it names has a name here.
+  static bool is_whole(std::string_view packed, const Names& names);
   bool operator==(const Order&) const = default;
 };
 

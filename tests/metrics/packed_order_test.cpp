@@ -27,6 +27,31 @@ TEST(PackedOrder, ComesBackAsItWas) { expect_comes_back(any_order); }
 TEST(PackedOrder, IsRefusedWhereItIsCutOrLonger) { expect_refuses_cut_and_longer(any_order); }
 
 // What an order of one line takes of the memory of millions.
+// Whole is what can be unpacked and names nothing that has no name, whatever bit of it is flipped.
+TEST(PackedOrder, IsWholeAsItIsUnpacked) {
+  std::mt19937_64 random(20261130);
+  PackedMemory memory;
+  Names names;
+  for (int name = 0; name < 200; ++name) names.of(std::to_string(name));
+  Order read;
+  int whole = 0;
+  constexpr int steps = 20'000;
+  for (int step = 0; step < steps; ++step) {
+    Order order = any_order(random);
+    order.currency = static_cast<NameId>(random() % 205), order.channel = static_cast<NameId>(random() % 205);
+    for (OrderLine& line : order.lines) line.sku = static_cast<NameId>(random() % 205);
+    std::string packed(order.pack(memory));
+    if (step % 4 == 1) packed[random() % packed.size()] ^= static_cast<char>(1 << random() % 8);
+    if (step % 4 == 2) packed.resize(random() % packed.size());
+    const bool named = read.unpack(packed) && names.has(read.currency) && names.has(read.channel) &&
+                       std::ranges::all_of(read.lines, [&](const OrderLine& line) { return names.has(line.sku); });
+    ASSERT_EQ(Order::is_whole(packed, names), named) << step;
+    whole += named;
+  }
+  EXPECT_GT(whole, steps / 3);
+  EXPECT_LT(whole, steps * 9 / 10);
+}
+
 TEST(PackedOrder, IsSmall) {
   std::mt19937_64 random(20261131);
   const uint64_t rank = make_rank({.as_of_ms = 1'764'000'000'000, .status_rank = 20, .source_rank = 1});
