@@ -372,8 +372,7 @@ std::string Replica::save(size_t room_bytes) const {
   return bytes;
 }
 
-bool Replica::load(std::string_view bytes) {
-  ByteReader reader(bytes);
+bool Replica::load(ByteReader reader) {
   skipped_ = reader.take<uint64_t>();
   if (reader.take<uint32_t>() != states_.size()) return false;
   for (auto& [expected, state] : states_) {
@@ -382,7 +381,7 @@ bool Replica::load(std::string_view bytes) {
     for (uint32_t left = reader.take<uint32_t>(); left > 0 && reader.ok(); --left) {
       Group& group = group_of(state, reader.take_text());
       group.time_ms = reader.take<Millis>();
-      if (!group.fold->load(reader.take_bytes(reader.take<uint64_t>()))) return false;
+      if (!group.fold->load(reader.take_part(reader.take<uint64_t>()))) return false;
     }
   }
   return reader.ok() && reader.empty();

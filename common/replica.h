@@ -106,7 +106,7 @@ class Replica {
   // The state of all partitions as bytes, and back. `room_bytes`: about as many or more; memory for them is asked for at once,
   // for hundreds of megabytes that grow step by step are copied and cleared twice over.
   std::string save(size_t room_bytes = 0) const;
-  bool load(std::string_view bytes);
+  bool load(ByteReader bytes);
 
  private:
   // Under the facts clock each group has a time of its own: what another group says first is chance.

@@ -51,14 +51,14 @@ Runner::Runner(const ServiceDefinition& definition, RunnerOptions options, Home 
       started_ms_(wall_ms()),
       snapshots_(home_.path("snapshots/" + name_)),
       snapshot_due_ms_(steady_ms() + snapshot_rest * (options_.snapshot_facts / snapshot_facts_of_ms)) {
-  Replica::Options replica;
+  Replica::Options& replica = replica_options_;
   replica.partitions_all = home_.settings().partitions;
   replica.clock = home_.settings().clock;
   for (uint32_t partition = options_.instance; partition < replica.partitions_all; partition += options_.instances)
     replica.partitions.push_back(static_cast<Partition>(partition));
   replica.skips = read_skips_and_mark();
   replica.mark = mark_;
-  replica_ = std::make_unique<Replica>(definition_, std::move(replica));
+  replica_ = std::make_unique<Replica>(definition_, replica_options_);
   queries_ = std::make_unique<QueryServer>(
       home_.endpoint(name_ + ".query"),
       [this](std::string_view method, std::string_view request) { return answer(method, request); });
@@ -137,10 +137,13 @@ Result<void> Runner::welcome_all(const std::function<bool()>& stop) {
 }
 
 Result<void> Runner::open_readers() {
-  const auto snapshot = read_snapshot(home_.path("snapshots/" + name_), home_.settings().id, definition_.shape);
-  const bool loaded = snapshot && snapshot->positions.size() == buses_.size() && replica_->load(snapshot->state);
-  if (snapshot && !loaded)
-    return fail(Code::data_loss, "the snapshot of {} is whole but cannot be loaded; remove snapshots/{}", name_, name_);
+  const auto load = [this](const std::vector<Position>& positions, ByteReader state) {
+    if (positions.size() == buses_.size() && replica_->load(state)) return true;
+    replica_ = std::make_unique<Replica>(definition_, replica_options_);  // Without what was loaded of it.
+    return false;
+  };
+  auto loaded = load_snapshot(home_.path("snapshots/" + name_), home_.settings().id, definition_.shape, load);
+  if (!loaded) return fail(loaded.error().code, "{}; remove snapshots/{}", loaded.error().message, name_);
   for (size_t index = 0; index < buses_.size(); ++index) {
     Bus& bus = buses_[index];
     for (auto* reader : {&bus.reader, &bus.reader_ahead}) {
@@ -151,7 +154,7 @@ Result<void> Runner::open_readers() {
     const auto& welcome = bus.link->welcome();
     bus.known_end = bus.replay_end = welcome.next_position();
     bus.heads.assign(welcome.heads().begin(), welcome.heads().end());
-    bus.position = loaded ? snapshot->positions[index] : 0;
+    bus.position = *loaded ? (**loaded)[index] : 0;
     std::map<uint64_t, Partition> producers;
     for (size_t producer = 0; producer < bus.partitions.size(); ++producer) {
       const Partition partition = bus.partitions[producer];
@@ -161,7 +164,7 @@ Result<void> Runner::open_readers() {
     }
     bus.own = std::make_unique<OwnAnswers>(*bus.reader_ahead, bus.position, bus.known_end, std::move(producers));
   }
-  spdlog::info("replay_started service={} snapshot={}", name_, loaded);
+  spdlog::info("replay_started service={} snapshot={}", name_, loaded->has_value());
   return {};
 }
 

@@ -73,6 +73,7 @@ class Runner {
   Home home_;
   std::string name_;  // "metrics.0"
   CrashMark* mark_ = nullptr;
+  Replica::Options replica_options_;
   std::unique_ptr<Replica> replica_;
   std::vector<Bus> buses_;
   std::unique_ptr<QueryServer> queries_;

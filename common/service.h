@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/bytes.h"
 #include "common/error.h"
 #include "common/fact_view.h"
 #include "common/hash.h"
@@ -60,7 +61,7 @@ class Fold {
   virtual Millis next_wake() const { return never; }
   // The whole state as bytes, and back. load returns false if the bytes are not such a state.
   virtual void save(std::string& bytes) const = 0;
-  virtual bool load(std::string_view bytes) = 0;
+  virtual bool load(ByteReader bytes) = 0;
   // What it holds in memory, kind by kind. It may walk over all of it.
   virtual std::vector<Held> held() const { return {}; }
   // Adds every counter and every thing's merged aspects; see `fingerprint` in the outside contract.

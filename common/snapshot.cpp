@@ -28,9 +28,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr uint64_t magic = 0x31504e5344584eull;  // "NXDSNP1"
+constexpr uint64_t magic = 0x32504e5344584eull;  // "NXDSNP2"
 constexpr size_t kept = 3;
 constexpr size_t written_at_once = 4u << 20, written_gently = 256u << 10;
+// Each has its hash; what is read a moment later is still near the processor.
+constexpr size_t piece_bytes = 256u << 10;
+static_assert(written_at_once % piece_bytes == 0);
 constexpr int rest_of_pieces = 2;  // As long as a piece took, so often.
 constexpr int niceness = 19;
 
@@ -55,21 +58,60 @@ std::string header_of(const Snapshot& snapshot) {
   return bytes;
 }
 
-Result<Snapshot> decode(std::string_view bytes) {
-  if (bytes.size() < sizeof(Key)) return fail(Code::data_loss, "it is empty");
-  const std::string_view content = bytes.substr(0, bytes.size() - sizeof(Key));
-  if (hash128(content) != load<Key>(content.data() + content.size()) && !mutant("trust_snapshots"))
-    return fail(Code::data_loss, "its hash is wrong");
-  ByteReader reader(content);
+std::string_view piece_of(std::string_view state, size_t piece) { return state.substr(piece * piece_bytes, piece_bytes); }
+
+size_t pieces_of(size_t state_bytes) { return (state_bytes + piece_bytes - 1) / piece_bytes; }
+
+// By the hashes of a state's pieces, one after the other.
+class PieceCheck final : public ByteCheck {
+ public:
+  PieceCheck(std::string_view state, std::string_view hashes) : state_(state), hashes_(hashes) {}
+
+  size_t right_from(const char* from, size_t count) const override {
+    const auto begin = static_cast<size_t>(from - state_.data());
+    size_t end = begin;
+    for (size_t piece = begin / piece_bytes; end < begin + count && is_right(piece); ++piece)
+      end = std::min((piece + 1) * piece_bytes, state_.size());
+    return end - begin;
+  }
+  bool is_whole() const {
+    for (size_t piece = 0; piece < pieces_of(state_.size()); ++piece)
+      if (!is_right(piece)) return false;
+    return true;
+  }
+
+ private:
+  bool is_right(size_t piece) const {
+    return hash128_wide(piece_of(state_, piece)) == xundian::load<Key>(hashes_.data() + piece * sizeof(Key)) ||
+           mutant("trust_snapshots");
+  }
+
+  std::string_view state_, hashes_;
+};
+
+struct Decoded {
   Snapshot snapshot;
+  std::string_view hashes;  // Of the state's pieces.
+};
+
+// The file but for its state, which is checked when it is read.
+Result<Decoded> decode(std::string_view bytes) {
+  ByteReader reader(bytes);
+  Decoded decoded;
+  Snapshot& snapshot = decoded.snapshot;
   if (reader.take<uint64_t>() != magic) return fail(Code::data_loss, "it is no snapshot");
   snapshot.shape = reader.take<uint64_t>();
   snapshot.home = reader.take_text();
   for (uint32_t left = reader.take<uint32_t>(); left > 0 && reader.ok(); --left)
     snapshot.positions.push_back(reader.take<Position>());
-  snapshot.state = reader.take_bytes(reader.take<uint64_t>());
+  const auto state_bytes = reader.take<uint64_t>();
+  const std::string_view header = bytes.substr(0, bytes.size() - reader.left());
+  snapshot.state = reader.take_bytes(state_bytes);
+  decoded.hashes = reader.take_bytes(pieces_of(snapshot.state.size()) * sizeof(Key));
+  const Key hash = reader.take<Key>();
   if (!reader.ok()) return fail(Code::data_loss, "it is cut off");
-  return snapshot;
+  if (!reader.empty() || hash128({header, decoded.hashes}) != hash) return fail(Code::data_loss, "its hash is wrong");
+  return decoded;
 }
 
 // A file as memory; empty if it cannot be read. Snapshots are never written to again, only replaced.
@@ -115,12 +157,20 @@ bool write_bytes(int file, std::string_view bytes, After after = After::keep) {
   return true;
 }
 
-// What a snapshot's file holds. Of one that is needed no more memory is given back meanwhile, so that the state lies there once.
+// What a snapshot's file holds: a header, the state, the hashes of its pieces, and the hash of header and hashes. Of a state that
+// is needed no more memory is given back meanwhile, so that it lies there once.
 bool write_image(int file, const Snapshot& snapshot, After after) {
   const std::string header = header_of(snapshot);
+  if (!write_bytes(file, header)) return false;
+  std::string hashes;
+  for (std::string_view left = snapshot.state; !left.empty(); left.remove_prefix(std::min(left.size(), written_at_once))) {
+    const std::string_view part = left.substr(0, written_at_once);
+    for (size_t piece = 0; piece < pieces_of(part.size()); ++piece) append(hashes, hash128_wide(piece_of(part, piece)));
+    if (!write_bytes(file, part, after)) return false;
+  }
   std::string hash;
-  append(hash, hash128({header, snapshot.state}));
-  return write_bytes(file, header) && write_bytes(file, snapshot.state, after) && write_bytes(file, hash);
+  append(hash, hash128({header, hashes}));
+  return write_bytes(file, hashes) && write_bytes(file, hash);
 }
 
 // Little by little and with rests. Each piece is synced for good: what lies in a disk's own cache is written out by whoever syncs
@@ -234,18 +284,29 @@ std::optional<bool> SnapshotWriter::end(bool written) {
   return written;
 }
 
-std::optional<Snapshot> read_snapshot(const std::string& folder, const std::string& home, uint64_t shape) {
+Result<std::optional<std::vector<Position>>> load_snapshot(const std::string& folder, const std::string& home, uint64_t shape,
+                                                           const LoadSnapshot& load) {
+  const auto pass_over = [](const fs::path& path, std::string_view why) {
+    spdlog::warn("snapshot_passed_over file={} why=\"{}\"", path.filename().string(), why);
+  };
   for (const fs::path& path : list(folder)) {
-    const auto file = std::make_shared<const MappedFile>(path);
-    auto snapshot = decode(file->bytes());
-    if (snapshot && snapshot->home == home && snapshot->shape == shape) {
-      snapshot->bytes = file;
-      return std::move(*snapshot);
+    const MappedFile file(path);
+    auto decoded = decode(file.bytes());
+    if (!decoded) {
+      pass_over(path, decoded.error().message);
+      continue;
     }
-    spdlog::warn("snapshot_passed_over file={} why=\"{}\"", path.filename().string(),
-                 snapshot ? "it is of another home or another shape" : snapshot.error().message);
+    Snapshot& snapshot = decoded->snapshot;
+    if (snapshot.home != home || snapshot.shape != shape) {
+      pass_over(path, "it is of another home or another shape");
+      continue;
+    }
+    const PieceCheck check(snapshot.state, decoded->hashes);
+    if (load(snapshot.positions, ByteReader(snapshot.state, check))) return std::optional(std::move(snapshot.positions));
+    if (check.is_whole()) return fail(Code::data_loss, "{} is whole but cannot be loaded", path.string());
+    pass_over(path, "its hash is wrong");
   }
-  return std::nullopt;
+  return std::optional<std::vector<Position>>();
 }
 
 }  // namespace xundian

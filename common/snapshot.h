@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/bytes.h"
 #include "common/journal.h"
 
 namespace xundian {
@@ -23,6 +24,10 @@ struct Snapshot {
   std::string_view state;             // Hundreds of megabytes, so it is looked at where it lies.
   std::shared_ptr<const void> bytes;  // There, if they must be held for that.
 };
+
+// What a service does with a snapshot's state: false if it is none of its own. It is checked while it is read, so after a
+// failure it may be called again, with an earlier one.
+using LoadSnapshot = std::function<bool(const std::vector<Position>& positions, ByteReader state)>;
 
 // Writes a snapshot beside the earlier ones and keeps the newest three. Atomic: a crash leaves the earlier ones.
 Result<void> write_snapshot(const std::string& folder, const Snapshot& snapshot);
@@ -53,7 +58,9 @@ class SnapshotWriter {
   static constexpr int pending = -1;
 };
 
-// The newest that is whole and fits; those that are not are passed over with a line in the log.
-std::optional<Snapshot> read_snapshot(const std::string& folder, const std::string& home, uint64_t shape);
+// Loads the newest that is whole and fits; those that are not are passed over with a line in the log. Its positions, or nothing
+// if there is none; Code::data_loss if it is whole, but was not loaded.
+Result<std::optional<std::vector<Position>>> load_snapshot(const std::string& folder, const std::string& home, uint64_t shape,
+                                                           const LoadSnapshot& load);
 
 }  // namespace xundian

@@ -329,8 +329,7 @@ void State::save(std::string& bytes) const {
   notices_.save(bytes);
 }
 
-bool State::load(std::string_view saved) {
-  ByteReader bytes(saved);
+bool State::load(ByteReader bytes) {
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const std::string key(bytes.take_text());
     Alert& alert = alerts_[key];

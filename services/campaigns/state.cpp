@@ -164,8 +164,7 @@ void State::save(std::string& bytes) const {
   if (sweep_.budgets) append(bytes, *sweep_.budgets);
 }
 
-bool State::load(std::string_view saved) {
-  ByteReader bytes(saved);
+bool State::load(ByteReader bytes) {
   if (!stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes)) return false;
   now_ = bytes.take<Millis>();
   as_of_ = bytes.take<Millis>();

@@ -190,7 +190,7 @@ class State final : public Fold {
   void wake(Millis now, Outbox& outbox) override;
   Millis next_wake() const override;
   void save(std::string& bytes) const override;
-  bool load(std::string_view bytes) override;
+  bool load(ByteReader bytes) override;
   std::vector<Held> held() const override;
   void fingerprint(Fingerprint& sum) const override;
 

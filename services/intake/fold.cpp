@@ -110,8 +110,7 @@ void IntakeFold::save(std::string& bytes) const {
   stores_.save(bytes);
 }
 
-bool IntakeFold::load(std::string_view bytes) {
-  ByteReader reader(bytes);
+bool IntakeFold::load(ByteReader reader) {
   things_.clear();
   said_memory_.clear();
   content_ranks_.clear();

@@ -46,7 +46,7 @@ class IntakeFold final : public Fold {
   void expect(const FactView& fact) override;
   void fold(const FactView& fact, Outbox& outbox) override;
   void save(std::string& bytes) const override;
-  bool load(std::string_view bytes) override;
+  bool load(ByteReader bytes) override;
   std::vector<Held> held() const override;
   // Of every version; intake has no fingerprint to show, but tests compare states with it.
   void fingerprint(Fingerprint& sum) const override;

@@ -241,8 +241,7 @@ bool State::load_pools(ByteReader& bytes) {
 }
 
 // Orders, which are half of all, are read beside the rest; by this thread, whose memory was asked for ahead.
-bool State::load(std::string_view saved) {
-  ByteReader bytes(saved);
+bool State::load(ByteReader bytes) {
   ahead_.clear();
   if (!stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes) || !names_.load(bytes)) return false;
   now_ = bytes.take<Millis>();
@@ -258,7 +257,7 @@ bool State::load(std::string_view saved) {
     numbered_places_.push_back(&place);
   }
   if (!bytes.ok() || !load_pools(bytes)) return false;
-  const std::string_view beside = bytes.take_bytes(bytes.take<uint64_t>());
+  const ByteReader beside = bytes.take_part(bytes.take<uint64_t>());
   if (!bytes.ok()) return false;
   bool has_rest = false;
   std::jthread rest([&] { has_rest = load_beside_orders(beside); });
@@ -295,8 +294,7 @@ bool State::load_orders(ByteReader bytes) {
   return bytes.ok() && bytes.empty();
 }
 
-bool State::load_beside_orders(std::string_view saved) {
-  ByteReader bytes(saved);
+bool State::load_beside_orders(ByteReader bytes) {
   Reader io(bytes);
   levels_.clear();
   load_all(bytes, refunds_, [&](Refund& refund) { refund_fields(io, refund); });

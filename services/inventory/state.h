@@ -170,7 +170,7 @@ class State final : public Fold {
   void wake(Millis now, Outbox& outbox) override;
   Millis next_wake() const override;
   void save(std::string& bytes) const override;
-  bool load(std::string_view bytes) override;
+  bool load(ByteReader bytes) override;
   std::vector<Held> held() const override;
   void fingerprint(Fingerprint& sum) const override;
 
@@ -211,7 +211,7 @@ class State final : public Fold {
   void save_orders(std::string& bytes) const;
   // Each touches what the other does not: one the orders, and what places and timers count of them, one all else.
   bool load_orders(ByteReader bytes);
-  bool load_beside_orders(std::string_view saved);
+  bool load_beside_orders(ByteReader bytes);
   void save_skus(std::string& bytes) const;
   bool load_skus(ByteReader& bytes);
   bool load_pools(ByteReader& bytes);

@@ -129,8 +129,7 @@ void MetricsFold::save_cells(std::string& bytes, const StoreBook& book) {
   }
 }
 
-bool MetricsFold::load(std::string_view saved) {
-  ByteReader bytes(saved);
+bool MetricsFold::load(ByteReader bytes) {
   ahead_.clear();
   book_index_.clear();
   books_.clear();
@@ -146,7 +145,7 @@ bool MetricsFold::load(std::string_view saved) {
     if (!load_cells(bytes, book)) return false;
     for (const uint32_t index : book.reports) place_report(book, index, true);
   }
-  return bytes.empty();
+  return bytes.ok() && bytes.empty();
 }
 
 bool MetricsFold::load_cells(ByteReader& bytes, StoreBook& book) const {

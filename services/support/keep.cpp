@@ -185,8 +185,7 @@ void State::save(std::string& bytes) const {
   }
 }
 
-bool State::load(std::string_view saved) {
-  ByteReader bytes(saved);
+bool State::load(ByteReader bytes) {
   ahead_.clear();
   now_ = bytes.take<Millis>();
   if (!stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes)) return false;

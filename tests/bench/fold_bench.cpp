@@ -35,7 +35,7 @@ Kept keep(const ServiceDefinition& service, const Replica& replica) {
   kept.bytes = static_cast<double>(bytes.size());
   Replica again = make_replica(service);
   const int64_t began_ns = now_ns();  // Inventory has two threads at it.
-  CHECK(again.load(bytes), "what was saved is loaded");
+  CHECK(again.load(ByteReader(bytes)), "what was saved is loaded");
   kept.load_seconds = static_cast<double>(now_ns() - began_ns) / 1e9;
   return kept;
 }

@@ -16,8 +16,7 @@ class PoisonFold final : public Fold {
     folded_ += 1;
   }
   void save(std::string& bytes) const override { append(bytes, folded_); }
-  bool load(std::string_view bytes) override {
-    ByteReader reader(bytes);
+  bool load(ByteReader reader) override {
     folded_ = reader.take<uint64_t>();
     return reader.ok();
   }

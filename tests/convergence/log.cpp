@@ -119,7 +119,7 @@ Worker::Worker(const ServiceDefinition& definition, const Log& log, std::string_
   options.partitions_all = partitions;
   options.clock = log.clock();
   replica_ = std::make_unique<Replica>(definition_, options);
-  CHECK(snapshot.empty() || replica_->load(snapshot), "a snapshot does not load");
+  CHECK(snapshot.empty() || replica_->load(ByteReader(snapshot)), "a snapshot does not load");
   std::map<uint64_t, Partition> producers;
   for (const Partition partition : replica_->partitions()) {
     const std::string name = replica_->producer_name(partition);

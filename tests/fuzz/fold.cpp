@@ -45,7 +45,7 @@ class Driver {
     std::string saved, again;
     fold_->save(saved);
     const auto fresh = definition_.make_fold();
-    CHECK(fresh->load(saved), "a state that was saved does not load");
+    CHECK(fresh->load(ByteReader(saved)), "a state that was saved does not load");
     fresh->save(again);
     CHECK(saved == again || definition_.name == "intake", "a state that was loaded is saved as another");
     Fingerprint sum;

@@ -12,10 +12,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   options.partitions = convergence::all_partitions();
   options.partitions_all = convergence::partitions;
   Replica replica(definition, options);
-  if (!replica.load(fuzz::as_text(data + 1, size - 1))) return 0;
+  if (!replica.load(ByteReader(fuzz::as_text(data + 1, size - 1)))) return 0;
   (void)replica.fingerprint();
   const std::string saved = replica.save();
   Replica again(definition, options);
-  CHECK(again.load(saved), "a state that was saved does not load");
+  CHECK(again.load(ByteReader(saved)), "a state that was saved does not load");
   return 0;
 }

@@ -63,7 +63,7 @@ TEST(IntakeFold, IsLoadedAsItWasSaved) {
 
   std::string bytes;
   fold.save(bytes);
-  ASSERT_TRUE(loaded.load(bytes));
+  ASSERT_TRUE(loaded.load(ByteReader(bytes)));
   Fingerprint one, other;
   fold.fingerprint(one);
   loaded.fingerprint(other);
@@ -71,8 +71,8 @@ TEST(IntakeFold, IsLoadedAsItWasSaved) {
   EXPECT_EQ(loaded.imports().at(42).done.file(), "orders.csv");
   ASSERT_NE(loaded.stores().find("shop"), nullptr);
   EXPECT_EQ(loaded.stores().find("shop")->currency_code, "CNY");
-  EXPECT_FALSE(loaded.load(bytes.substr(0, bytes.size() - 1)));
-  EXPECT_FALSE(loaded.load(bytes + "x"));
+  EXPECT_FALSE(loaded.load(ByteReader(std::string_view(bytes).substr(0, bytes.size() - 1))));
+  EXPECT_FALSE(loaded.load(ByteReader(bytes + "x")));
 }
 
 TEST(IntakeFold, ALineNamedTwiceCountsOnceWithItsNewestVersion) {

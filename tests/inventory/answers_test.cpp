@@ -288,7 +288,7 @@ TEST_F(Warehouse, WhatIsKeptReadyEqualsWhatIsReckoned) {
     std::string saved;
     drive.fold().save(saved);
     State started;
-    ASSERT_TRUE(started.load(saved));
+    ASSERT_TRUE(started.load(ByteReader(saved)));
     ASSERT_EQ(demands(static_cast<const State&>(drive.fold())), demands(started)) << "step " << step;
     for (const State* state : {&static_cast<const State&>(drive.fold()), &std::as_const(started)})
       state->skus().for_each([&](const Key&, const Sku& held) {

@@ -23,8 +23,7 @@ class Echo final : public Fold {
     append(bytes, digest_);
     append(bytes, said_);
   }
-  bool load(std::string_view bytes) override {
-    ByteReader reader(bytes);
+  bool load(ByteReader reader) override {
     digest_ = reader.take<uint64_t>();
     said_ = reader.take<uint64_t>();
     return reader.ok() && reader.empty();

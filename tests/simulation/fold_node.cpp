@@ -45,7 +45,7 @@ void FoldNode::start() {
   replica_ = std::make_unique<Replica>(definition_, options);
   position_ = asked_position_ = 0;
   if (!snapshots_.empty()) {
-    if (!replica_->load(snapshots_.back().state)) throw std::runtime_error("a snapshot does not load");
+    if (!replica_->load(ByteReader(snapshots_.back().state))) throw std::runtime_error("a snapshot does not load");
     position_ = snapshots_.back().position;
   }
   Link::Options link{name(), {}, true, dice_() | 1};

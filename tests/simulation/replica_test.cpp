@@ -22,7 +22,7 @@ class Diary final : public Fold {
   }
   Millis next_wake() const override { return wake_ms_; }
   void save(std::string&) const override {}
-  bool load(std::string_view) override { return true; }
+  bool load(ByteReader) override { return true; }
   void fingerprint(Fingerprint&) const override {}
 
  private:

@@ -50,7 +50,7 @@ TEST_F(Desk1, AWithdrawnOrderPaysNothing) {
   std::string saved, again;
   drive.fold().save(saved);
   State started;
-  ASSERT_TRUE(started.load(saved));
+  ASSERT_TRUE(started.load(ByteReader(saved)));
   started.save(again);
   EXPECT_EQ(saved, again);
   Fold* const folds[] = {&started};

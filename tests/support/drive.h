@@ -43,7 +43,7 @@ class Drive {
   void restart(std::unique_ptr<Fold> fresh) {
     std::string bytes;
     fold_->save(bytes);
-    ASSERT_TRUE(fresh->load(bytes));
+    ASSERT_TRUE(fresh->load(ByteReader(bytes)));
     std::string again;
     fresh->save(again);
     ASSERT_EQ(bytes, again);
