@@ -27,6 +27,8 @@ constexpr int64_t snapshot_facts_of_ms = 1000;
 constexpr Millis calm_ms = 5'000, look_ms = 500;
 constexpr int64_t calm_percent = 5;
 constexpr uint64_t snapshot_pressing = 8;
+// Nor is it one once so many facts were folded since the last look, or since a snapshot was begun in it.
+constexpr uint64_t calm_facts = 1'000;
 
 int64_t thread_cpu_us() {
   timespec used{};
@@ -210,7 +212,7 @@ Result<void> Runner::fold_some(Bus& bus) {
     if (!outcome) return false;
     bus.position = commit.position() + 1;
     folded_ += commit.bytes().size() / 256;
-    return true;
+    return !snapshots_.has_child();  // It may have to be given up.
   });
   if (!outcome) return outcome;
   if (!next && next.error().code == Code::unavailable) return {};  // Read through a bus that is being started again.
@@ -304,20 +306,32 @@ void Runner::note_work() {
   if ((used_us - used_us_) * 100 > (now - looked_ms_) * 1'000 * calm_percent) busy_ms_ = now;
   looked_ms_ = now;
   used_us_ = used_us;
+  looked_folded_ = folded_;
+}
+
+// One that runs only where a processor rests lives long beside a load.
+void Runner::give_up_snapshot_beside_load() {
+  if (!snapshot_in_calm_ || folded_ - folded_at_snapshot_ <= calm_facts || !snapshots_.give_up()) return;
+  spdlog::info("snapshot_given_up service={} why=\"a load has come\"", name_);
+  folded_at_snapshot_ = folded_before_;
+  given_up_ = true;
+  busy_ms_ = steady_ms();
 }
 
 void Runner::snapshot_if_due() {
-  if (const auto written = snapshots_.ended()) note_snapshot(*written);
+  give_up_snapshot_beside_load();
+  if (const auto written = snapshots_.ended(); written && !std::exchange(given_up_, false)) note_snapshot(*written);
   const uint64_t behind = folded_ - folded_at_snapshot_, enough = static_cast<uint64_t>(options_.snapshot_facts);
   if (behind < enough || steady_ms() < snapshot_due_ms_) return;
-  const bool in_calm = steady_ms() - busy_ms_ >= calm_ms;
+  const bool in_calm = steady_ms() - busy_ms_ >= calm_ms && folded_ - looked_folded_ <= calm_facts;
   if (!in_calm && behind / snapshot_pressing < enough) return;
   // It counts only once everything said up to its offset is acknowledged.
   if (!replica_->may_save(unacknowledged())) return;
   // Those of a home take turns: together they would take the disk and the processors from all who fold.
   if (!snapshots_.start([this] { return make_snapshot(); }, home_.path("snapshots"), in_calm)) return;
   snapshot_began_ms_ = steady_ms();
-  folded_at_snapshot_ = folded_;
+  snapshot_in_calm_ = in_calm;
+  folded_before_ = std::exchange(folded_at_snapshot_, folded_);
 }
 
 void Runner::snapshot_at_the_end() {

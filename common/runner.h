@@ -58,6 +58,7 @@ class Runner {
   bool replayed() const;
   size_t unacknowledged() const;
   void note_work();
+  void give_up_snapshot_beside_load();
   void snapshot_if_due();
   void snapshot_at_the_end();
   Snapshot make_snapshot() const;
@@ -78,12 +79,15 @@ class Runner {
   std::vector<Bus> buses_;
   std::unique_ptr<QueryServer> queries_;
   Millis started_ms_ = 0;
-  uint64_t folded_ = 0, folded_at_snapshot_ = 0;
+  uint64_t folded_ = 0, folded_at_snapshot_ = 0;      // In all; when the last snapshot began.
+  uint64_t folded_before_ = 0;                        // When the one before that began.
+  bool snapshot_in_calm_ = false, given_up_ = false;  // The last was begun in one; it was told to end.
   SnapshotWriter snapshots_;
   Millis snapshot_began_ms_ = 0;
   Millis snapshot_due_ms_;  // Not before.
-  Millis looked_ms_ = 0;    // When note_work looked last, and what the loop's thread had used of the processor by then.
+  Millis looked_ms_ = 0;    // When note_work looked last; what the loop's thread had used of the processor, and folded, by then.
   int64_t used_us_ = 0;
+  uint64_t looked_folded_ = 0;
   Millis busy_ms_ = 0;  // When it was seen busy last.
 };
 

@@ -255,11 +255,19 @@ bool SnapshotWriter::start(const std::function<Snapshot()>& make, const std::str
   ::_exit(write_image(image_, make(), After::give_back) ? 0 : 1);
 }
 
+// It is not waited for: one that runs only where a processor rests may take a moment to end.
+bool SnapshotWriter::give_up() {
+  if (child_ == 0 || given_up_) return false;
+  ::kill(child_, SIGKILL);
+  return given_up_ = true;
+}
+
 std::optional<bool> SnapshotWriter::ended(bool wait) {
   if (child_ > 0) {
     int status = 0;
     if (::waitpid(child_, &status, wait ? 0 : WNOHANG) == 0) return std::nullopt;
     child_ = 0;
+    given_up_ = false;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return end(false);
     written_ = pending;
     thread_ = std::jthread([this, image = std::exchange(image_, -1)](const std::stop_token& stop) mutable {

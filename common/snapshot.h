@@ -44,6 +44,9 @@ class SnapshotWriter {
   // gives is given back. `turns`: a folder, in which one at a time writes; empty = nobody else is waited for. `in_calm`: the
   // child runs only where a processor would rest.
   bool start(const std::function<Snapshot()>& make, const std::string& turns, bool in_calm);
+  bool has_child() const { return child_ > 0; }
+  // The child ends at once, if it has not ended; what it was at has failed. False: there is none, or it was given up before.
+  bool give_up();
   // Goes on with what was started; to be called now and then. Whether it was written, once it has ended. `wait`: until it has.
   std::optional<bool> ended(bool wait = false);
 
@@ -53,6 +56,7 @@ class SnapshotWriter {
   std::string folder_;
   int image_ = -1, turn_ = -1;  // What the file is to hold, in memory; the lock.
   pid_t child_ = 0;             // 0: it has ended.
+  bool given_up_ = false;       // It is about to end.
   std::jthread thread_;         // While it runs or has just ended.
   std::atomic<int> written_ = pending;
   static constexpr int pending = -1;

@@ -1,4 +1,7 @@
-// A service that dies of one fact, as a service with a bug would: all that is under test is what the runner makes of it.
+// A service that dies of one fact, as a service with a bug would: all that is under test is what the runner makes of it. Whoever
+// saves its state reads a file first: a pipe holds it up. It may stand in another's place.
+#include <cstdlib>
+#include <fstream>
 #include <string>
 
 #include "common/bytes.h"
@@ -15,7 +18,10 @@ class PoisonFold final : public Fold {
     CHECK(fact.key_text() != "poison", "a fact that this fold cannot bear");
     folded_ += 1;
   }
-  void save(std::string& bytes) const override { append(bytes, folded_); }
+  void save(std::string& bytes) const override {
+    if (const char* path = std::getenv("CHAOS_SAVE_READS")) std::ifstream(path).get();
+    append(bytes, folded_);
+  }
   bool load(ByteReader reader) override {
     folded_ = reader.take<uint64_t>();
     return reader.ok();
@@ -33,7 +39,8 @@ class PoisonFold final : public Fold {
 int main(int argc, char** argv) {
   using namespace xundian;
   ServiceDefinition definition;
-  definition.name = "poison";
+  const char* const name = std::getenv("CHAOS_SERVICE");
+  definition.name = name == nullptr ? "poison" : name;
   definition.kinds = {v1::Fact::kStockLevel};
   definition.has_fingerprint = false;
   definition.make_fold = [] { return std::make_unique<PoisonFold>(); };

@@ -4,6 +4,7 @@ import datetime
 import glob
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -286,6 +287,35 @@ class Row24_ADamagedSnapshotIsPassedOver(unittest.TestCase):
             home.stop("inventory")
             shutil.rmtree(folder)
             self.assertIn("snapshot=false", restarted().said())
+
+
+class ALoadEndsASnapshotThatBeganInACalm(unittest.TestCase):
+    """Its child runs only where a processor rests: beside a load that leaves none it would live on, and each page that the
+    service changes be copied first. So it is given up, and made anew once there is a calm again."""
+
+    def test(self):
+        with Services(config="[inventory]\nsnapshot_facts = 2000\n") as home:
+            home.up()
+            gate = home.folder / "gate"
+            os.mkfifo(gate)
+            home.stop("inventory")
+            shutil.rmtree(home.home / "snapshots" / "inventory.0")
+            env = {"CHAOS_SERVICE": "inventory", "CHAOS_SAVE_READS": str(gate)}
+            fold = home.start("inventory", chaos.BIN / "chaos_poison_fold", env=env)
+            children = lambda: pathlib.Path(f"/proc/{fold.pid}/task/{fold.pid}/children").read_text().split()
+            snapshots = lambda: list((home.home / "snapshots" / "inventory.0").glob("*.snapshot"))
+            wait_until("it folds", lambda: "replay_started" in fold.said(), said=fold.said)
+            self.assertEqual(0, home.produce(1, bytes=100, facts=100, until=40).wait(60))  # Too few to be pressing.
+            wait_until("a child in a calm", children, said=fold.said)
+            self.assertEqual(0, home.produce(1, bytes=100, facts=100, until=60).wait(60))  # Fewer than ask for one.
+            wait_until("it is given up", lambda: "snapshot_given_up service=inventory.0" in fold.said(), said=fold.said)
+            wait_until("and ends", lambda: not children(), said=fold.said)
+            self.assertEqual([], snapshots())
+            gate.unlink()
+            gate.touch()
+            wait_until("one in the calm that follows", snapshots, said=fold.said)
+            self.assertNotIn("snapshot_failed", fold.said())
+            self.assertEqual(0, home.stop("inventory"), fold.said())
 
 
 if __name__ == "__main__":

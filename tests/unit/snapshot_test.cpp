@@ -175,6 +175,25 @@ TEST_F(SnapshotTest, OneThatIsGivenUpLeavesTheOneBefore) {
   EXPECT_EQ(read(), 'c');
 }
 
+// A load has come, and the child would hold it up for as long as it lives.
+TEST_F(SnapshotTest, AChildThatIsToldToEndDoes) {
+  ASSERT_TRUE(write('a').has_value());
+  SnapshotWriter writer(folder_), next(folder_);
+  EXPECT_FALSE(writer.give_up()) << "there is none";
+  const Gate gate;
+  ASSERT_TRUE(writer.start([&] { return gate.wait(), snapshot('b'); }, folder_, true));
+  EXPECT_TRUE(writer.give_up());
+  EXPECT_FALSE(writer.give_up()) << "it was told already";
+  EXPECT_EQ(writer.ended(true), false);
+  EXPECT_EQ(read(), 'a');
+  ASSERT_TRUE(next.start([&] { return snapshot('c'); }, folder_, true)) << "the turn was given back";
+  EXPECT_EQ(next.ended(true), true);
+  ASSERT_TRUE(writer.start([&] { return gate.wait(), snapshot('d'); }, folder_, true));
+  EXPECT_TRUE(writer.give_up()) << "the next can be told, too";
+  EXPECT_EQ(writer.ended(true), false);
+  EXPECT_EQ(read(), 'c');
+}
+
 TEST_F(SnapshotTest, OneThatCannotBeWrittenLeavesTheOneBefore) {
   ASSERT_TRUE(write('a').has_value());
   ASSERT_TRUE(write('b').has_value());
