@@ -27,7 +27,7 @@ constexpr int64_t snapshot_facts_of_ms = 1000;
 constexpr Millis calm_ms = 5'000, look_ms = 500;
 constexpr int64_t calm_percent = 5;
 constexpr uint64_t snapshot_pressing = 8;
-// Nor is it one once so many facts were folded since the last look, or since a snapshot was begun in it.
+// It is over, at the latest, when so many facts were folded since the last look, or since a snapshot was begun in it.
 constexpr uint64_t calm_facts = 1'000;
 
 int64_t thread_cpu_us() {
