@@ -290,6 +290,7 @@ Snapshot Runner::make_snapshot() const {
 }
 
 void Runner::note_snapshot(bool written) {
+  if (std::exchange(given_up_, false)) return;  // That was said.
   const Millis took_ms = steady_ms() - snapshot_began_ms_;
   snapshot_due_ms_ = steady_ms() + snapshot_rest * took_ms;
   if (written)
@@ -320,7 +321,7 @@ void Runner::give_up_snapshot_beside_load() {
 
 void Runner::snapshot_if_due() {
   give_up_snapshot_beside_load();
-  if (const auto written = snapshots_.ended(); written && !std::exchange(given_up_, false)) note_snapshot(*written);
+  if (const auto written = snapshots_.ended()) note_snapshot(*written);
   const uint64_t behind = folded_ - folded_at_snapshot_, enough = static_cast<uint64_t>(options_.snapshot_facts);
   if (behind < enough || steady_ms() < snapshot_due_ms_) return;
   const bool in_calm = steady_ms() - busy_ms_ >= calm_ms && folded_ - looked_folded_ <= calm_facts;
