@@ -23,7 +23,7 @@ Key hash128(std::string_view bytes);
 // The same as of all pieces in one.
 Key hash128(std::initializer_list<std::string_view> pieces);
 
-// The same as hash128, by the widest instructions that this processor has: four times as fast for what is large and near it.
+// The same as hash128, by the widest instructions that this processor has: nearly three times as fast for what is large and near.
 Key hash128_wide(std::string_view bytes);
 
 // 32 hexadecimal digits, the higher half first.

@@ -5,6 +5,8 @@
 
 #include <random>
 
+#include "common/hash.h"
+
 namespace xundian {
 namespace {
 
@@ -97,6 +99,15 @@ TEST(BytesTest, APartThatIsNotThereIsAFailure) {
     ByteReader part = reader.take_part(11);
     EXPECT_FALSE(part.ok() || reader.ok());
     EXPECT_EQ(part.take<uint8_t>(), 0);
+  }
+}
+
+// A snapshot that one machine wrote is read on another.
+TEST(BytesTest, TheWideHashIsTheSameHash) {
+  const std::string bytes = numbered(300'000);
+  for (const size_t size : {0, 1, 16, 17, 128, 129, 240, 241, 1'024, 1'025, 262'144, 300'000}) {
+    const std::string_view first = std::string_view(bytes).substr(0, size);
+    EXPECT_EQ(to_hex(hash128_wide(first)), to_hex(hash128(first))) << size;
   }
 }
 
