@@ -18,6 +18,11 @@ bool take_newer(const FactView& fact, uint32_t aspect, Version& held) {
   return true;
 }
 
+// When a period ends by the store's clock.
+Millis end_of(const StoreInfo& store, const Slot& slot) {
+  return slot.hour < 0 ? store.zone.start_of(slot.to + 1) : store.zone.from_local(slot.from, slot.hour, 0, 0) + hour_ms;
+}
+
 }  // namespace
 
 void State::expect(const FactView& fact) {
@@ -125,10 +130,14 @@ bool State::grows(const FactView& fact, const Report& held) {
 
 // Such a cell stays where it counts.
 void State::grow(const FactView& fact, Report& held, Outbox& outbox) {
-  if (!take_newer(fact, first_aspect, held.cell.version)) return;
+  if (fact.version(first_aspect) <= held.cell.version) return;
+  const Book& book = book_of(fact);
+  for (Reports* reports : {held.counted, held.counted_in_campaign}) reports->recount(held, *book.info, -1);
+  held.cell.version = fact.version(first_aspect);
   cell_scan_.give_figures(held.cell.content);
+  for (Reports* reports : {held.counted, held.counted_in_campaign}) reports->recount(held, *book.info, 1);
   settle_wrong(*held.campaign, fact.key(), held);
-  judge_touched(book_of(fact), {{held.cell.content.channel(), held.cell.content.campaign(), held.campaign}}, outbox);
+  judge_touched(book, {{held.cell.content.channel(), held.cell.content.campaign(), held.campaign}}, outbox);
 }
 
 void State::judge_touched(const Book& book, const std::vector<Touched>& touched, Outbox& outbox) {
@@ -184,11 +193,15 @@ Book& State::book_of(const FactView& fact) {
 
 void State::enter(const Key& key, Report& report) {
   if (!report.live()) return;
-  Channel& channel = books_.at(report.store).channels[report.cell.content.channel()];
+  Book& book = books_.at(report.store);
+  Channel& channel = book.channels[report.cell.content.channel()];
   Campaign& campaign = channel.campaigns[report.cell.content.campaign()];
+  const Millis end_ms = end_of(*book.info, *report.slot);
+  const auto reports_in = [&](Cells& cells) { return &cells[report.cut].try_emplace(*report.slot, end_ms).first->second; };
   report.campaign = &campaign;
-  channel.cells[report.cut][*report.slot][key] = &report;
-  campaign.cells[report.cut][*report.slot][key] = &report;
+  report.counted = reports_in(channel.cells);
+  report.counted_in_campaign = reports_in(campaign.cells);
+  for (Reports* reports : {report.counted, report.counted_in_campaign}) reports->insert(key, report, *book.info);
   settle_wrong(campaign, key, report);
 }
 
@@ -202,12 +215,13 @@ void State::settle_wrong(Campaign& campaign, const Key& key, const Report& repor
 // An empty campaign stays, so that what held of it can be cleared.
 void State::leave(const Key& key, const Report& report) {
   if (!report.live()) return;
-  Channel& channel = books_.at(report.store).channels[report.cell.content.channel()];
+  Book& book = books_.at(report.store);
+  Channel& channel = book.channels[report.cell.content.channel()];
   Campaign& campaign = channel.campaigns[report.cell.content.campaign()];
   for (Cells* cells : {&channel.cells, &campaign.cells}) {
     const auto slots = cells->find(report.cut);
     const auto reports = slots->second.find(*report.slot);
-    reports->second.erase(key);
+    reports->second.erase(key, report, *book.info);
     if (reports->second.empty()) slots->second.erase(reports);
     if (slots->second.empty()) cells->erase(slots);
   }

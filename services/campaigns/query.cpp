@@ -48,40 +48,6 @@ struct Place {
   auto operator<=>(const Place&) const = default;
 };
 
-// A ratio's parts, added over the cells that state both.
-struct Ratio {
-  int64_t upper = 0, lower = 0;
-  bool known = false;
-  void add(bool both, int64_t by_upper, int64_t by_lower) {
-    if (!both) return;
-    known = true;
-    upper += by_upper;
-    lower += by_lower;
-  }
-};
-
-struct Count {
-  int64_t value = 0;
-  bool known = false;
-  void add(bool states, int64_t by) {
-    known |= states;
-    value += states ? by : 0;
-  }
-};
-
-struct Money {
-  Count cost, amount;
-  Ratio cpc, cpm, roas, cost_per_order;
-};
-
-struct Sum {
-  std::map<std::string, Money> money;  // By currency.
-  Count impressions, clicks, orders;
-  Ratio ctr;
-  bool provisional = false;  // A period has not ended as of what was said.
-  bool immature = false;     // Its attribution window has not.
-};
-
 // Of the stores that are asked for, by their ids; who asks for a few does not wait for all to be looked at.
 template <typename Ids>
 std::vector<const Book*> books_of(const State& state, const Ids& stores) {
@@ -128,38 +94,14 @@ class Adder {
   }
 
   void add_channel(const std::string& name, const Channel& channel) {
-    // A period's cells follow each other and count in one row, but for those that stand by what they are about.
-    const bool by_cell = asked_.by == By::campaign || asked_.by == By::item;
-    const Slot* slot_before = nullptr;
-    Sum* sum = nullptr;
-    answer_from_one_cut(
-        channel.cells, asked_.needed(), asked_.from, asked_.to, [&](const Slot& slot) { return asked_.fits(slot); },
-        [&](const Slot& slot, const Report& report) {
-          if (by_cell || &slot != slot_before) sum = &sums_[place(name, &report.cell.content, asked_.row_from(slot))];
-          slot_before = &slot;
-          add_cell(*sum, slot, report);
-        });
+    const auto fits = [&](const Slot& slot) { return asked_.fits(slot); };
+    answer_from_one_cut(channel.cells, asked_.needed(), asked_.from, asked_.to, fits, [&](const Slot& slot, const Reports& all) {
+      const auto sum = [&](const v1::AdCell* cell) -> Totals& { return sums_[place(name, cell, asked_.row_from(slot))]; };
+      if (asked_.by != By::campaign && asked_.by != By::item) return all.add_to(sum(nullptr), *book_->info);
+      all.for_each([&](const Report& report) { sum(&report.cell.content).add(report, *book_->info); });
+    });
     if (asked_.wants("ad_cost_cut_difference") && asked_.grain != Grain::hour && asked_.needed() == 0)
       add_difference(name, channel);
-  }
-
-  void add_cell(Sum& sum, const Slot& slot, const Report& report) {
-    const v1::AdCell& cell = report.cell.content;
-    Money& money = sum.money[state_->currency(*book_->info, cell.currency_code())];
-    const int64_t cost = cell.cost_micros();
-    sum.impressions.add(cell.has_impressions(), cell.impressions());
-    sum.clicks.add(cell.has_clicks(), cell.clicks());
-    sum.orders.add(cell.has_attributed_orders(), cell.attributed_orders());
-    sum.ctr.add(cell.has_clicks() && cell.has_impressions(), cell.clicks(), cell.impressions());
-    money.cost.add(cell.has_cost_micros(), cost);
-    money.amount.add(cell.has_attributed_amount_micros(), cell.attributed_amount_micros());
-    money.cpc.add(cell.has_cost_micros() && cell.has_clicks(), cost, cell.clicks());
-    money.cpm.add(cell.has_cost_micros() && cell.has_impressions(), cost * 1000, cell.impressions());
-    money.roas.add(cell.has_cost_micros() && cell.has_attributed_amount_micros(), cell.attributed_amount_micros(), cost);
-    money.cost_per_order.add(cell.has_cost_micros() && cell.has_attributed_orders(), cost, cell.attributed_orders());
-    const Millis end = slot.hour < 0 ? book_->info->zone.start_of(slot.to + 1) : state_->reached(*book_->info, slot, report);
-    sum.provisional |= report.as_of_ms() < end;
-    sum.immature |= report.as_of_ms() < end + report.cut.attribution_days() * day_ms;
   }
 
   // What cuts say differently of the same day.
@@ -169,10 +111,12 @@ class Adder {
       for (auto slot = slots.lower_bound(Slot{asked_.from, asked_.from, -1});
            slot != slots.end() && slot->first.from <= asked_.to; ++slot) {
         if (slot->first.from != slot->first.to) continue;
-        for (const auto& [key, report] : slot->second)
-          if (report->cell.content.has_cost_micros())
-            days[slot->first.from][{cut.names + (cut.grain == 1 ? "/hour" : ""), cut.attribution_left}]
-                [state_->currency(*book_->info, report->cell.content.currency_code())] += report->cell.content.cost_micros();
+        Totals totals;
+        slot->second.add_to(totals, *book_->info);
+        for (const MoneyTotals& money : totals.money())
+          if (money.cost_micros.stated > 0)
+            days[slot->first.from][{cut.names + (cut.grain == 1 ? "/hour" : ""), cut.attribution_left}][money.currency_code] +=
+                money.cost_micros.sum;
       }
     for (const auto& [day, cuts] : days) {
       if (cuts.size() < 2) continue;
@@ -227,7 +171,7 @@ class Adder {
 
   void add_budget(const std::string& key, const Budget& budget) {
     const Pace pace = state_->pace(budget);
-    const std::string code = state_->currency(*book_->info, budget.terms.content.currency_code());
+    const std::string code(currency_of(*book_->info, budget.terms.content.currency_code()));
     const Place at{asked_.by == By::store ? book_->info->id : std::string(), key,
                    format_day(asked_.grain == Grain::total ? asked_.from : std::max(asked_.from, budget.slot->from))};
     add_row(at, "budget_used", code, "ratio", "provisional", pace.spent_micros, pace.amount_micros);
@@ -252,27 +196,28 @@ class Adder {
     }
   }
 
-  void write_sum(const Place& at, const Sum& sum) {
-    const char* reported = sum.provisional ? "provisional" : "final";
-    const char* attributed = sum.immature ? "provisional" : "final";
-    const auto count = [&](const char* metric, const Count& one, const char* status) {
-      if (one.known) add_row(at, metric, {}, "count", status, one.value, {});
+  void write_sum(const Place& at, const Totals& sum) {
+    const char* reported = sum.is_provisional() ? "provisional" : "final";
+    const char* attributed = sum.is_immature() ? "provisional" : "final";
+    const auto count = [&](const char* metric, const Count& one, const std::string& code, const char* unit, const char* status) {
+      if (one.stated > 0) add_row(at, metric, code, unit, status, one.sum, {});
     };
     const auto ratio = [&](const char* metric, const Ratio& one, const std::string& code, const char* unit, const char* status) {
-      if (one.known) add_row(at, metric, code, unit, status, one.upper, one.lower);
+      if (one.stated > 0) add_row(at, metric, code, unit, status, one.upper, one.lower);
     };
-    count("impressions", sum.impressions, reported);
-    count("clicks", sum.clicks, reported);
-    count("ad_orders", sum.orders, attributed);
-    ratio("ctr", sum.ctr, {}, "ratio", reported);
-    for (const auto& [code, money] : sum.money) {
-      if (money.cost.known) add_row(at, "ad_cost", code, "money", reported, money.cost.value, {});
-      if (money.amount.known) add_row(at, "ad_amount", code, "money", attributed, money.amount.value, {});
+    count("impressions", sum.impressions(), {}, "count", reported);
+    count("clicks", sum.clicks(), {}, "count", reported);
+    ratio("ctr", sum.ctr(), {}, "ratio", reported);
+    for (const MoneyTotals& money : sum.money()) {
+      const std::string& code = money.currency_code;
+      count("ad_orders", money.orders, {}, "count", attributed);
+      count("ad_cost", money.cost_micros, code, "money", reported);
+      count("ad_amount", money.amount_micros, code, "money", attributed);
       ratio("cpc", money.cpc, code, "money", reported);
       ratio("cpm", money.cpm, code, "money", reported);
       ratio("cost_per_order", money.cost_per_order, code, "money", attributed);
       // One currency needs no name beside a ratio.
-      ratio("roas", money.roas, sum.money.size() > 1 ? code : std::string(), "ratio", attributed);
+      ratio("roas", money.roas, sum.money().size() > 1 ? code : std::string(), "ratio", attributed);
     }
   }
 
@@ -294,7 +239,7 @@ class Adder {
   const Asked& asked_;
   const State* state_ = nullptr;
   const Book* book_ = nullptr;
-  std::map<Place, Sum> sums_;
+  std::map<Place, Totals> sums_;
   std::map<std::tuple<Place, std::string, std::string>, query::v1::MetricRow> rows_;
   Millis as_of_ms_ = 0;
 };

@@ -163,7 +163,7 @@ void State::judge_campaign(const Book& book, const std::string& channel, const s
 
   std::optional<Measurement> wrong;
   for (const auto& [key, report] : campaign.wrong) {
-    if (report->slot->to < today - week_days || !book.info->is_news(reached(*book.info, *report->slot, *report))) continue;
+    if (report->slot->to < today - week_days || !book.info->is_news(report->reached_ms())) continue;
     const v1::AdCell& cell = report->cell.content;
     if (!wrong)
       wrong = Measurement{
@@ -181,24 +181,26 @@ void State::judge_budget(const Budget& budget, Outbox& outbox) {
   const Judge::Subject subject{book.info->id, book.info->platform, budget.id};
   std::optional<Measurement> ahead, burnt, under;
   const Pace pace = budget.live() && !book.info->withdrawn ? this->pace(budget) : Pace();
+  const Zone& zone = book.info->zone;
   if (pace.reached_ms != 0) {
-    const Zone& zone = book.info->zone;
     const Millis end = zone.start_of(budget.slot->to + 1);
-    const int64_t used = divide_micros(pace.spent_micros, pace.amount_micros),
-                  passed = divide_micros(pace.due_micros, pace.amount_micros);
-    const std::vector<v1::Evidence> support = {
-        evidence("used", used, "ratio"), evidence("time_passed", passed, "ratio"), evidence("spent", pace.spent_micros, "money"),
-        evidence("budget", pace.amount_micros, "money"), evidence("reached", zone.format(pace.reached_ms))};
-    const auto measured = [&](int64_t value_micros) { return Measurement{.value_micros = value_micros, .evidence = support}; };
+    const auto measured = [](int64_t value_micros) { return Measurement{.value_micros = value_micros, .evidence = {}}; };
     const bool is_news = book.info->is_news(pace.reached_ms) && now_ < end + week_days * day_ms;
-    if (is_news) ahead = measured(used - passed);
+    if (is_news) ahead = measured(pace.used_micros() - pace.passed_micros());
     const bool is_one_day = budget.slot->from == budget.slot->to;
-    if (is_news && is_one_day && pace.reached_ms < end && zone.hour_of(pace.reached_ms) < evening_hour) burnt = measured(used);
-    if (is_news && budget.due_ms != 0 && budget.due_ms >= end + week_days * day_ms) under = measured(used);
+    if (is_news && is_one_day && pace.reached_ms < end && zone.hour_of(pace.reached_ms) < evening_hour)
+      burnt = measured(pace.used_micros());
+    if (is_news && budget.due_ms != 0 && budget.due_ms >= end + week_days * day_ms) under = measured(pace.used_micros());
   }
-  judge_.judge(budget_burn_fast, subject, ahead, now_, outbox);
-  judge_.judge(day_budget_burnt, subject, burnt, now_, outbox);
-  judge_.judge(budget_underspent, subject, under, now_, outbox);
+  const auto support = [&] {
+    return std::vector<v1::Evidence>{
+        evidence("used", pace.used_micros(), "ratio"), evidence("time_passed", pace.passed_micros(), "ratio"),
+        evidence("spent", pace.spent_micros, "money"), evidence("budget", pace.amount_micros, "money"),
+        evidence("reached", zone.format(pace.reached_ms))};
+  };
+  judge_.judge(budget_burn_fast, subject, ahead, support, now_, outbox);
+  judge_.judge(day_budget_burnt, subject, burnt, support, now_, outbox);
+  judge_.judge(budget_underspent, subject, under, support, now_, outbox);
 }
 
 void State::judge_all(Outbox& outbox) {

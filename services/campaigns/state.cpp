@@ -82,23 +82,21 @@ std::optional<Slot> slot_of(const v1::Period& period) {
   return Slot{*from, *to, period.has_hour() ? static_cast<int32_t>(std::min(period.hour(), 23u)) : -1};
 }
 
-Millis State::reached(const StoreInfo& store, const Slot& slot, const Report& report) const {
-  const Millis end =
-      slot.hour < 0 ? store.zone.start_of(slot.to + 1) : store.zone.from_local(slot.from, slot.hour, 0, 0) + hour_ms;
-  return std::min(end, report.as_of_ms());
-}
-
 // Spending and time are compared as of the same moment: until when the reports reach.
 Pace State::pace(const Budget& budget) const {
   const v1::BudgetTerms& terms = budget.terms.content;
   const Book& book = books_.at(budget.store);
-  const std::string money = currency(*book.info, terms.currency_code());
+  const std::string_view code = currency_of(*book.info, terms.currency_code());
   Pace pace{0, terms.amount_micros(), 0, 0};
   const auto within = [&](const Slot& slot) { return slot.from >= budget.slot->from && slot.to <= budget.slot->to; };
-  const auto add = [&](const Slot& slot, const Report& report) {
-    if (!report.cell.content.has_cost_micros() || currency(*book.info, report.cell.content.currency_code()) != money) return;
-    pace.spent_micros += report.cell.content.cost_micros();
-    pace.reached_ms = std::max(pace.reached_ms, reached(*book.info, slot, report));
+  const auto add = [&](const Slot&, const Reports& reports) {
+    Totals totals;
+    reports.add_to(totals, *book.info);
+    for (const MoneyTotals& money : totals.money()) {
+      if (money.currency_code != code) continue;
+      pace.spent_micros += money.cost_micros.sum;
+      pace.reached_ms = std::max(pace.reached_ms, money.cost_reach.ms);
+    }
   };
   for (const auto& [name, channel] : book.channels) {
     if (!terms.channel().empty() && terms.channel() != name) continue;
@@ -117,16 +115,19 @@ Pace State::pace(const Budget& budget) const {
 std::map<Day, DaySum> State::days_of(const Book& book, const Campaign& campaign, Day from, Day to) const {
   std::map<Day, DaySum> days;
   const auto within = [&](const Slot& slot) { return slot.from == slot.to && slot.from >= from && slot.from <= to; };
-  answer_from_one_cut(campaign.cells, by_campaign, from, to, within, [&](const Slot& slot, const Report& report) {
-    const v1::AdCell& cell = report.cell.content;
-    if (currency(*book.info, cell.currency_code()) != book.info->currency_code && !book.info->currency_code.empty()) return;
-    DaySum& day = days[slot.from];
-    day.cost_micros += cell.cost_micros();
-    day.amount_micros += cell.attributed_amount_micros();
-    day.orders += cell.attributed_orders();
-    day.knows_amount |= cell.has_attributed_amount_micros();
-    day.knows_orders &= cell.has_attributed_orders();
-    day.reached_ms = std::max(day.reached_ms, reached(*book.info, slot, report));
+  answer_from_one_cut(campaign.cells, by_campaign, from, to, within, [&](const Slot& slot, const Reports& reports) {
+    Totals totals;
+    reports.add_to(totals, *book.info);
+    for (const MoneyTotals& money : totals.money()) {
+      if (money.currency_code != book.info->currency_code && !book.info->currency_code.empty()) continue;
+      DaySum& day = days[slot.from];
+      day.cost_micros += money.cost_micros.sum;
+      day.amount_micros += money.amount_micros.sum;
+      day.orders += money.orders.sum;
+      day.knows_amount |= money.amount_micros.stated > 0;
+      day.knows_orders &= money.orders.stated == money.reports;
+      day.reached_ms = std::max(day.reached_ms, money.reach.ms);
+    }
   });
   return days;
 }
@@ -237,12 +238,11 @@ std::vector<Held> State::held() const {
     budgets.bytes += budget.terms.content.SpaceUsedLong() - sizeof(budget.terms.content) + text_bytes(budget.id);
   for (const auto& [key, plan] : plans_)
     plans.bytes += plan.terms.content.SpaceUsedLong() - sizeof(plan.terms.content) + text_bytes(plan.id);
-  // A B-tree's nodes are three quarters full, or so.
   const auto add_cells = [&](const Cells& cells) {
     campaigns.bytes += tree_bytes(cells);
     for (const auto& [cut, slots] : cells) {
       campaigns.bytes += tree_bytes(slots);
-      for (const auto& [slot, all] : slots) campaigns.bytes += all.size() * sizeof(Reports::value_type) * 4 / 3;
+      for (const auto& [slot, all] : slots) campaigns.bytes += all.bytes();
     }
   };
   for (const auto& [store, book] : books_)

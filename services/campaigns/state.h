@@ -1,7 +1,6 @@
 // What promotion has to know: what ad channels report, cut by cut, what was budgeted, and which campaigns are planned.
 #pragma once
 
-#include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/inlined_vector.h>
 
@@ -15,13 +14,14 @@
 
 #include "common/ahead.h"
 #include "common/mix_hash.h"
-#include "common/prefetch.h"
+#include "common/money.h"
 #include "common/rules.h"
 #include "common/service.h"
 #include "common/stores.h"
 #include "common/things.h"
 #include "common/time.h"
 #include "services/campaigns/cell_scan.h"
+#include "services/campaigns/totals.h"
 
 namespace xundian::campaigns {
 
@@ -58,7 +58,9 @@ struct Campaign;
 
 struct Report {
   uint64_t store = 0;
-  Campaign* campaign = nullptr;  // That it counts in; follows from the rest.
+  // Where it counts; follows from the rest.
+  Campaign* campaign = nullptr;
+  Reports *counted = nullptr, *counted_in_campaign = nullptr;  // Those of its channel, of its campaign.
   Aspect<v1::AdCell> cell;
   Version withdrawn;
   Cut cut;
@@ -66,12 +68,12 @@ struct Report {
 
   bool live() const { return cell.version > withdrawn && slot; }
   Millis as_of_ms() const { return rank_parts(cell.version.rank).as_of_ms; }
+  // When what a live one says ends: its period, or the time as of which it was said, if that is earlier.
+  Millis reached_ms() const { return std::min(counted->end_ms(), as_of_ms()); }
   // Clicks that were never shown, or anything below zero.
   bool is_wrong() const;
 };
 
-// The reports of one cut and period; a question about a store looks at all of them.
-using Reports = absl::btree_map<Key, const Report*>;
 using Cells = std::map<Cut, std::map<Slot, Reports>>;
 
 struct Campaign {
@@ -108,6 +110,9 @@ struct Pace {
   int64_t amount_micros = 0;
   int64_t due_micros = 0;  // What would be spent by now if it were spent evenly.
   Millis reached_ms = 0;   // Until when spending is known; 0 = nothing is reported.
+  // Shares of the amount, in millionths.
+  int64_t used_micros() const { return divide_micros(spent_micros, amount_micros); }
+  int64_t passed_micros() const { return divide_micros(due_micros, amount_micros); }
 };
 
 // A store's part.
@@ -125,6 +130,10 @@ struct DaySum {
   Millis reached_ms = 0;
 };
 
+// A cell that names no currency is in the store's.
+inline std::string_view currency_of(const StoreInfo& store, std::string_view stated) {
+  return stated.empty() ? store.currency_code : stated;
+}
 Cut cut_of(const v1::AdCell& cell);
 std::optional<Slot> slot_of(const v1::Period& period);
 
@@ -144,9 +153,9 @@ class DaySet {
   absl::InlinedVector<Day, 16> days_;
 };
 
-// Calls `visit(slot, report)` for the cells that answer a question about whole days in [from, to], or about hours: each day from
-// one cut, the coarsest that has the needed dimensions. `fits(slot)` says whether a period lies within what is asked; it is asked
-// of those that begin within, however long the history.
+// Calls `visit(slot, reports)` for those that answer a question about whole days in [from, to], or about hours: each day from one
+// cut, the coarsest that has the needed dimensions. `fits(slot)` says whether a period lies within what is asked; it is asked of
+// those that begin within, however long the history.
 template <typename Fits, typename Visit>
 void answer_from_one_cut(const Cells& cells, uint8_t needed, Day from, Day to, Fits&& fits, Visit&& visit) {
   DaySet taken;
@@ -161,14 +170,7 @@ void answer_from_one_cut(const Cells& cells, uint8_t needed, Day from, Day to, F
         is_free = !taken.contains(day) && (slot.from == slot.to || !mine.contains(day));
       if (!is_free) continue;
       for (Day day = slot.from; day <= slot.to; ++day) mine.insert(day);
-      // They lie anywhere in memory, which is asked for those that come next.
-      constexpr int ahead = 8;
-      auto next = reports.begin();
-      for (int told = 0; told < ahead && next != reports.end(); ++told, ++next) prefetch_whole(next->second);
-      for (const auto& [key, report] : reports) {
-        if (next != reports.end()) prefetch_whole((next++)->second);
-        visit(slot, *report);
-      }
+      visit(slot, reports);
     }
     taken.merge(mine);
   }
@@ -201,11 +203,6 @@ class State final : public Fold {
   Millis as_of() const { return as_of_; }
   Millis now() const { return now_; }
   Pace pace(const Budget& budget) const;
-  // When what a cell says ends: its period, or the time as of which it was said, if that is earlier.
-  Millis reached(const StoreInfo& store, const Slot& slot, const Report& report) const;
-  std::string currency(const StoreInfo& store, std::string_view stated) const {
-    return stated.empty() ? store.currency_code : std::string(stated);
-  }
 
  private:
   void fold_store(const FactView& fact, Outbox& outbox);

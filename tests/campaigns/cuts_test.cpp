@@ -206,6 +206,23 @@ TEST_F(Promotion, BudgetsShowWhatIsSpentAndWhatShouldBe) {
   EXPECT_EQ(ask({"budget_used"}, "campaign", 20'000, 20'009).at("c1|budget_used").denominator(), 500);
 }
 
+TEST_F(Promotion, SpendingIsKnownAsFarAsThoseReachWhoStateIt) {
+  drive.put(now, fmt::format("store: 's1' key: 'b1' budget_plan {{ terms {{ from: '{}' to: '{}' amount_micros: 2400 }} }}",
+                             format_day(20'000), format_day(20'000)));
+  // Each as of another hour of the day; from the ninth on their sums are kept.
+  for (int count = 0; count < 20; ++count) {
+    const int number = count * 7 % 20;
+    drive.put(Millis{20'000} * day_ms + number * hour_ms,
+              fmt::format("store: 's1' key: 'c{0}' ad_report {{ cell {{ cut {{ dimensions: 'campaign' grain: 'day' }} period {{ "
+                          "from: '{1}' }} channel: 'ztc' campaign: 'c{0}' {2}: 1 }} }}",
+                          number, format_day(20'000), number <= 12 ? "cost_micros" : "clicks"));
+  }
+  const auto due = [&] { return ask({"budget_pace"}, "", 20'000, 20'000).at("|budget_pace").denominator(); };
+  EXPECT_EQ(due(), 1200);
+  drive.put(now, "store: 's1' key: 'c12' ad_report { withdrawn {} }");
+  EXPECT_EQ(due(), 1100);
+}
+
 TEST_F(Promotion, PlannedCampaignsAreListedByDay) {
   drive.put(now, fmt::format("store: 's1' key: 'p1' campaign_plan {{ terms {{ name: '双11' start_ms: {} end_ms: {} }} }}",
                              Millis{20'000} * day_ms, Millis{20'002} * day_ms));
