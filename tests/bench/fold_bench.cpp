@@ -1,5 +1,6 @@
 // What folding costs, one service at a time and without a process, a socket or a disk: the bench's workload through the very
-// replica that a service runs, from commits in memory. `said` and `fingerprint` show whether two builds answer the same.
+// replica that a service runs, from commits in memory; each store has a budget of the month. `said` and `fingerprint` show
+// whether two builds answer the same.
 //   fold_bench [--facts N] [--hours N] [--repeat N] [--stores N] [--skus N] [SERVICE…]
 //   fold_bench --growth [--json] [--facts N] [--repeat N] [SERVICE…]
 //   fold_bench --memory [--json] [--stores N] [--skus N] [SERVICE…]
@@ -18,6 +19,7 @@
 #include "services/inventory/state.h"
 #include "services/metrics/state.h"
 #include "services/support/state.h"
+#include "tests/bench/fold_facts.h"
 #include "tests/bench/process.h"
 
 namespace xundian::bench {
@@ -66,6 +68,8 @@ void print_folds(const Asked& asked, Millis now) {
   BatchBuilder builder;
   for (const v1::Fact& fact : store_facts(now, asked.shape.stores))
     CHECK(builder.add(fact).has_value(), "the stores are good facts");
+  for (uint32_t store = 0; store < asked.shape.stores; ++store)
+    CHECK(builder.add(budget_fact(store, static_cast<Day>(now / day_ms), now - day_ms)).has_value(), "a budget is a good fact");
   CommitMaker maker;
   std::vector<std::string> commits = {maker.next(builder, now)};
   for (std::string& commit : commits_of(workload, now, asked.hours, maker)) commits.push_back(std::move(commit));

@@ -78,4 +78,14 @@ v1::Fact ad_fact(uint32_t store, uint32_t campaign, const std::string& day, Mill
   return fact;
 }
 
+v1::Fact budget_fact(uint32_t store, Day day, Millis as_of_ms) {
+  const Day first = month_start(day);
+  v1::Fact fact = new_fact(store, "month", as_of_ms);
+  v1::BudgetTerms& terms = *fact.mutable_budget_plan()->mutable_terms();
+  terms.set_from(format_day(first));
+  terms.set_to(format_day(month_start(first + 31) - 1));
+  terms.set_amount_micros(1'000'000'000'000);
+  return fact;
+}
+
 }  // namespace xundian::bench

@@ -17,7 +17,15 @@ import tempfile
 
 BIN = pathlib.Path(os.environ.get("XUNDIAN_BIN", pathlib.Path(__file__).resolve().parents[2] / "build/release/bin"))
 TABLE = pathlib.Path(__file__).with_name("instructions.tsv")
-SERVICES = ["inventory", "metrics", "support", "campaigns", "bus"]
+# By their names in the table, how fold_bench is called. Of two stores' campaigns each has its part of many reports a day.
+CALLS = {
+    "inventory": ["inventory"],
+    "metrics": ["metrics"],
+    "support": ["support"],
+    "campaigns": ["campaigns"],
+    "campaigns_of_two_stores": ["--stores", "2", "campaigns"],
+    "bus": ["bus"],
+}
 COUNTED = ["xundian::bench::fold_commit(*", "xundian::bench::put_batch(*"]
 FACTS = 20_000
 TOLERANCE = 0.1
@@ -28,7 +36,7 @@ def instructions_of_a_fact(service):
     with tempfile.TemporaryDirectory(prefix="xd.") as folder:
         out = pathlib.Path(folder) / "counts"
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *(f"--toggle-collect={name}" for name in COUNTED),
-                   BIN / "fold_bench", "--facts", str(FACTS), "--repeat", "1", service]
+                   BIN / "fold_bench", "--facts", str(FACTS), "--repeat", "1", *CALLS[service]]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
         total = re.search(r"^totals: (\d+)", out.read_text(), re.M) if out.exists() else None
         if done.returncode != 0 or total is None or int(total[1]) == 0:
@@ -58,16 +66,16 @@ def main():
     if shutil.which("valgrind") is None:
         sys.exit("valgrind is not there; tests/run installs it")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        counted = dict(zip(SERVICES, pool.map(instructions_of_a_fact, SERVICES)))
+        counted = dict(zip(CALLS, pool.map(instructions_of_a_fact, CALLS)))
     if sys.argv[1:] == ["--update"]:
         write_table(counted)
     elif sys.argv[1:]:
         sys.exit(__doc__)
     table = read_table()
-    if list(table) != SERVICES:
-        sys.exit(f"{TABLE.name} is to name {SERVICES}: {UPDATE}")
+    if list(table) != list(CALLS):
+        sys.exit(f"{TABLE.name} is to name {list(CALLS)}: {UPDATE}")
     for service, count in counted.items():
-        print(f"{service:<10} {count:8.0f} instructions a fact, {count / table[service] - 1:+.1%} of {table[service]:.0f}")
+        print(f"{service:<24} {count:8.0f} instructions a fact, {count / table[service] - 1:+.1%} of {table[service]:.0f}")
     complaints = [found for service, count in counted.items() if (found := complaint(service, count, table[service]))]
     sys.exit("\n".join(complaints) or 0)
 
