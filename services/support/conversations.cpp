@@ -109,9 +109,14 @@ void State::take_message(Desk& desk, const FactView& fact, Outbox& outbox) {
   const bool line_newer = fact.states(line_aspect) && fact.version(line_aspect) > message.line;
   const bool end_newer = fact.withdrawn() && fact.version(withdrawn_aspect) > withdrawal_of(desk, index);
   if (!line_newer && !end_newer) return;
+  const bool counted = counts(desk, index);
+  // An export that overlaps the one before says the same once more.
+  if (counted && line_newer && !end_newer && fact.version(line_aspect).digest == message.line.digest) {
+    message.line = fact.version(line_aspect);
+    return;
+  }
   Touched touched;
   std::vector<uint32_t> loose;
-  const bool counted = counts(desk, index);
   // Whose contribution rests on the message is taken out while the message is as it was.
   if (const auto replies = desk.replies.find(fact.key()); replies != desk.replies.end())
     for (const Key& reply : replies->second) dissolve(desk, desk.messages.find(reply)->home, loose, touched);
@@ -187,7 +192,7 @@ void State::group(Desk& desk, const std::vector<uint32_t>& loose, Touched& touch
     Conversation& conversation = desk.conversations.at(home);
     CHECK(conversation.messages.empty(), "a conversation was not taken apart before it was put together");
     conversation.messages.assign(messages.begin(), messages.end());
-    walk(desk, conversation, 1, touched);
+    walk(desk, home, conversation, 1, touched);
     touched.formed.insert(home);
   }
 }
@@ -205,9 +210,10 @@ bool State::extend(Desk& desk, uint32_t message, const Words& words, Touched& to
   if (!is_newest && !earlier(desk, conversation.messages.back(), message)) return false;
   desk.messages[message].home = home;
   conversation.messages.push_back(message);
-  desk.waiting -= conversation.progress.waiting;
+  const bool waited = conversation.progress.waiting;
   step(desk, conversation, message, words, conversation.progress, 1, touched);
-  desk.waiting += conversation.progress.waiting;
+  if (conversation.progress.waiting && !waited) desk.waiting.insert(home);
+  if (waited && !conversation.progress.waiting) desk.waiting.erase(home);
   return true;
 }
 
@@ -232,7 +238,7 @@ void State::dissolve(Desk& desk, Key home, std::vector<uint32_t>& loose, Touched
   const auto found = desk.conversations.find(home);
   if (found == desk.conversations.end()) return;
   Conversation& conversation = found->second;
-  walk(desk, conversation, -1, touched);
+  walk(desk, home, conversation, -1, touched);
   for (const uint32_t message : conversation.messages) {
     desk.messages[message].home = Key();
     loose.push_back(message);
@@ -243,12 +249,15 @@ void State::dissolve(Desk& desk, Key home, std::vector<uint32_t>& loose, Touched
   desk.conversations.erase(found);
 }
 
-void State::walk(Desk& desk, Conversation& conversation, int sign, Touched& touched) {
+void State::walk(Desk& desk, const Key& home, Conversation& conversation, int sign, Touched& touched) {
   Progress progress;
   for (const uint32_t message : conversation.messages)
     step(desk, conversation, message, Words::of(desk.messages[message]), progress, sign, touched);
   conversation.progress = progress;
-  desk.waiting += sign * progress.waiting;
+  if (sign > 0 && progress.waiting)
+    desk.waiting.insert(home);
+  else
+    desk.waiting.erase(home);
 }
 
 // What one message means after those before it; sign -1 takes the same out again.
@@ -306,9 +315,9 @@ void State::recount(Desk& desk) {
   desk.cells.clear();
   desk.news.clear();
   desk.inquiries.clear();
-  desk.waiting = 0;
+  desk.waiting.clear();
   Touched touched;
-  for (auto& [home, conversation] : desk.conversations) walk(desk, conversation, 1, touched);
+  for (auto& [home, conversation] : desk.conversations) walk(desk, home, conversation, 1, touched);
   for (const uint32_t index : desk.buyers) count_buyer(desk, buyers_[index], 1);
 }
 

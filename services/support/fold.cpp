@@ -3,6 +3,17 @@
 
 namespace xundian::support {
 
+namespace {
+
+void note(Desk::Keys& keys, const Key& key, bool is_one) {
+  if (is_one)
+    keys.insert(key);
+  else
+    keys.erase(key);
+}
+
+}  // namespace
+
 void Cell::add(const Cell& other) {
   first_response_seconds += other.first_response_seconds;
   first_responses += other.first_responses;
@@ -59,20 +70,20 @@ void State::fold(const FactView& fact, Outbox& outbox) {
       return take_order(desk_of(fact), fact, outbox);
     case v1::Fact::kRefundState: {
       Desk& desk = desk_of(fact);
-      if (merge(desk.refunds, fact, outbox)) judge_refund(desk, fact.key(), now_, outbox);
-      return;
+      if (!merge(desk.refunds, fact, outbox)) return;
+      note(desk.open_refunds, fact.key(), is_open(desk.refunds.at(fact.key())));
+      return judge_refund(desk, fact.key(), now_, outbox);
     }
-    case v1::Fact::kServiceScore: {
-      Desk& desk = desk_of(fact);
-      if (merge(desk.scores, fact, outbox)) judge_score(desk, now_, outbox);
-      return;
-    }
+    case v1::Fact::kServiceScore:
+      return take_score(desk_of(fact), fact, outbox);
     case v1::Fact::kReviewState:
       merge(desk_of(fact).reviews, fact, outbox);
       return;
-    case v1::Fact::kCaseState:
-      merge(desk_of(fact).cases, fact, outbox);
+    case v1::Fact::kCaseState: {
+      Desk& desk = desk_of(fact);
+      if (merge(desk.cases, fact, outbox)) note(desk.open_cases, fact.key(), is_open(desk.cases.at(fact.key())));
       return;
+    }
     default:
       return;  // Not ours.
   }
@@ -91,13 +102,24 @@ bool State::merge(std::map<Key, Merged<Thing>>& things, const FactView& fact, Ou
   return thing.merge(fact, stated);
 }
 
+void State::take_score(Desk& desk, const FactView& fact, Outbox& outbox) {
+  const auto held = desk.scores.find(fact.key());
+  const auto before = held == desk.scores.end() ? std::nullopt : scored_day(held->second);
+  if (!merge(desk.scores, fact, outbox)) return;
+  if (before) desk.scored_days.erase({*before, fact.key()});
+  if (const auto day = scored_day(desk.scores.at(fact.key()))) desk.scored_days.emplace(*day, fact.key());
+  judge_score(desk, now_, outbox);
+}
+
 void State::take_store(const FactView& fact, Outbox& outbox) {
   const StoreInfo before = stores_.of(fact);
   const bool recounted = stores_.fold(fact);
   const auto desk = desks_.find(fact.store());
   if (desk == desks_.end()) return;
   const StoreInfo& after = info(desk->second);
-  if (recounted || before.live_from_ms != after.live_from_ms) recount(desk->second);
+  const bool has_other_news = before.live_from_ms != after.live_from_ms;
+  if (recounted || has_other_news) recount(desk->second);
+  if (!recounted && !has_other_news && before.platform == after.platform) return;
   judge_anew(desk->second, now_, outbox);
   judge_due(now_, outbox);
 }

@@ -203,6 +203,12 @@ bool State::load(ByteReader bytes) {
     if (!load_messages(bytes, desk) || !load_things(bytes, desk.refunds) || !load_things(bytes, desk.reviews) ||
         !load_things(bytes, desk.scores) || !load_things(bytes, desk.cases))
       return false;
+    for (const auto& [key, refund] : desk.refunds)
+      if (is_open(refund)) desk.open_refunds.insert(key);
+    for (const auto& [key, one] : desk.cases)
+      if (is_open(one)) desk.open_cases.insert(key);
+    for (const auto& [key, score] : desk.scores)
+      if (const auto day = scored_day(score)) desk.scored_days.emplace(*day, key);
     group_all(desk);
   }
   if (!load_orders(bytes) || !load_buyers(bytes)) return false;
@@ -243,7 +249,7 @@ void State::fingerprint(Fingerprint& sum) const {
     for (const auto& [day, inquiries] : desk.inquiries)
       if (inquiries.asked != 0)
         sum.add(fmt::format("inquiries/{}/{}", store, day), fmt::format("{}/{}", inquiries.paid, inquiries.asked));
-    if (desk.waiting != 0) sum.add("waiting/" + store, std::to_string(desk.waiting));
+    if (!desk.waiting.empty()) sum.add("waiting/" + store, std::to_string(desk.waiting.size()));
     add_things(sum, "refund", store, desk.refunds);
     add_things(sum, "review", store, desk.reviews);
     add_things(sum, "score", store, desk.scores);

@@ -124,6 +124,7 @@ struct Place {
 struct Period {
   Day from = 0, to = 0;
   int hour = -1;
+  bool operator==(const Period&) const = default;
   std::string text() const { return hour < 0 ? format_day(from) : fmt::format("{}T{:02}", format_day(from), hour); }
 };
 
@@ -184,9 +185,13 @@ class Adder {
  private:
   Sum& cell_at(const std::string& key, Day day, int hour = 0) {
     const Period period = period_of(asked_, day, hour);
-    Sum& sum = cells_[Place{store_, key, period.text()}];
-    if (period.to >= newest_) sum.day_open = true;
-    return sum;
+    // Hours come in their order, and those of a period are one cell's.
+    if (last_ != nullptr && period == last_period_ && key == last_place_.key && store_ == last_place_.store) return *last_;
+    last_period_ = period;
+    last_place_ = {store_, key, period.text()};
+    last_ = &cells_[last_place_];
+    if (period.to >= newest_) last_->day_open = true;
+    return *last_;
   }
 
   void add_hours(const std::string& agent, const std::map<int64_t, Cell>& hours) {
@@ -215,10 +220,12 @@ class Adder {
           return card.has_logistics_milli() ? std::optional(card.logistics_milli()) : std::nullopt;
         }};
     for (size_t index = 0; index < std::size(scores); ++index) {
-      std::map<std::string, std::pair<Day, uint32_t>> last;  // By period.
-      for (const auto& [day, milli] : scores_by_day(desk, scores[index]))
-        if (day >= asked_.from && day <= asked_.to) last[period_of(asked_, day, 0).text()] = {day, milli};
-      for (const auto& [period, score] : last) {
+      std::map<Day, std::pair<Day, uint32_t>> last;  // By the period's first day.
+      for (auto at = desk.scored_days.lower_bound({asked_.from, Key()}); at != desk.scored_days.end() && at->first <= asked_.to;
+           ++at)
+        if (const auto milli = scores[index](desk.scores.at(at->second).state.card()))
+          last[period_of(asked_, at->first, 0).from] = {at->first, *milli};
+      for (const auto& [first_day, score] : last) {
         Sum::Score& sum = cell_at({}, score.first).scores[index];
         sum.milli += score.second;
         sum.stores += 1;
@@ -231,12 +238,9 @@ class Adder {
     const auto add = [](std::optional<int64_t>& to, bool known, int64_t count) {
       if (known) to = to.value_or(0) + count;
     };
-    add(sum.waiting, !desk.conversations.empty(), desk.waiting);
-    const auto open = [](const auto& things) {
-      return std::count_if(things.begin(), things.end(), [](const auto& one) { return is_open(one.second); });
-    };
-    add(sum.open_refunds, !desk.refunds.empty(), open(desk.refunds));
-    add(sum.open_cases, !desk.cases.empty(), open(desk.cases));
+    add(sum.waiting, !desk.conversations.empty(), static_cast<int64_t>(desk.waiting.size()));
+    add(sum.open_refunds, !desk.refunds.empty(), static_cast<int64_t>(desk.open_refunds.size()));
+    add(sum.open_cases, !desk.cases.empty(), static_cast<int64_t>(desk.open_cases.size()));
   }
 
   const Asked& asked_;
@@ -244,6 +248,9 @@ class Adder {
   Zone zone_;
   Day newest_ = 0;
   std::map<Place, Sum> cells_;
+  Sum* last_ = nullptr;  // The cell that was looked for last.
+  Period last_period_;
+  Place last_place_;
   Millis as_of_ms_ = 0;
 };
 

@@ -98,14 +98,10 @@ std::optional<uint32_t> description_of(const v1::ScoreCard& card) {
   return card.has_description_milli() ? std::optional(card.description_milli()) : std::nullopt;
 }
 
-std::map<Day, uint32_t> scores_by_day(const Desk& desk, ScoreOfDay score) {
-  std::map<Day, uint32_t> by_day;
-  for (const auto& [key, one] : desk.scores) {
-    const auto day = parse_day(one.state.card().day());
-    const auto value = score(one.state.card());
-    if (one.counts(card_aspect) && day && value) by_day[*day] = *value;
-  }
-  return by_day;
+// The day of a score that counts.
+std::optional<Day> scored_day(const Merged<v1::ServiceScore>& score) {
+  const auto day = parse_day(score.state.card().day());
+  return score.counts(card_aspect) && day ? std::optional(*day) : std::nullopt;
 }
 
 Judge::Subject State::subject(const Desk& desk, std::string_view entity) const {
@@ -172,38 +168,41 @@ void State::judge_refund(Desk& desk, const Key& key, Millis now, Outbox& outbox)
   Millis due = never;
   if (judged) {
     left = Measurement{.value_micros = hours_left(opened.deadline_ms() - now), .evidence = {}};
-    left->evidence.push_back(evidence("order", opened.order().empty() ? "?" : opened.order()));
-    left->evidence.push_back(evidence("deadline", info(desk).zone.format(opened.deadline_ms())));
-    left->evidence.push_back(evidence("amount", opened.amount_micros(), "money"));
     const auto notice = threshold(desk, refund_deadline_near, refund.id);
     if (notice && opened.deadline_ms() - *notice > now) due = opened.deadline_ms() - *notice;
   }
   schedule_refund(desk, key, due);
-  judge_.judge(refund_deadline_near, subject(desk, refund.id), left, now, outbox);
+  const auto support = [&] {
+    return std::vector{evidence("order", opened.order().empty() ? "?" : opened.order()),
+                       evidence("deadline", info(desk).zone.format(opened.deadline_ms())),
+                       evidence("amount", opened.amount_micros(), "money")};
+  };
+  judge_.judge(refund_deadline_near, subject(desk, refund.id), left, support, now, outbox);
 }
 
 // The newest day's score against the last one known before it.
 void State::judge_score(const Desk& desk, Millis now, Outbox& outbox) {
   const StoreInfo& store = info(desk);
-  const std::map<Day, uint32_t> scores = scores_by_day(desk, description_of);
+  std::vector<std::pair<Day, int64_t>> newest;  // Two days that have one, the newest first.
+  for (auto at = desk.scored_days.rbegin(); at != desk.scored_days.rend() && newest.size() < 2; ++at)
+    if (const auto score = description_of(desk.scores.at(at->second).state.card());
+        score && (newest.empty() || newest.back().first != at->first))
+      newest.emplace_back(at->first, *score);
   std::optional<Measurement> fall;
-  if (scores.size() >= 2 && store.is_news(store.zone.start_of(scores.rbegin()->first + 1) - 1)) {
-    const auto newest = scores.rbegin(), before = std::next(newest);
-    fall = Measurement{.value_micros = (int64_t{before->second} - newest->second) * 1000, .evidence = {}};
-    fall->evidence.push_back(evidence("day", format_day(newest->first)));
-    fall->evidence.push_back(evidence("score", int64_t{newest->second} * 1000, "count"));
-    fall->evidence.push_back(evidence("before", format_day(before->first)));
-    fall->evidence.push_back(evidence("score_before", int64_t{before->second} * 1000, "count"));
-  }
-  judge_.judge(score_drop, subject(desk, store.id), fall, now, outbox);
+  if (newest.size() == 2 && store.is_news(store.zone.start_of(newest[0].first + 1) - 1))
+    fall = Measurement{.value_micros = (newest[1].second - newest[0].second) * 1000, .evidence = {}};
+  const auto support = [&] {
+    return std::vector{evidence("day", format_day(newest[0].first)), evidence("score", newest[0].second * 1000, "count"),
+                       evidence("before", format_day(newest[1].first)),
+                       evidence("score_before", newest[1].second * 1000, "count")};
+  };
+  judge_.judge(score_drop, subject(desk, store.id), fall, support, now, outbox);
 }
 
 // Rules or the store changed: what waits is looked at again, as much as fits now, the rest with the records that follow.
 void State::judge_anew(Desk& desk, Millis now, Outbox& outbox) {
-  for (auto& [home, conversation] : desk.conversations)
-    if (conversation.progress.waiting) schedule(desk, home, conversation, now);
-  for (const auto& [key, refund] : desk.refunds)
-    if (is_open(refund)) schedule_refund(desk, key, now);
+  for (const Key& home : desk.waiting) schedule(desk, home, desk.conversations.at(home), now);
+  for (const Key& key : desk.open_refunds) schedule_refund(desk, key, now);
   judge_first_response(desk, now, outbox);
   judge_score(desk, now, outbox);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/container/node_hash_map.h>
 
 #include <set>
@@ -35,8 +36,12 @@ struct Desk {
   std::map<Key, Merged<v1::ServiceScore>> scores;
   std::map<Key, Merged<v1::CaseState>> cases;
   std::map<Key, Millis> refunds_due;  // When open refunds come near their deadlines, as far as that is to come.
-  int64_t waiting = 0;                // Conversations in which a customer waits.
   Millis newest_ms = 0;
+  // Those of all that somebody asks for: what is over is not walked past.
+  using Keys = absl::flat_hash_set<Key, KeyHash>;
+  Keys waiting;  // Conversations in which a customer waits.
+  Keys open_refunds, open_cases;
+  std::set<std::pair<Day, Key>> scored_days;  // Of the scores that count.
 };
 
 // A buyer of a store, by the hash of its id.
@@ -56,8 +61,7 @@ query::v1::GetMetricDefinitionsResponse metric_definitions();
 int64_t whole_seconds(Millis length);
 bool is_open(const Merged<v1::RefundState>& refund);
 bool is_open(const Merged<v1::CaseState>& one);
-// The scores of the days that have any of the wanted kind.
-std::map<Day, uint32_t> scores_by_day(const Desk& desk, ScoreOfDay score);
+std::optional<Day> scored_day(const Merged<v1::ServiceScore>& score);
 std::optional<uint32_t> description_of(const v1::ScoreCard& card);
 
 class State final : public Fold {
@@ -89,6 +93,7 @@ class State final : public Fold {
   void recount(Desk& desk);
   template <typename Thing>
   bool merge(std::map<Key, Merged<Thing>>& things, const FactView& fact, Outbox& outbox);
+  void take_score(Desk& desk, const FactView& fact, Outbox& outbox);
 
   // conversations.cpp
   void take_message(Desk& desk, const FactView& fact, Outbox& outbox);
@@ -97,7 +102,7 @@ class State final : public Fold {
   bool extend(Desk& desk, uint32_t message, const Words& words, Touched& touched);
   void group_all(Desk& desk);
   void dissolve(Desk& desk, Key home, std::vector<uint32_t>& loose, Touched& touched);
-  void walk(Desk& desk, Conversation& conversation, int sign, Touched& touched);
+  void walk(Desk& desk, const Key& home, Conversation& conversation, int sign, Touched& touched);
   void step(Desk& desk, const Conversation& conversation, uint32_t message, const Words& words, Progress& progress, int sign,
             Touched& touched);
   void link(Desk& desk, uint32_t message, const Words& words, bool linked);

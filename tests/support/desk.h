@@ -37,6 +37,8 @@ class Desk1 : public ::testing::Test {
   std::string ask_with_status(const std::string& metric, const std::string& day) {
     return rows_of(drive, metric, "", "total", day, day);
   }
+
+ public:
   static std::vector<std::string> findings(const std::vector<v1::Fact>& said);
 
   using Lines = std::vector<std::string>;
