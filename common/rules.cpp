@@ -1,5 +1,7 @@
 #include "common/rules.h"
 
+#include <absl/container/inlined_vector.h>
+
 #include <algorithm>
 
 #include "common/money.h"
@@ -101,45 +103,58 @@ bool RuleBook::fold(const FactView& fact) {
   if (!fact.parse(state)) return false;
   const uint32_t aspect = fact.withdrawn() ? withdrawn_aspect : list_aspect;
   if (!fact.states(aspect) || fact.version(aspect) <= set.version || mutant("rules_not_applied")) return false;
-  leave(set);
+  const bool left = leave(set);
   set.version = fact.version(aspect);
   set.rules = fact.withdrawn() ? v1::RuleList() : state.list();
-  enter(set);
-  return true;
+  return enter(set) || left;
 }
 
-void RuleBook::enter(const Set& set) {
-  for (const v1::Rule& rule : set.rules.rules()) {
-    const auto shipped = std::ranges::find(shipped_, rule.id(), &ShippedRule::id);
-    if (shipped == shipped_.end()) continue;  // Another service's.
-    overrides_[static_cast<size_t>(shipped - shipped_.begin())][rule.store()].push_back({set.version, &rule});
-  }
+Key RuleBook::key_of(std::string_view store, std::string_view entity) { return hash128({store, "\n", entity}); }
+
+RuleBook::Overrides* RuleBook::overrides_of(const v1::Rule& rule) {
+  const auto shipped = std::ranges::find(shipped_, rule.id(), &ShippedRule::id);
+  return shipped == shipped_.end() ? nullptr : &overrides_[static_cast<size_t>(shipped - shipped_.begin())];
 }
 
-void RuleBook::leave(const Set& set) {
+bool RuleBook::enter(const Set& set) {
+  bool any = false;
   for (const v1::Rule& rule : set.rules.rules())
-    for (ByStore& stores : overrides_)
-      if (const auto found = stores.find(rule.store()); found != stores.end()) {
-        std::erase_if(found->second, [&](const Override& held) { return held.rule == &rule; });
-        if (found->second.empty()) stores.erase(found);
-      }
+    if (Overrides* const overrides = overrides_of(rule)) {
+      (*overrides)[key_of(rule.store(), rule.entity())].push_back({set.version, &rule});
+      any = true;
+    }
+  return any;
+}
+
+bool RuleBook::leave(const Set& set) {
+  bool any = false;
+  for (const v1::Rule& rule : set.rules.rules())
+    if (Overrides* const overrides = overrides_of(rule)) {
+      const auto found = overrides->find(key_of(rule.store(), rule.entity()));
+      std::erase_if(found->second, [&](const Override& held) { return held.rule == &rule; });
+      if (found->second.empty()) overrides->erase(found);
+      any = true;
+    }
+  return any;
 }
 
 EffectiveRule RuleBook::find(RulePlace place, std::string_view store, std::string_view platform, std::string_view entity) const {
   EffectiveRule rule = plain_[place.index];
-  const ByStore& stores = overrides_[place.index];
-  if (stores.empty()) return rule;
+  const Overrides& all = overrides_[place.index];
+  if (all.empty()) return rule;
   // From the least to the most specific; among equals the newest set wins.
-  std::vector<std::tuple<int, Version, const v1::Rule*>> overrides;
-  const auto consider = [&](std::string_view of_store) {
-    const auto held = stores.find(of_store);
-    if (held == stores.end()) return;
+  absl::InlinedVector<std::tuple<int, Version, const v1::Rule*>, 4> overrides;
+  const auto consider = [&](std::string_view of_store, std::string_view of_entity) {
+    const auto held = all.find(key_of(of_store, of_entity));
+    if (held == all.end()) return;
     for (const Override& candidate : held->second)
       if (const int how = specificity(*candidate.rule, store, platform, entity); how >= 0)
         overrides.emplace_back(how, candidate.version, candidate.rule);
   };
-  consider({});
-  if (!store.empty()) consider(store);
+  consider({}, {});
+  if (!store.empty()) consider(store, {});
+  if (!entity.empty()) consider({}, entity);
+  if (!store.empty() && !entity.empty()) consider(store, entity);
   std::stable_sort(overrides.begin(), overrides.end(), [](const auto& a, const auto& b) {
     return std::tie(std::get<0>(a), std::get<1>(a)) < std::tie(std::get<0>(b), std::get<1>(b));
   });

@@ -67,7 +67,7 @@ class RuleBook {
   explicit RuleBook(std::span<const ShippedRule> shipped);
   RuleBook(const RuleBook&) = delete;
   RuleBook& operator=(const RuleBook&) = delete;
-  // Takes in a RuleSet fact. True if anything changed.
+  // Takes in a RuleSet fact. True if anything changed for a rule that ships here.
   bool fold(const FactView& rule_set);
   EffectiveRule find(RulePlace rule, std::string_view store, std::string_view platform, std::string_view entity) const;
   std::span<const ShippedRule> shipped() const { return shipped_; }
@@ -82,19 +82,24 @@ class RuleBook {
     Version version;
     v1::RuleList rules;
   };
-  // An override is looked for at every judgement, and a home may have thousands.
   struct Override {
     Version version;
     const v1::Rule* rule = nullptr;
   };
-  using ByStore = std::map<std::string, std::vector<Override>, std::less<>>;  // "" = of every store.
-  void enter(const Set& set);
-  void leave(const Set& set);
+  // By what they are of, a store and an entity or any of them: they are looked for at every judgement, and a home may have
+  // thousands.
+  using Overrides = absl::flat_hash_map<Key, std::vector<Override>, KeyHash>;
+  static Key key_of(std::string_view store, std::string_view entity);
+  // Null: the rule is another service's.
+  Overrides* overrides_of(const v1::Rule& rule);
+  // True if any of the set's rules ships here.
+  bool enter(const Set& set);
+  bool leave(const Set& set);
 
   std::span<const ShippedRule> shipped_;
   std::map<Key, Set> sets_;
   std::vector<EffectiveRule> plain_;  // Those shipped, and
-  std::vector<ByStore> overrides_;    // what overrides them, by their places.
+  std::vector<Overrides> overrides_;  // what overrides them, by their places.
 };
 
 // What a detector measured of a thing, and what supports it.

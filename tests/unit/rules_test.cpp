@@ -73,6 +73,56 @@ TEST(RuleBookTest, ASetIsReplacedAsAWhole) {
   EXPECT_EQ(book.fires_at(low, "a", "jd", "mug"), 1);
 }
 
+TEST(RuleBookTest, AnotherServicesRulesChangeNothing) {
+  Book book;
+  EXPECT_FALSE(book.put(1, "set", "rules { id: 'other' fire_at_micros: 10 }"));
+  EXPECT_TRUE(book.put(2, "set", "rules { id: 'low' fire_at_micros: 10 }"));
+  EXPECT_TRUE(book.put(3, "set", "rules { id: 'other' fire_at_micros: 10 }")) << "the one that was there is gone";
+  EXPECT_FALSE(book.put(4, "set", ""));
+}
+
+TEST(RuleBookTest, OfThousandsOfOverridesThoseHoldThatConcernTheThing) {
+  struct Said {
+    std::string store, platform, entity;
+    int64_t fire_at_micros = 0;
+  };
+  const auto concerns = [](const std::string& said, const std::string& thing) { return said.empty() || said == thing; };
+  std::mt19937 dice(1);
+  const auto any_of = [&](std::initializer_list<const char*> words) { return std::data(words)[dice() % words.size()]; };
+  std::map<Millis, std::pair<std::string, std::vector<Said>>> sets;  // By when they were said.
+  Book book;
+  for (Millis as_of = 1; as_of <= 400; ++as_of) {
+    const std::string key = std::to_string(dice() % 60);
+    std::vector<Said> said;
+    std::string text;
+    for (size_t left = dice() % 20; left > 0; --left) {
+      said.push_back({any_of({"", "a", "b", "a\\n"}), any_of({"", "jd", "tmall"}), any_of({"", "mug", "cup", "\\nmug"}),
+                      static_cast<int64_t>(dice() % 1'000'000)});
+      text += fmt::format("rules {{ id: 'low' store: '{}' platform: '{}' entity: '{}' fire_at_micros: {} }} ", said.back().store,
+                          said.back().platform, said.back().entity, said.back().fire_at_micros);
+    }
+    book.put(as_of, key, text);
+    std::erase_if(sets, [&](const auto& set) { return set.second.first == key; });
+    sets[as_of] = {key, said};
+    for (const char* store : {"", "a", "b", "a\n"})
+      for (const char* entity : {"", "mug", "cup", "\nmug"}) {
+        int64_t expected = 1;
+        int most = -1;
+        for (const auto& [when, set] : sets)
+          for (const Said& rule : set.second) {
+            const auto plain = [](std::string word) { return word == "a\\n" ? "a\n" : word == "\\nmug" ? "\nmug" : word; };
+            if (!concerns(plain(rule.store), store) || !concerns(rule.platform, "jd") || !concerns(plain(rule.entity), entity))
+              continue;
+            const int how = (rule.entity.empty() ? 0 : 4) + (rule.store.empty() ? 0 : 2) + (rule.platform.empty() ? 0 : 1);
+            if (how < most) continue;
+            most = how;
+            expected = rule.fire_at_micros;
+          }
+        ASSERT_EQ(book.fires_at(low, store, "jd", entity), expected) << as_of << " " << store << " " << entity;
+      }
+  }
+}
+
 // In whatever order sets come, and after a restart, the same holds.
 TEST(RuleBookTest, TheOrderOfArrivalDecidesNothing) {
   const std::vector<std::pair<std::string, std::string>> rules = {
