@@ -171,7 +171,10 @@ void State::fold_store(const FactView& fact, Outbox& outbox) {
   if (before.zone == after.zone && before.stock_pool == after.stock_pool && before.withdrawn == after.withdrawn &&
       before.platform == after.platform && before.live_from_ms == after.live_from_ms)
     return;
-  rebuild();
+  if (before.zone == after.zone && before.stock_pool == after.stock_pool && before.withdrawn == after.withdrawn)
+    refresh_places();
+  else
+    rebuild();
   judge_all(outbox);
 }
 
@@ -187,12 +190,16 @@ void State::fold_order(const FactView& fact, Outbox& outbox) {
     return;
   }
   const Wait before = wait_of(order);
-  touched_.clear();
-  add_order(order, -1, touched_);
+  const Sales sold_before = is_new ? Sales() : sales_of(order);
   merge(order, fact, *stated, names_);
-  add_order(order, 1, touched_);
+  const Sales sold = sales_of(order);
   settle_unshipped(index, order, fact.key_text(), before, &outbox);
   keep(index, order);
+  // That it was shipped, or arrived, tells nothing of its SKUs.
+  if (sold == sold_before) return;
+  touched_.clear();
+  add_sales(*order.place, sold_before, -1, touched_);
+  add_sales(*order.place, sold, 1, touched_);
   // What is paid today moves no mean of whole days; it matters only to a SKU that has run out.
   const Zone& zone = order.place->info->zone;
   if (zone.day_of(std::min(before.paid_ms > 0 ? before.paid_ms : order.paid_ms, order.paid_ms)) >= zone.day_of(now_))
@@ -234,6 +241,8 @@ void State::fold_level(const FactView& fact, Outbox& outbox) {
   const std::optional<NameId> before = level.sku();
   const auto what = [&] { return std::pair(level.withdrawn(), level.count.content.warehouse); };
   const auto what_before = what();
+  const auto oldest = [&] { return level.history.oldest(level.withdrawn()).value_or(StockPoint()).counted_ms; };
+  const Millis oldest_before = oldest();
   std::optional<Millis> changed;  // From when on.
   if (fact.states(level_count)) {
     const LevelScan::Count& count = said.count;
@@ -251,7 +260,12 @@ void State::fold_level(const FactView& fact, Outbox& outbox) {
     take_newer(fact, withdrawn_aspect, terms.withdrawn);
   }
   const std::optional<NameId> after = level.sku();
-  if (before != after || what() != what_before) changed = 0;
+  // Of what went at the history's other end the day alone matters.
+  const auto begins_other_day = [&] {
+    const Zone& zone = level.sku_index == Level::no_sku ? place.info->zone : zone_of(skus_[level.sku_index]);
+    return oldest() != oldest_before && zone.day_of(oldest()) != zone.day_of(oldest_before);
+  };
+  if (before != after || what() != what_before || begins_other_day()) changed = 0;
   watch_midnight(place);
   if (place.info->withdrawn) return;
   touched_.clear();

@@ -222,6 +222,7 @@ bool State::load_skus(ByteReader& bytes) {
     Sku& sku = skus_[index];
     sku.pool = sku_at(index).pool;
     sku.name = sku_at(index).name;
+    pools_[sku.pool].skus.push_back(index);
     DayUnits moved;
     if (!sku.sold.load(bytes, day_memory_) || !moved.load(bytes, day_memory_)) return false;
     if (!moved.empty()) sku.own().own_supply().moved = moved;

@@ -69,6 +69,11 @@ struct Asked {
     return stores.empty() || stores.contains(place.info->id);
   }
   bool by_day() const { return grain == "day"; }
+  bool wants_any_but(std::initializer_list<std::string_view> some) const {
+    return std::ranges::any_of(metrics, [&](std::string_view metric) { return std::ranges::find(some, metric) == some.end(); });
+  }
+  bool wants_skus() const { return wants_any_but({"overdue", "unshipped"}); }
+  bool wants_plans() const { return wants_any_but({"overdue", "unshipped", "stock_moved_units"}); }
   // Nothing is asked but what is kept ready for each store, or does not depend on SKUs.
   bool is_kept() const {
     constexpr std::string_view kept[] = {"available_skus",  "below_reorder_skus", "overdue",
@@ -105,8 +110,8 @@ class Adder {
     for (const Place* place : places) add_orders(*place);
     if (asked_.is_kept() && is_of_today(state, places))
       add_pools(state, places);
-    else
-      state.skus().for_each([&](const Key&, const Sku& sku) { add_sku(state, sku); });
+    else if (asked_.wants_skus())
+      add_skus(state, places);
     as_of_ms_ = std::max(as_of_ms_, state.as_of());
   }
 
@@ -134,8 +139,15 @@ class Adder {
     Day from = asked_.from;
     if (asked_.by_day()) from = day;
     if (asked_.grain == "month") from = std::max(asked_.from, month_start(day));
-    return cells_[Cell{asked_.by == By::store ? std::string(store) : std::string(),
-                       asked_.by == By::sku ? std::string(key) : std::string(), format_day(from), find_metric(metric)->id}];
+    if (asked_.by != By::store) store = {};
+    if (asked_.by != By::sku) key = {};
+    // One SKU after another counts in the same cells.
+    const MetricWords* const words = find_metric(metric);
+    LastCell& last = last_[static_cast<size_t>(words - metrics)];
+    if (last.figure == nullptr || last.from != from || last.store != store || last.key != key)
+      last = {std::string(store), std::string(key), from,
+              &cells_[Cell{std::string(store), std::string(key), format_day(from), words->id}]};
+    return *last.figure;
   }
 
   void add_orders(const Place& place) {
@@ -184,7 +196,14 @@ class Adder {
     }
   }
 
-  // The same of a SKU.
+  // The same SKU by SKU.
+  void add_skus(const State& state, const std::vector<const Place*>& places) {
+    std::set<PoolId> pools;
+    for (const Place* place : places) pools.insert(place->pool);
+    for (const PoolId pool : pools)
+      for (const SkuId id : state.pool(pool).skus) add_sku(state, state.skus()[id]);
+  }
+
   void add_sku(const State& state, const Sku& sku) {
     bool counted = false;
     std::optional<Plan> plan;
@@ -196,6 +215,7 @@ class Adder {
         sku.detail().supply().moved.for_each(asked_.from, asked_.to, [&](Day day, int64_t units) {
           at(place.info->id, state.name(sku.name), day, "stock_moved_units").numerator += units;
         });
+      if (!asked_.wants_plans()) continue;
       const Day last = std::min(asked_.to, state.last_whole_day(sku));
       if (last < asked_.from - 1 || (sku.detail().levels.empty() && sku.sold.empty())) continue;
       if (!plan) plan = state.plan(sku, last);
@@ -231,6 +251,12 @@ class Adder {
 
   const Asked& asked_;
   std::map<Cell, Figure> cells_;
+  struct LastCell {
+    std::string store, key;
+    Day from = 0;
+    Figure* figure = nullptr;
+  };
+  std::array<LastCell, std::size(metrics)> last_;  // By metrics, the cells that were looked for last.
   Millis as_of_ms_ = 0;
 };
 

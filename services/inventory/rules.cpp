@@ -114,7 +114,7 @@ constexpr RulePlace deadline_near = place_of(rules, "shipping_deadline_near"), o
 
 // What one record says and judges at most; the rest waits for the next, so that an answer fits into a batch and takes no time
 // that is felt.
-constexpr size_t said_at_once = 1'000, skus_at_once = 4'000;
+constexpr size_t said_at_once = 1'000, judged_at_once = 500;
 
 int64_t hours_micros(Millis span) { return span * 1000 / 3600; }  // Hours times 1,000,000.
 
@@ -235,40 +235,44 @@ void State::begin_sweep() {
   swept_.clear();
 }
 
-// By pools and names, not by ids, which a restart gives anew. Those without stock have nothing to be judged by.
-std::vector<SkuId> State::skus_behind(const SkuName& from) const {
-  std::vector<SkuId> behind;
-  for (SkuId id = 0; id < skus_.size(); ++id)
-    if (!skus_[id].detail().levels.empty() && name_of(id) > std::pair<std::string_view, std::string_view>(from))
-      behind.push_back(id);
-  std::ranges::sort(behind, std::greater(), [&](SkuId id) { return name_of(id); });
-  return behind;
+// The SKUs of the next pool that are behind those swept: by pools' and SKUs' names, not by ids, which a restart gives anew. Those
+// without stock have nothing to be judged by.
+void State::find_next_swept() {
+  const auto& [from_pool, from_name] = *sweep_.skus;
+  for (auto at = pool_ids_.lower_bound(from_pool); at != pool_ids_.end() && swept_.empty(); ++at)
+    for (const SkuId id : pools_[at->second].skus)
+      if (!skus_[id].detail().levels.empty() && (at->first != from_pool || name(skus_[id].name) > from_name))
+        swept_.push_back(id);
+  std::ranges::sort(swept_, std::greater(), [&](SkuId id) -> std::string_view { return name(skus_[id].name); });
 }
 
 // A SKU has got stock: as if it had had it when the sweep began.
 void State::sweep_too(SkuId id) {
-  if (swept_.empty() || name_of(id) <= std::pair<std::string_view, std::string_view>(*sweep_.skus)) return;
+  if (swept_.empty() || skus_[id].pool != skus_[swept_.back()].pool) return;  // Of a pool that comes later it is found then.
+  if (name_of(id) <= std::pair<std::string_view, std::string_view>(*sweep_.skus)) return;
   swept_.insert(std::ranges::upper_bound(swept_, name_of(id), std::greater(), [&](SkuId held) { return name_of(held); }), id);
 }
 
 void State::go_on_sweeping(Outbox& outbox) {
-  const auto is_full = [&] { return outbox.facts().size() >= said_at_once; };
-  if (sweep_.skus) {
-    if (swept_.empty()) swept_ = skus_behind(*sweep_.skus);
-    std::optional<SkuId> last;
-    for (size_t judged = 0; !swept_.empty() && judged < skus_at_once && !is_full(); ++judged) {
+  size_t judged = 0;
+  const auto has_room = [&] { return judged < judged_at_once && outbox.facts().size() < said_at_once; };
+  while (sweep_.skus && has_room()) {
+    if (swept_.empty()) find_next_swept();
+    if (swept_.empty()) {
+      sweep_.skus.reset();
+      break;
+    }
+    SkuId last = 0;
+    for (; !swept_.empty() && has_room(); ++judged) {
       last = swept_.back();
       swept_.pop_back();
-      judge_sku(*last, outbox);
+      judge_sku(last, outbox);
     }
-    if (swept_.empty())
-      sweep_.skus.reset();
-    else if (last)
-      sweep_.skus = name_of(*last);
+    sweep_.skus = name_of(last);
   }
   if (sweep_.skus || !sweep_.purchases) return;
   auto purchase = purchases_.upper_bound(*sweep_.purchases);
-  for (; purchase != purchases_.end() && !is_full(); ++purchase) {
+  for (; purchase != purchases_.end() && has_room(); ++purchase, ++judged) {
     judge_purchase(purchase->second, outbox);
     sweep_.purchases = purchase->first;
   }
@@ -313,11 +317,12 @@ void State::judge_purchase(const Purchase& purchase, Outbox& outbox) {
   const PurchaseTerms& terms = purchase.terms.content;
   std::optional<Measurement> measured;
   if (awaited > 0 && terms.due_ms > 0 && place.info->is_news(terms.due_ms) && !place.info->withdrawn)
-    measured =
-        Measurement{.value_micros = hours_micros(now_ - terms.due_ms),
-                    .evidence = {evidence("supplier", terms.supplier), evidence("due", place.info->zone.format(terms.due_ms)),
-                                 evidence("awaited", awaited * micros, "units")}};
-  judge_.judge(purchase_late, {place.info->id, place.info->platform, purchase.id}, measured, now_, outbox);
+    measured = Measurement{.value_micros = hours_micros(now_ - terms.due_ms), .evidence = {}};
+  const auto support = [&] {
+    return std::vector<v1::Evidence>{evidence("supplier", terms.supplier), evidence("due", place.info->zone.format(terms.due_ms)),
+                                     evidence("awaited", awaited * micros, "units")};
+  };
+  judge_.judge(purchase_late, {place.info->id, place.info->platform, purchase.id}, measured, support, now_, outbox);
 }
 
 }  // namespace xundian::inventory

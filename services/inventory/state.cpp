@@ -43,8 +43,7 @@ Place& State::place_of(const FactView& fact) {
   join_pool(place);
   // The first of a pool says by which zone its days are reckoned.
   if (const Pool& pool = pools_[place.pool]; pool.places.size() > 1 && pool.places.front() == &place)
-    for (SkuId id = 0; id < skus_.size(); ++id)
-      if (skus_[id].pool == place.pool) skus_[id].demand_day = no_day;
+    for (const SkuId id : pool.skus) skus_[id].demand_day = no_day;
   watch_midnight(place);
   return place;
 }
@@ -94,20 +93,27 @@ SkuId State::sku_of(const Place& place, NameId name) {
   if (is_new) {
     skus_[id].pool = place.pool;
     skus_[id].name = name;
+    pools_[place.pool].skus.push_back(id);
   }
   return id;
 }
 
-void State::add_order(const Order& order, int64_t sign, std::vector<SkuId>& touched) {
-  const Place& place = *order.place;
-  if (place.info->withdrawn || !order.is_demand()) return;
-  const Day day = place.info->zone.day_of(order.paid_ms);
-  for (const OrderLine& line : order.lines) {
-    if (!order.counts(line)) continue;
-    touched.push_back(sku_of(place, line.sku));
+State::Sales State::sales_of(const Order& order) {
+  Sales sales;
+  const StoreInfo& store = *order.place->info;
+  if (store.withdrawn || !order.is_demand()) return sales;
+  sales.day = store.zone.day_of(order.paid_ms);
+  for (const OrderLine& line : order.lines)
+    if (order.counts(line)) sales.units.emplace_back(line.sku, line.quantity);
+  return sales;
+}
+
+void State::add_sales(const Place& place, const Sales& sales, int64_t sign, std::vector<SkuId>& touched) {
+  for (const auto& [name, units] : sales.units) {
+    touched.push_back(sku_of(place, name));
     Sku& sold = skus_[touched.back()];
-    sold.sold.add(day_memory_, day, sign * line.quantity);
-    if (day <= sold.demand_day) sold.demand_day = no_day;
+    sold.sold.add(day_memory_, sales.day, sign * units);
+    if (sales.day <= sold.demand_day) sold.demand_day = no_day;
   }
 }
 
@@ -249,7 +255,7 @@ void State::rebuild() {
       read(from + index, orders[index]);
       for (const OrderLine& line : orders[index].lines) skus_.prefetch(sku_key(orders[index].place->pool, line.sku));
     }
-    for (uint32_t index = 0; index < count; ++index) add_order(orders[index], 1, touched_);
+    for (uint32_t index = 0; index < count; ++index) add_sales(*orders[index].place, sales_of(orders[index]), 1, touched_);
     touched_.clear();
   }
   for (const auto& [key, move] : moves_) add_move(move, 1);

@@ -158,6 +158,7 @@ struct Sweep {
 struct Pool {
   std::string name;                  // "pool/NAME" as stated, or "store/ID".
   std::vector<const Place*> places;  // In the order of their stores' ids.
+  std::vector<SkuId> skus;           // In the order in which they were first heard of.
   StandingSums sums;
 };
 
@@ -219,8 +220,15 @@ class State final : public Fold {
   void read_order_rules(Place& place) const;
   void refresh_places();
   bool holds_together() const;
+  // What an order adds to its SKUs.
+  struct Sales {
+    Day day = 0;
+    absl::InlinedVector<std::pair<NameId, int64_t>, 4> units;
+    bool operator==(const Sales&) const = default;
+  };
+  static Sales sales_of(const Order& order);
   // What a thing adds to the SKUs (sign 1), or takes away (-1); gives the SKUs.
-  void add_order(const Order& order, int64_t sign, std::vector<SkuId>& touched);
+  void add_sales(const Place& place, const Sales& sales, int64_t sign, std::vector<SkuId>& touched);
   std::vector<SkuId> add_purchase(const Purchase& purchase, int64_t sign);
   // Once the levels of a SKU are as they are.
   static void settle_stock(Sku& sku, const Stock& stock) { sku.is_out = stock.available.value_or(1) <= 0; }
@@ -264,7 +272,7 @@ class State final : public Fold {
   void judge_all(Outbox& outbox);
   void begin_sweep();
   void go_on_sweeping(Outbox& outbox);
-  std::vector<SkuId> skus_behind(const SkuName& from) const;
+  void find_next_swept();
   void sweep_too(SkuId id);
   void judge_due(Outbox& outbox);
   void judge_skus(const std::vector<SkuId>& ids, Outbox& outbox);
@@ -300,7 +308,7 @@ class State final : public Fold {
   std::vector<Pool> pools_;
   std::map<std::string, PoolId> pool_ids_;
   Things<Sku> skus_;          // By sku_key.
-  std::vector<SkuId> swept_;  // What is left of the sweep, the next at the end; empty = not known yet.
+  std::vector<SkuId> swept_;  // What is left of the pool that is swept, the next at the end; empty = not known yet.
   RowMemory day_memory_;      // Of their days.
   RowMemory wait_memory_;     // Of places' days.
   absl::flat_hash_map<Key, uint32_t, KeyHash> refunds_of_;  // Refunds that hold an order.

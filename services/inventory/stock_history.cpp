@@ -82,7 +82,8 @@ std::optional<Millis> StockHistory::add(const StockPoint& point) {
   }
   push_older(before);
   newest_ = point;
-  return std::min(point.counted_ms, drop_past().value_or(point.counted_ms));
+  drop_past();
+  return point.counted_ms;
 }
 
 // Behind all that are older.
@@ -120,12 +121,9 @@ std::optional<Millis> StockHistory::add_late(const StockPoint& point) {
   return changed;
 }
 
-// Gives when the first that went was counted.
-std::optional<Millis> StockHistory::drop_past() {
+void StockHistory::drop_past() {
   const int64_t first = newest_.hour() - history_hours;
-  std::optional<Millis> dropped;
   while (!chunks_.empty() && chunks_.front().first.hour() < first) {
-    if (!dropped) dropped = chunks_.front().first.counted_ms;
     std::vector<StockPoint> points = points_of(chunks_.front());
     const auto kept = std::find_if(points.begin(), points.end(), [&](const StockPoint& held) { return held.hour() >= first; });
     if (kept == points.end())
@@ -133,7 +131,6 @@ std::optional<Millis> StockHistory::drop_past() {
     else
       chunks_.front() = chunk_of(&*kept, points.data() + points.size());
   }
-  return dropped;
 }
 
 std::optional<StockPoint> StockHistory::oldest(const Version& withdrawn) const {

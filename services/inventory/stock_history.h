@@ -27,7 +27,7 @@ inline constexpr int64_t history_hours = 40 * 24;
 class StockHistory {
  public:
   // Takes a count: it replaces what an older version said of the same hour, and what is older than the window goes. Gives from
-  // when on the history has become another; absent: it has not.
+  // when on the history has become another, what went at its other end aside; absent: it has not.
   std::optional<Millis> add(const StockPoint& point);
   bool empty() const { return newest_.version == Version(); }
   const StockPoint& newest() const { return newest_; }
@@ -76,7 +76,7 @@ class StockHistory {
   static Chunk chunk_of(const StockPoint* from, const StockPoint* to);
   void push_older(const StockPoint& point);
   std::optional<Millis> add_late(const StockPoint& point);
-  std::optional<Millis> drop_past();
+  void drop_past();
 
   StockPoint newest_;  // Without a version: there is none.
   std::vector<Chunk> chunks_;

@@ -254,7 +254,9 @@ TEST_F(Warehouse, WhatIsKeptReadyEqualsWhatIsReckoned) {
     const std::string thing = fmt::format("store: '{}' key: '{}@{}' stock_level", store, sku, place);
     switch (dice() % 9) {
       case 0:
-        order(now, fmt::format("o{}", step), now - static_cast<Millis>(dice() % 5) * day_ms, sku, 1 + dice() % 9,
+        // One that is new, or one of before, of which something else is said.
+        order(now, fmt::format("o{}", dice() % 2 == 0 ? step : static_cast<int>(dice() % 40)),
+              now - static_cast<Millis>(dice() % 5) * day_ms, sku, 1 + dice() % 9,
               any("status { status: 'paid' } shipped {}", "shipped { shipped_ms: -1 }", "closed { closed_ms: -1 }"), store);
         break;
       case 1:
@@ -275,6 +277,9 @@ TEST_F(Warehouse, WhatIsKeptReadyEqualsWhatIsReckoned) {
         if (dice() % 8 == 0)
           drive.put(now, fmt::format("store: '{}' key: '{}' store_state {{ settings {{ stock_pool: '{}' time_zone: '{}' }} }}",
                                      store, store, any("", "p"), any("", "Asia/Shanghai")));
+        else if (dice() % 8 == 0)
+          drive.put(now, fmt::format("store: '{}' key: '{}' store_state {{ identity {{ platform: '{}' }} }}", store, store,
+                                     any("jd", "tmall")));
         break;
       case 6:  // Counted long ago.
         drive.put(now, fmt::format("{} {{ count {{ sku: '{}' warehouse: '{}' available_units: {} counted_ms: {} }} }}", thing,

@@ -51,9 +51,7 @@ struct HistoryPair {
       changed = std::min(changed, held->second.counted_ms);
       held->second = point;
     }
-    const auto kept = expected.lower_bound(expected.rbegin()->first - history_hours);
-    if (kept != expected.begin()) changed = std::min(changed, expected.begin()->second.counted_ms);
-    expected.erase(expected.begin(), kept);
+    expected.erase(expected.begin(), expected.lower_bound(expected.rbegin()->first - history_hours));
     return changed;
   }
   void add(const StockPoint& point) {
