@@ -1,7 +1,5 @@
 #include "services/bus/shell.h"
 
-#include <dirent.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -27,32 +25,9 @@ constexpr Millis look_at_least_ms = 100;
 constexpr Millis disk_ms = 1000;
 constexpr Millis held_ms = 20;  // Between two looks whether a journal that took nothing takes it now.
 constexpr Millis start_patience_ms = 10'000;
-constexpr size_t commits_kept = 1000;
 
 int64_t steady_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// What the files of a folder and of those below it take.
-uint64_t folder_bytes(const std::string& folder) {
-  uint64_t bytes = 0;
-  const std::unique_ptr<DIR, int (*)(DIR*)> listing(opendir(folder.c_str()), &closedir);
-  if (!listing) return 0;
-  while (const dirent* entry = readdir(listing.get())) {
-    const std::string name = entry->d_name;
-    struct stat file;
-    const std::string path = fmt::format("{}/{}", folder, name);
-    if (name == "." || name == ".." || lstat(path.c_str(), &file) != 0) continue;
-    bytes += S_ISDIR(file.st_mode) ? folder_bytes(path) : static_cast<uint64_t>(file.st_blocks) * 512;
-  }
-  return bytes;
-}
-
-uint64_t percentile(std::vector<uint32_t> values, size_t percent) {
-  if (values.empty()) return 0;
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) * percent / 100);
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
 }
 
 // The message as the sequencer wants it; the bytes stay where ZeroMQ put them.
@@ -69,6 +44,7 @@ Shell::Shell(const Home& home, uint32_t bus, int signals)
       bus_(bus),
       signals_(signals),
       journal_folder_(home.journal_folder(bus)),
+      journal_size_(journal_folder_),
       put_(make_socket(zmq::socket_type::router, put_message_bytes_max)),
       fetch_(make_socket(zmq::socket_type::router, 64 << 10)),
       bell_(make_socket(zmq::socket_type::xpub, 64 << 10)),
@@ -199,8 +175,7 @@ Result<void> Shell::commit() {
     const int64_t took = steady_us() - began;
     sequencer_->measured(committed, took);
     look_at_disk();  // A small disk may fill between two beats.
-    if (commit_us_.size() < commits_kept) commit_us_.push_back(0);
-    commit_us_[commits_++ % commits_kept] = static_cast<uint32_t>(std::min<int64_t>(took, UINT32_MAX));
+    commit_times_.add(took);
   }
   send_outputs();
   return {};
@@ -244,12 +219,14 @@ void Shell::look_at_disk() {
   disk_warned_ = warn;
 }
 
-Result<std::string> Shell::answer(std::string_view method) const {
+Result<std::string> Shell::answer(std::string_view method) {
   if (method != "GetBusStatus") return fail(Code::unimplemented, "a bus answers GetBusStatus, not {}", method);
   return status().SerializeAsString();
 }
 
-query::v1::GetBusStatusResponse Shell::status() const {
+// Every call that states a fact asks for it, and nothing is committed meanwhile.
+query::v1::GetBusStatusResponse Shell::status() {
+  const Millis now = steady_ms();
   query::v1::GetBusStatusResponse response;
   response.set_engine(name_of(home_.settings().engine));
   response.set_home(home_.settings().id);
@@ -260,9 +237,10 @@ query::v1::GetBusStatusResponse Shell::status() const {
     facts += head;
   }
   response.set_facts(facts);
-  response.set_bytes(folder_bytes(journal_folder_));
-  response.set_sync_p50_us(percentile(commit_us_, 50));
-  response.set_sync_p99_us(percentile(commit_us_, 99));
+  response.set_bytes(journal_size_.bytes(now));
+  const CommitTimes::Percentiles took = commit_times_.percentiles(now);
+  response.set_sync_p50_us(took.p50_us);
+  response.set_sync_p99_us(took.p99_us);
   response.set_started_ms(started_ms_);
   response.set_clock(home_.settings().clock == Clock::wall ? "wall" : "facts");
   response.set_disk_free_bytes(disk_.free_bytes);

@@ -3,13 +3,14 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 #include <zmq.hpp>
 
 #include "common/home.h"
 #include "common/journal.h"
 #include "common/query.h"
+#include "services/bus/commit_times.h"
 #include "services/bus/config.h"
+#include "services/bus/journal_size.h"
 #include "services/bus/sequencer.h"
 #include "xundian/query/v1/query.pb.h"
 
@@ -34,13 +35,14 @@ class Shell {
   Result<void> commit();
   void send_outputs();
   void look_at_disk();
-  Result<std::string> answer(std::string_view method) const;
-  query::v1::GetBusStatusResponse status() const;
+  Result<std::string> answer(std::string_view method);
+  query::v1::GetBusStatusResponse status();
 
   Home home_;
   uint32_t bus_ = 0;
   int signals_ = -1;
   std::string journal_folder_;
+  JournalSize journal_size_;
   std::unique_ptr<JournalWriter> writer_;
   std::unique_ptr<JournalReader> reader_;
   std::unique_ptr<Sequencer> sequencer_;
@@ -54,8 +56,7 @@ class Shell {
   Millis started_ms_ = 0;
   Millis disk_seen_at_ = 0;
   Millis next_beat_ = 0;
-  std::vector<uint32_t> commit_us_;  // Of the last commits, in a ring.
-  size_t commits_ = 0;
+  CommitTimes commit_times_;
 };
 
 }  // namespace xundian::bus
