@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -14,8 +15,9 @@ namespace xundian::gateway {
 
 namespace {
 
-constexpr size_t queue_max = 1'024;          // Facts that wait for a stream's reader.
-constexpr size_t read_bytes_max = 1u << 20;  // At a time, before new streams and bells are looked at.
+constexpr size_t queue_max = 1'024;  // Facts that wait for a stream's reader.
+// What is read in a turn for all places at which streams stand, and for each of them.
+constexpr size_t turn_bytes = 4u << 20, piece_bytes_min = 64u << 10, piece_bytes_max = 1u << 20;
 constexpr auto idle = std::chrono::milliseconds(200);
 
 }  // namespace
@@ -60,8 +62,21 @@ bool TailStream::has_reached(uint64_t ticket) const {
   return reached_ >= ticket && queue_.empty();
 }
 
-JournalTail::JournalTail(const Home& home) : home_(home), event_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+bool TailStream::has_room() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.size() < queue_max;
+}
+
+void TailStream::end(const Error& why) {
+  const std::lock_guard lock(mutex_);
+  error_ = why;
+  filled_.notify_all();
+}
+
+JournalTail::JournalTail(const Home& home, Opener open_reader)
+    : home_(home), open_reader_(std::move(open_reader)), event_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   CHECK(event_fd_ >= 0, "no eventfd");
+  if (!open_reader_) open_reader_ = [this](uint32_t bus) { return open_home_reader(home_, bus); };
   readers_.resize(home_.settings().buses);
   for (uint32_t bus = 0; bus < home_.settings().buses; ++bus)
     bells_.push_back(std::make_unique<BellListener>(home_.endpoint(fmt::format("bus.{}.bell", bus))));
@@ -126,14 +141,10 @@ void JournalTail::loop() {
     }
     if (!turn()) wait_for_bell();
   }
-  for (const auto& stream : live_streams()) {
-    const std::lock_guard lock(stream->mutex_);
-    stream->error_ = Error{Code::unavailable, "the gateway is closing; connect again"};
-    stream->filled_.notify_all();
-  }
+  for (const auto& stream : live_streams()) stream->end({Code::unavailable, "the gateway is closing; connect again"});
 }
 
-// Moves the streams on by one reading of each bus. False: all are at the end, or have no room.
+// Moves the streams on by a piece of each bus's journal. False: all are at the end, or have no room.
 bool JournalTail::turn() {
   auto streams = live_streams();
   std::erase_if(streams, [](const auto& stream) { return stream->error().has_value(); });
@@ -143,24 +154,24 @@ bool JournalTail::turn() {
     const std::lock_guard lock(stream->mutex_);
     asked.push_back(stream->asked_);
   }
-  bool moved = false, all_read = true;
+  bool moved = false;
   for (uint32_t bus = 0; bus < readers_.size(); ++bus) {
+    for (const auto& stream : streams) stream->cursors_[bus].at_end = false;
     if (!readers_[bus]) {
-      auto reader = open_home_reader(home_, bus);
-      if (!reader) {
-        all_read = false;
-        continue;  // The bus has not made it yet.
-      }
+      auto reader = open_reader_(bus);
+      if (!reader) continue;  // The bus has not made it yet.
       readers_[bus] = std::move(*reader);
     }
     moved |= advance(bus, streams);
   }
-  if (moved || !all_read) return moved;
+  // Each for itself: who waits for the end does not wait until others are there.
   for (size_t index = 0; index < streams.size(); ++index) {
+    const auto& cursors = streams[index]->cursors_;
+    if (!std::all_of(cursors.begin(), cursors.end(), [](const auto& cursor) { return cursor.at_end; })) continue;
     const std::lock_guard lock(streams[index]->mutex_);
-    if (streams[index]->queue_.size() < queue_max) streams[index]->reached_ = asked[index];
+    streams[index]->reached_ = asked[index];
   }
-  return false;
+  return moved;
 }
 
 // Finds where a new stream begins in a bus's journal.
@@ -189,55 +200,62 @@ Result<void> JournalTail::place(uint32_t bus, TailStream& stream) {
   return {};
 }
 
+// Reads a piece for each place at which streams stand, the foremost first: who is up to date does not wait for who walks through
+// the past.
 bool JournalTail::advance(uint32_t bus, const std::vector<std::shared_ptr<TailStream>>& streams) {
   const auto range = readers_[bus]->range();
   if (!range) {
     drop_reader(bus, range.error());
     return false;
   }
-  const auto has_room = [](TailStream& stream) {
-    const std::lock_guard lock(stream.mutex_);
-    return stream.queue_.size() < queue_max;
-  };
-  std::vector<TailStream*> ready;
+  std::map<Position, std::vector<TailStream*>, std::greater<>> places;
   for (const auto& stream : streams) {
-    if (!stream->cursors_[bus].placed) {
-      if (const auto placed = place(bus, *stream); !placed) {
+    const TailStream::Cursor& cursor = stream->cursors_[bus];
+    if (!cursor.placed) {
+      const auto placed = place(bus, *stream);
+      if (!placed && placed.error().code == Code::out_of_range) {
+        stream->end(placed.error());  // What it asks for was trimmed away.
+        continue;
+      }
+      if (!placed) {
         drop_reader(bus, placed.error());
         return false;
       }
     }
-    if (stream->cursors_[bus].position < range->next && has_room(*stream)) ready.push_back(stream.get());
+    if (cursor.position < range->next && stream->has_room()) places[cursor.position].push_back(stream.get());
   }
-  if (ready.empty()) return false;
-  Position from = range->next;
-  for (const TailStream* stream : ready) from = std::min(from, stream->cursors_[bus].position);
-  const auto read = readers_[bus]->read(from, read_bytes_max, [&](const CommitView& commit) {
-    take_commit(bus, commit, ready);
-    // A stream that is full stays where it is; the others go on.
-    std::erase_if(ready, [&](TailStream* stream) { return !has_room(*stream); });
-    return std::any_of(ready.begin(), ready.end(),
-                       [&](TailStream* stream) { return stream->cursors_[bus].position == commit.position() + 1; });
-  });
-  if (read) return true;
-  if (read.error().code != Code::out_of_range) {
-    drop_reader(bus, read.error());
-    return false;
+  const size_t bytes_max = std::clamp(turn_bytes / std::max<size_t>(places.size(), 1), piece_bytes_min, piece_bytes_max);
+  bool moved = false;
+  std::optional<Error> unreadable;
+  for (auto& [from, here] : places) {
+    const auto read = read_piece(bus, from, bytes_max, here);
+    moved |= read.has_value();
+    if (!read) unreadable = read.error();  // There; elsewhere it may be whole.
   }
-  for (TailStream* stream : ready) {  // What they ask for was trimmed away.
-    if (stream->cursors_[bus].position != from) continue;
-    const std::lock_guard lock(stream->mutex_);
-    stream->error_ = read.error();
-    stream->filled_.notify_all();
+  for (const auto& stream : streams) {
+    TailStream::Cursor& cursor = stream->cursors_[bus];
+    cursor.at_end = cursor.placed && cursor.position >= range->next;
   }
-  return true;
+  if (unreadable) drop_reader(bus, *unreadable);
+  return moved;
 }
 
-void JournalTail::take_commit(uint32_t bus, const CommitView& commit, std::vector<TailStream*>& streams) {
-  std::vector<TailStream*> here;
-  for (TailStream* stream : streams)
-    if (stream->cursors_[bus].position == commit.position()) here.push_back(stream);
-  if (here.empty()) return;
+// Moves streams that stand at one place on from there.
+Result<void> JournalTail::read_piece(uint32_t bus, Position from, size_t bytes_max, std::vector<TailStream*>& here) {
+  const auto read = readers_[bus]->read(from, bytes_max, [&](const CommitView& commit) {
+    take_commit(bus, commit, here);
+    // A stream that is full stays where it is; the others go on.
+    std::erase_if(here, [](const TailStream* stream) { return !stream->has_room(); });
+    return !here.empty();
+  });
+  if (read) return {};
+  if (read.error().code != Code::out_of_range) return tl::unexpected(read.error());
+  for (TailStream* stream : here)  // What they ask for was trimmed away.
+    if (stream->cursors_[bus].position == from) stream->end(read.error());
+  return {};
+}
+
+void JournalTail::take_commit(uint32_t bus, const CommitView& commit, const std::vector<TailStream*>& here) {
   const auto wanted = [&](Kind kind) {
     return std::any_of(here.begin(), here.end(), [&](const TailStream* stream) { return stream->kinds_.contains(kind); });
   };

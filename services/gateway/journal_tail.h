@@ -1,5 +1,6 @@
 // Reads the journal in place for the gateway's streams: one thread, which owns the readers and moves each stream's cursor on as
-// far as its queue has room. The bell wakes it; a bell that is lost costs a moment, no fact.
+// far as its queue has room, each a piece at a time: one that walks through the past holds up no other. The bell wakes it; a bell
+// that is lost costs a moment, no fact.
 #pragma once
 
 #include <condition_variable>
@@ -47,8 +48,12 @@ class TailStream {
   friend class JournalTail;
   struct Cursor {
     bool placed = false;
+    bool at_end = false;  // Of what there was at this turn.
     Position position = 0;
   };
+
+  bool has_room() const;
+  void end(const Error& why);
 
   std::set<Kind> kinds_;
   Start start_ = Start::now;
@@ -66,7 +71,10 @@ class TailStream {
 
 class JournalTail {
  public:
-  explicit JournalTail(const Home& home);
+  // How a bus's journal is opened.
+  using Opener = std::function<Result<std::unique_ptr<JournalReader>>(uint32_t bus)>;
+  // Without an opener: as the home says.
+  explicit JournalTail(const Home& home, Opener open_reader = {});
   ~JournalTail();
 
   // A stream of the facts of some kinds; it ends when the caller lets go of it. `heads` counts for Start::heads.
@@ -79,13 +87,15 @@ class JournalTail {
   bool turn();
   bool advance(uint32_t bus, const std::vector<std::shared_ptr<TailStream>>& streams);
   Result<void> place(uint32_t bus, TailStream& stream);
-  void take_commit(uint32_t bus, const CommitView& commit, std::vector<TailStream*>& streams);
+  Result<void> read_piece(uint32_t bus, Position from, size_t bytes_max, std::vector<TailStream*>& here);
+  void take_commit(uint32_t bus, const CommitView& commit, const std::vector<TailStream*>& here);
   std::vector<std::shared_ptr<TailStream>> live_streams();
   void nudge();
   void wait_for_bell();
   void drop_reader(uint32_t bus, const Error& why);
 
   const Home& home_;
+  Opener open_reader_;
   std::mutex mutex_;
   std::vector<std::weak_ptr<TailStream>> streams_;
   bool stop_ = false;

@@ -70,27 +70,32 @@ void GatewayTest::append_alerts(const std::vector<facts::v1::Fact>& facts) {
     writer_ = std::move(*writer);
     heads_.assign(home.settings().partitions, 0);
   }
+  append_to(*writer_, heads_, facts);
+}
+
+void append_to(JournalWriter& writer, Heads& heads, const std::vector<facts::v1::Fact>& facts) {
+  const auto partitions = static_cast<uint32_t>(heads.size());
   // Every fact is a batch of its own in one commit, so that a position lies inside a commit.
   std::vector<std::string> batches;
-  const Heads before = heads_;
+  const Heads before = heads;
   for (const facts::v1::Fact& fact : facts) {
     BatchBuilder builder;
     ASSERT_TRUE(builder.add(fact).has_value());
-    const Partition partition = partition_of(group_hash("default/default"), home.settings().partitions);
+    const Partition partition = partition_of(group_hash("default/default"), partitions);
     BatchHeader header;
     header.producer = 1;
-    header.sequence = heads_[partition] + 1;
-    std::string batch = builder.finish("default/default", home.settings().partitions, header);
+    header.sequence = heads[partition] + 1;
+    std::string batch = builder.finish("default/default", partitions, header);
     BatchHeader written = BatchView::open(batch)->header();
-    written.base = heads_[partition];
+    written.base = heads[partition];
     written.epoch = 1;
     written.time_ms = 1'000;
     write_header(batch, written);
-    ++heads_[partition];
+    ++heads[partition];
     batches.push_back(std::move(batch));
   }
   const std::vector<std::string_view> views(batches.begin(), batches.end());
-  const auto appended = writer_->append(before, views);
+  const auto appended = writer.append(before, views);
   ASSERT_TRUE(appended.has_value()) << appended.error().message;
 }
 

@@ -37,6 +37,10 @@ class GatewayTest : public testing::Test {
   Heads heads_;
 };
 
+// Appends facts to a journal, as if a bus had: those of the group "default/default", one commit. `heads` are those before it, and
+// go on.
+void append_to(JournalWriter& writer, Heads& heads, const std::vector<facts::v1::Fact>& facts);
+
 facts::v1::Fact alert_fact(const std::string& key, const std::string& store, uint32_t change, facts::v1::Severity severity);
 
 // The messages of an enveloped stream, without the one that ends it; `end` gets that one's JSON.
