@@ -43,10 +43,10 @@ void State::take_finding(const FactView& fact, Outbox& outbox) {
   v1::Finding finding;
   if (!fact.parse(finding)) return outbox.reject("the finding cannot be read");
   const std::string store(fact.store_id());
-  const auto entry = alerts_.try_emplace(alert_key(finding.terms(), store)).first;
+  const auto [entry, is_new] = alerts_.try_emplace(alert_key(finding.terms(), store));
   Alert& alert = entry->second;
   // What never held is no alert when it does not hold.
-  if (alert.store.empty() && alert.finding.rule().empty() && !finding.terms().holds()) {
+  if (is_new && !finding.terms().holds()) {
     alerts_.erase(entry);
     return;
   }
@@ -158,7 +158,9 @@ void State::judge_due(Millis now, Outbox& outbox) {
 
 // A silence began or ended: all open alerts are looked at, some now, the rest with the next records.
 void State::touch_open(Millis now) {
-  for (const std::string& key : open_) schedule(*alerts_.find(key), now);
+  for (const auto& [store, lists] : lists_)
+    for (const v1::Condition condition : {v1::CONDITION_PENDING, v1::CONDITION_FIRING})
+      for (const Place& place : lists[condition]) schedule(*alerts_.find(place.entry->first), now);
 }
 
 void State::schedule(Entry& entry, Millis due) {
@@ -167,6 +169,20 @@ void State::schedule(Entry& entry, Millis due) {
   if (alert.due != never) due_.erase({alert.due, key});
   alert.due = due;
   if (due != never) due_.emplace(due, key);
+}
+
+// The alert enters the list of those that stand as it does, or leaves it, which it must before it stands otherwise.
+void State::enlist(const Entry& entry, bool enters) {
+  const Alert& alert = entry.second;
+  count_firing(alert, enters);
+  if (!alert.standing.listed()) return;
+  const v1::AlertTerms& terms = alert.standing.terms;
+  List& list = lists_[alert.store][terms.condition()];
+  const Place place{terms.finding().severity(), terms.since_ms(), &entry};
+  if (enters)
+    list.insert(place);
+  else
+    list.erase(place);
 }
 
 void State::count_firing(const Alert& alert, bool enters) {
@@ -183,17 +199,13 @@ void State::said(const FactView& fact) {
   const v1::AlertTerms& terms = state.terms();
   Entry& entry = *alerts_.try_emplace(terms.alert()).first;
   Alert& alert = entry.second;
+  enlist(entry, false);
   if (alert.finding.rule().empty()) {  // Said by another build, of what this one passes over.
     alert.store = fact.store_id();
     alert.finding = terms.finding();
   }
-  count_firing(alert, false);
   alert.standing.take(terms, fact.cause());
-  count_firing(alert, true);
-  if (alert.standing.open())
-    open_.insert(entry.first);
-  else
-    open_.erase(entry.first);
+  enlist(entry, true);
   schedule(entry, next_due(alert));
   if (!terms.notify()) return;
   const auto notice = std::make_shared<const Notice>(Notice{std::string(fact.store_id()), terms, fact.cause()});
@@ -331,12 +343,11 @@ void State::save(std::string& bytes) const {
 
 bool State::load(ByteReader bytes) {
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const std::string key(bytes.take_text());
-    Alert& alert = alerts_[key];
+    Entry& entry = *alerts_.try_emplace(std::string(bytes.take_text())).first;
+    Alert& alert = entry.second;
     if (!load_alert(bytes, alert)) return false;
-    if (alert.standing.open()) open_.insert(key);
-    count_firing(alert, true);
-    if (alert.due != never) due_.emplace(alert.due, key);
+    enlist(entry, true);
+    if (alert.due != never) due_.emplace(alert.due, entry.first);
   }
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const std::string id(bytes.take_text());
@@ -362,6 +373,8 @@ std::vector<Held> State::held() const {
   Held alerts{"alerts", alerts_.size(), tree_bytes(alerts_)};
   for (const auto& [key, alert] : alerts_)
     alerts.bytes += text_bytes(key) + tree_bytes(alert.outcomes) + alert.finding.SpaceUsedLong() - sizeof(alert.finding);
+  for (const auto& [store, lists] : lists_)
+    for (const List& list : lists) alerts.bytes += tree_bytes(list);
   return {alerts,
           {"silences", silences_.size(), tree_bytes(silences_)},
           {"subscribers", subscribers_.size(), tree_bytes(subscribers_)}};

@@ -1,6 +1,7 @@
 // What the alerts service answers: alerts with what became of their notices, and, to its delivery shell, what is to be sent.
 #include <algorithm>
 #include <functional>
+#include <queue>
 
 #include "services/alerts/state.h"
 
@@ -19,35 +20,77 @@ query::Alert describe(const Alert& alert) {
   return answer;
 }
 
-Result<v1::Condition> condition_of(const std::string& state) {
-  if (state.empty()) return v1::CONDITION_UNSPECIFIED;
-  if (state == "pending") return v1::CONDITION_PENDING;
-  if (state == "firing") return v1::CONDITION_FIRING;
-  if (state == "resolved") return v1::CONDITION_RESOLVED;
+// So that no answer holds up the loop for long, or comes near to what a socket takes (query_bytes_max).
+constexpr uint32_t told_at_once = 10'000;
+
+using Conditions = std::vector<v1::Condition>;
+
+// How those that are asked for stand.
+Result<Conditions> conditions_of(const query::ListAlertsRequest& request) {
+  const std::string& state = request.state();
+  if (state.empty() && request.has_alert())
+    return Conditions{v1::CONDITION_PENDING, v1::CONDITION_FIRING, v1::CONDITION_RESOLVED};
+  if (state.empty()) return Conditions{v1::CONDITION_PENDING, v1::CONDITION_FIRING};
+  if (state == "pending") return Conditions{v1::CONDITION_PENDING};
+  if (state == "firing") return Conditions{v1::CONDITION_FIRING};
+  if (state == "resolved") return Conditions{v1::CONDITION_RESOLVED};
   return fail(Code::invalid_argument, "\"{}\" is no state of an alert; ask for pending, firing or resolved", state);
 }
 
-Result<query::ListAlertsResponse> list_alerts(std::span<State* const> folds, const query::ListAlertsRequest& request) {
-  const v1::Condition wanted = TRY(condition_of(request.state()));
-  std::vector<const Alert*> found;
-  const auto consider = [&](const Alert& alert) {
-    if (!request.store().empty() && alert.store != request.store()) return;
-    if (wanted == v1::CONDITION_UNSPECIFIED ? alert.standing.open() : alert.standing.terms.condition() == wanted)
-      found.push_back(&alert);
+// What is left of a list that is read together with others.
+struct Reading {
+  State::List::const_iterator next, end;  // Never the same: what has been read is put away.
+  size_t number = 0;                      // Of two alerts that are alike, the one in the list of the lower number comes first.
+
+  // The greatest is on top of a priority queue: here what is to be read first.
+  bool operator<(const Reading& other) const { return *other.next < *next || (!(*next < *other.next) && other.number < number); }
+};
+
+// The lists of these stores and conditions, to be read as one.
+std::priority_queue<Reading> read_together(std::span<State* const> folds, const std::set<std::string>& stores,
+                                           const Conditions& conditions) {
+  std::vector<Reading> readings;
+  const auto add = [&](const State::Lists& of_store) {
+    for (const v1::Condition condition : conditions)
+      if (const State::List& list = of_store[condition]; !list.empty())
+        readings.push_back({list.begin(), list.end(), readings.size()});
   };
   for (const State* fold : folds) {
-    if (wanted == v1::CONDITION_RESOLVED)
-      for (const auto& [key, alert] : fold->alerts()) consider(alert);
-    else
-      for (const std::string& key : fold->open()) consider(fold->alerts().at(key));
+    if (stores.empty())
+      for (const auto& [store, lists] : fold->lists()) add(lists);
+    for (const std::string& store : stores)
+      if (const auto found = fold->lists().find(store); found != fold->lists().end()) add(found->second);
   }
-  std::stable_sort(found.begin(), found.end(), [](const Alert* a, const Alert* b) {
-    const v1::AlertTerms &left = a->standing.terms, &right = b->standing.terms;
-    if (left.finding().severity() != right.finding().severity()) return left.finding().severity() > right.finding().severity();
-    return std::make_pair(-left.since_ms(), left.alert()) < std::make_pair(-right.since_ms(), right.alert());
-  });
+  return std::priority_queue<Reading>(std::less<Reading>(), std::move(readings));
+}
+
+Result<query::ListAlertsResponse> list_alerts(std::span<State* const> folds, const query::ListAlertsRequest& request) {
+  const Conditions conditions = TRY(conditions_of(request));
+  const std::set<std::string> stores(request.stores().begin(), request.stores().end());
   query::ListAlertsResponse response;
-  for (const Alert* alert : found) *response.add_alerts() = describe(*alert);
+  if (request.has_alert()) {
+    for (const State* fold : folds) {
+      const auto found = fold->alerts().find(request.alert());
+      if (found == fold->alerts().end()) continue;
+      const Alert& alert = found->second;
+      if (!stores.empty() && !stores.contains(alert.store)) continue;
+      if (std::find(conditions.begin(), conditions.end(), alert.standing.terms.condition()) != conditions.end())
+        *response.add_alerts() = describe(alert);
+    }
+    return response;
+  }
+  const uint32_t limit = request.limit() == 0 ? told_at_once : std::min(request.limit(), told_at_once);
+  auto left = read_together(folds, stores, conditions);
+  for (uint64_t place = 0; !left.empty(); ++place) {
+    if (static_cast<uint32_t>(response.alerts_size()) == limit) {
+      response.set_more(true);
+      break;
+    }
+    Reading first = left.top();
+    left.pop();
+    if (place >= request.skip()) *response.add_alerts() = describe(first.next->entry->second);
+    if (++first.next != first.end) left.push(first);
+  }
   return response;
 }
 

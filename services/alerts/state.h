@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "common/service.h"
@@ -37,6 +38,8 @@ struct Standing {
 
   bool firing() const { return terms.condition() == v1::CONDITION_FIRING; }
   bool open() const { return firing() || terms.condition() == v1::CONDITION_PENDING; }
+  // People are shown it. What ended before it fired is nothing to them.
+  bool listed() const { return open() || terms.condition() == v1::CONDITION_RESOLVED; }
   void take(const v1::AlertTerms& said, uint64_t said_cause);
 };
 
@@ -65,6 +68,19 @@ struct Alert {
   std::map<std::string, std::string> outcomes;
 
   std::string delivery() const;
+};
+
+using Entry = std::map<std::string, Alert>::value_type;
+
+// An alert's place in a list: the most severe and newest comes first.
+struct Place {
+  v1::Severity severity = v1::SEVERITY_UNSPECIFIED;
+  Millis since_ms = 0;
+  const Entry* entry = nullptr;
+
+  bool operator<(const Place& other) const {
+    return std::tie(other.severity, other.since_ms, entry->first) < std::tie(severity, since_ms, other.entry->first);
+  }
 };
 
 struct Silence {
@@ -103,7 +119,10 @@ class State : public Fold {
   void fingerprint(Fingerprint& /*sum*/) const override {}
 
   const std::map<std::string, Alert>& alerts() const { return alerts_; }
-  const std::set<std::string>& open() const { return open_; }
+  // By store: those that are listed, by condition.
+  using List = std::set<Place>;
+  using Lists = std::array<List, v1::Condition_ARRAYSIZE>;
+  const std::map<std::string, Lists>& lists() const { return lists_; }
   // How many alerts fire at each store, by severity.
   using Counts = std::array<uint32_t, v1::Severity_ARRAYSIZE>;
   const std::map<std::string, Counts>& firing() const { return firing_; }
@@ -112,7 +131,6 @@ class State : public Fold {
   const Notices& notices() const { return notices_; }
 
  private:
-  using Entry = std::map<std::string, Alert>::value_type;
   void take_finding(const FactView& fact, Outbox& outbox);
   void take_ack(const FactView& fact, Outbox& outbox);
   void take_silence(const FactView& fact, Outbox& outbox);
@@ -120,14 +138,15 @@ class State : public Fold {
   void take_delivery(const FactView& fact, Outbox& outbox);
   void settle_silence(const std::string& id, Millis now);
   bool silenced(const Alert& alert, Millis now) const;
-  void judge(const Entry& alert, Millis now, size_t said_before, Outbox& outbox) const;
+  void judge(const Entry& entry, Millis now, size_t said_before, Outbox& outbox) const;
   void judge_due(Millis now, Outbox& outbox);
+  void enlist(const Entry& entry, bool enters);
   void count_firing(const Alert& alert, bool enters);
   void touch_open(Millis now);
-  void schedule(Entry& alert, Millis due);
+  void schedule(Entry& entry, Millis due);
 
   std::map<std::string, Alert> alerts_;  // By key.
-  std::set<std::string> open_;           // Keys of those that are pending or firing.
+  std::map<std::string, Lists> lists_;
   std::map<std::string, Counts> firing_;
   std::set<std::pair<Millis, std::string>> due_;
   std::map<std::string, Silence> silences_;

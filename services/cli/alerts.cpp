@@ -57,33 +57,33 @@ int list_alerts(const AlertOptions& options) {
 
 int show_alert(const AlertOptions& options) {
   return with_client([&](Client& client) -> Result<int> {
-    google::protobuf::RepeatedPtrField<std::string> missing;
-    for (const char* state : {"", "resolved"}) {
-      for (const v1::Alert& alert : TRY(read_alerts(client, "", state, &missing))) {
-        if (alert.key() != options.key) continue;
-        if (options.json) {
-          Json json;
-          write_alert(json, alert);
-          print_json(json);
-          return done;
-        }
-        fmt::print("{}\n{}\n\n", alert.text_zh(), alert.text_en());
-        Table table({"", ""});
-        table.add({"规则 Rule", alert.rule()});
-        table.add({"店铺 Store", alert.store()});
-        table.add({"对象 Entity", alert.entity_kind() + " " + alert.entity()});
-        table.add({"级别 Severity", alert.severity()});
-        table.add({"状态 State", alert.condition() + ", " + alert.handling() + ", " + alert.muting()});
-        table.add({"通知 Delivery", alert.delivery()});
-        table.add({"起 Since", local_time_text(alert.since().seconds())});
-        table.add({"责任 Owner", alert.owner()});
-        table.add({"下一步 Next", alert.next()});
-        for (const auto& [name, value] : alert.evidence().fields()) table.add({"证据 " + name, value_text(value, "")});
-        table.add(
-            {"起因 Cause", fmt::format("partition {} offset {}", alert.partition(), alert.cause() == 0 ? 0 : alert.cause() - 1)});
-        fmt::print("{}", table.text());
+    v1::ListAlertsRequest request;
+    request.set_alert(options.key);
+    const auto told = TRY(client.call(&Stub::ListAlerts, request));
+    for (const v1::Alert& alert : told.alerts()) {
+      if (alert.key() != options.key) continue;
+      if (options.json) {
+        Json json;
+        write_alert(json, alert);
+        print_json(json);
         return done;
       }
+      fmt::print("{}\n{}\n\n", alert.text_zh(), alert.text_en());
+      Table table({"", ""});
+      table.add({"规则 Rule", alert.rule()});
+      table.add({"店铺 Store", alert.store()});
+      table.add({"对象 Entity", alert.entity_kind() + " " + alert.entity()});
+      table.add({"级别 Severity", alert.severity()});
+      table.add({"状态 State", alert.condition() + ", " + alert.handling() + ", " + alert.muting()});
+      table.add({"通知 Delivery", alert.delivery()});
+      table.add({"起 Since", local_time_text(alert.since().seconds())});
+      table.add({"责任 Owner", alert.owner()});
+      table.add({"下一步 Next", alert.next()});
+      for (const auto& [name, value] : alert.evidence().fields()) table.add({"证据 " + name, value_text(value, "")});
+      table.add(
+          {"起因 Cause", fmt::format("partition {} offset {}", alert.partition(), alert.cause() == 0 ? 0 : alert.cause() - 1)});
+      fmt::print("{}", table.text());
+      return done;
     }
     return fail(Code::not_found, "there is no alert \"{}\"; see: xundian alerts list", options.key);
   });

@@ -136,17 +136,26 @@ void Api::remember(const Call& call, const char* method, const std::string& requ
   remembered_order_.pop_front();
 }
 
-// The part of a list from `page_token` on; sets the token of the next page. The list's order must be the same at each call.
-template <typename Items>
-Result<void> page(Items& items, int32_t page_size, int32_t page_size_default, const std::string& page_token, std::string* next) {
-  int64_t from = 0;
+// Which part of a list a call asks for.
+struct Page {
+  int64_t from = 0, size = 0;
+};
+inline Result<Page> page_asked(int32_t page_size, int32_t page_size_default, const std::string& page_token) {
+  Page asked;
   if (!page_token.empty()) {
     if (page_token.size() > 12 || page_token.find_first_not_of("0123456789") != std::string::npos)
       return fail(Code::invalid_argument, "the page token is none that this call gave");
-    from = std::stoll(page_token);
+    asked.from = std::stoll(page_token);
   }
   if (page_size < 0) return fail(Code::invalid_argument, "the page size is negative");
-  const int64_t size = page_size == 0 ? page_size_default : page_size;
+  asked.size = page_size == 0 ? page_size_default : page_size;
+  return asked;
+}
+
+// The part of a list from `page_token` on; sets the token of the next page. The list's order must be the same at each call.
+template <typename Items>
+Result<void> page(Items& items, int32_t page_size, int32_t page_size_default, const std::string& page_token, std::string* next) {
+  const auto [from, size] = TRY(page_asked(page_size, page_size_default, page_token));
   const auto all = static_cast<int64_t>(items.size());
   if (from + size < all) {
     *next = std::to_string(from + size);

@@ -138,15 +138,12 @@ Result<v1::AckAlertResponse> Api::ack_alert(const Call& call, const v1::AckAlert
   if (remembered(call, "AckAlert", request.request_id(), response)) return response;
   const Millis for_ms = TRY(duration(request.duration_ms(), ack_default_ms));
   // The alert says which store it is of; the same words for one that is not there and one that is another's.
+  query::v1::ListAlertsRequest question;
+  question.set_alert(request.alert());
+  const auto told = TRY(services_.ask_as<query::v1::ListAlertsResponse>("alerts", "ListAlerts", question));
   std::optional<query::v1::Alert> found;
-  for (const char* state : {"", "resolved"}) {
-    query::v1::ListAlertsRequest question;
-    question.set_state(state);
-    const auto told = TRY(services_.ask_as<query::v1::ListAlertsResponse>("alerts", "ListAlerts", question));
-    for (const query::v1::Alert& alert : told.alerts())
-      if (alert.terms().alert() == request.alert() && call.sees(alert.store())) found = alert;
-    if (found) break;
-  }
+  for (const query::v1::Alert& alert : told.alerts())
+    if (alert.terms().alert() == request.alert() && call.sees(alert.store())) found = alert;
   if (!found) return fail(Code::not_found, "there is no alert \"{}\"; see: xundian alerts list", request.alert());
   facts::v1::Fact fact = TRY(stated(request.request_id(), found->store(), request.alert()));
   facts::v1::AckTerms& terms = *fact.mutable_ack_state()->mutable_terms();
