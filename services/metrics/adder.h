@@ -54,7 +54,10 @@ inline Period period_of(const Asked& asked, Day day, int16_t hour = -1) {
 // Adds up cells. One is used for a whole answer; each fold's buyers are united before the next fold is added.
 class Adder {
  public:
-  Adder(const Asked& asked, size_t stores_asked) : asked_(asked), several_(asked.by != By::store && stores_asked > 1) {}
+  Adder(const Asked& asked, size_t stores_asked)
+      : asked_(asked),
+        several_(asked.by != By::store && stores_asked > 1),
+        unites_buyers_(std::ranges::any_of(asked.metrics, &Metric::of_buyers)) {}
 
   void add_store(const MetricsFold& fold, const StoreBook& book) {
     fold_ = &fold;
@@ -148,7 +151,7 @@ class Adder {
     Cell& sum = cell_at(period_of(asked_, day), {});
     for (const CurrencyDay& one : cell.currencies) {
       sum.sum.currencies[text(one.currency)].counters.add(one.total);
-      if (!one.buyers.empty()) sum.buyer_sets.emplace_back(text(one.currency), &one.buyers);
+      if (unites_buyers_ && !one.buyers.empty()) sum.buyer_sets.emplace_back(text(one.currency), &one.buyers);
     }
     if (!cell.snapshot.empty()) add_snapshot(sum.sum, cell.snapshot);
   }
@@ -179,8 +182,8 @@ class Adder {
 
   // Whether a cell is one of those asked for: its other dimensions must be open.
   bool fits(const Slot& slot, const Report& report) const {
-    if (asked_.by == By::sku) return slot.is_product && slot.subject != 0;
-    if (slot.is_product || report.device != 0) return false;
+    if (asked_.by == By::sku) return slot.subject != 0;
+    if (report.device != 0) return false;
     return asked_.by == By::channel ? slot.subject != 0 : slot.subject == 0;
   }
 
@@ -205,8 +208,9 @@ class Adder {
   void add_reports() {
     if (asked_.by == By::other) return;
     std::map<std::pair<Place, std::string>, DailyViews> daily;  // By cut.
-    for (auto at = book_->slots.lower_bound(Slot{asked_.from, asked_.from, -1, false, 0});
-         at != book_->slots.end() && at->first.from <= asked_.to; ++at) {
+    const auto& slots = asked_.by == By::sku ? book_->products : book_->traffic;
+    for (auto at = slots.lower_bound(Slot{asked_.from, asked_.from, -1, 0}); at != slots.end() && at->first.from <= asked_.to;
+         ++at) {
       const Slot& slot = at->first;
       const Period period = period_of(asked_, slot.from, slot.hour);
       const bool exact = slot.from == period.from && slot.to == period.to && slot.hour == period.hour;
@@ -283,6 +287,7 @@ class Adder {
 
   const Asked& asked_;
   const bool several_;  // Several stores are asked together.
+  const bool unites_buyers_;
   const MetricsFold* fold_ = nullptr;
   const StoreBook* book_ = nullptr;
   std::string store_;

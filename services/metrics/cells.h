@@ -191,7 +191,6 @@ struct DayCell {
 struct Slot {
   Day from = 0, to = 0;
   int16_t hour = -1;
-  bool is_product = false;
   NameId subject = 0;
   auto operator<=>(const Slot&) const = default;
 };
@@ -209,8 +208,10 @@ struct StoreBook {
   int64_t paid_orders = 0;  // Contributing to any cell.
   std::vector<uint32_t> orders, refunds, reports;
   std::map<Day, DayCell> days;
-  Day packed_to = day_min;                      // Days before it are packed; one that is opened again moves it back.
-  std::map<Slot, std::vector<uint32_t>> slots;  // Live reports but for snapshots.
+  Day packed_to = day_min;  // Days before it are packed; one that is opened again moves it back.
+  // Live reports but for snapshots: those of the store's traffic, and those of its products, which are many.
+  std::map<Slot, std::vector<uint32_t>> traffic, products;
+  std::map<Slot, std::vector<uint32_t>>& slots(bool of_products) { return of_products ? products : traffic; }
   std::map<NameId, std::set<std::pair<Day, uint32_t>>> snapshots;  // Live snapshots by product.
   // For the rules.
   Millis due_ms = never;                            // When it is to be judged next.

@@ -66,6 +66,7 @@ struct Figures {
 // A metric as data.
 struct Metric : MetricWords {
   void (*read)(const Sum&, Figures&);
+  bool of_buyers = false;  // Each once over the period: their sets are to be united.
 };
 
 std::span<const Metric> all_metrics();

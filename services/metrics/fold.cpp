@@ -82,7 +82,8 @@ void MetricsFold::fold_store(const FactView& fact) {
 void MetricsFold::recount(StoreBook& book) {
   book.days.clear();
   book.packed_to = day_min;
-  book.slots.clear();
+  book.traffic.clear();
+  book.products.clear();
   book.snapshots.clear();
   book.paid_orders = 0;
   for (const uint32_t index : book.orders) {

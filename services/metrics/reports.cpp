@@ -124,14 +124,15 @@ void MetricsFold::place_report(StoreBook& book, uint32_t index, bool placed) {
     if (series.empty()) book.snapshots.erase(report.subject);
     return;
   }
-  const Slot slot{report.from, report.to, report.hour, report.is_product, report.subject};
+  const Slot slot{report.from, report.to, report.hour, report.subject};
+  auto& slots = book.slots(report.is_product);
   if (placed) {
-    book.slots[slot].push_back(index);
+    slots[slot].push_back(index);
     return;
   }
-  const auto found = book.slots.find(slot);
+  const auto found = slots.find(slot);
   std::erase(found->second, index);
-  if (found->second.empty()) book.slots.erase(found);
+  if (found->second.empty()) slots.erase(found);
 }
 
 void MetricsFold::count_sale(StoreBook& book, NameId product, const Report& from, const Report& to, int sign) {

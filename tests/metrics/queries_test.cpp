@@ -1,3 +1,7 @@
+#include <set>
+#include <sstream>
+
+#include "services/metrics/figures.h"
 #include "tests/metrics/ask.h"
 #include "tests/support/overview.h"
 
@@ -80,6 +84,63 @@ TEST(Queries, OverlookEachStoresNewestDay) {
                             "spend_per_buyer", "units", "uv"},
                            "s", "2026-11-01"));
   EXPECT_NE(asked.find("s 2026-11-01 orders 1 count  final\n"), std::string::npos) << asked;
+}
+
+// What only some metrics need is left out for the others, and for none that needs it.
+TEST(Queries, AreAnsweredAloneAsTogether) {
+  Drive d = drive();
+  open_store(d);
+  open_store(d, "t");
+  for (int number = 0; number < 40; ++number)
+    d.put(nov1, paid(fmt::format("o{}", number), nov1 + number % 5 * day_ms, number % 7, number % 2 == 0 ? "mug" : "cup",
+                     1 + number % 3, 10 + number, number % 3 == 0 ? "t" : "s"));
+  for (const char* store : {"s", "t"})
+    d.put(nov1,
+          fmt::format("store: '{}' key: 'uv' traffic_report {{ cell {{ cut {{ dimensions: 'store' grain: 'day' }} period {{ "
+                      "from: '2026-11-02' }} uv: 50 pv: 90 }} }}",
+                      store));
+  std::vector<std::string> all;
+  for (const Metric& metric : all_metrics()) all.emplace_back(metric.id);
+  size_t rows = 0;
+  for (const char* by : {"", "store", "sku", "channel"})
+    for (const char* grain : {"total", "day", "hour"}) {
+      std::multiset<std::string> together, alone;
+      const auto take = [&](std::multiset<std::string>& lines, const std::vector<std::string>& metrics) {
+        std::istringstream text(ask(d, {.metrics = metrics, .grain = grain, .by = by}));
+        for (std::string line; std::getline(text, line);) lines.insert(line);
+      };
+      take(together, all);
+      for (const std::string& metric : all) take(alone, {metric});
+      EXPECT_EQ(together, alone) << by << " " << grain;
+      rows += together.size();
+    }
+  EXPECT_GT(rows, 100u);
+}
+
+// A midnight of many stores is judged in turns, and none is forgotten.
+TEST(Queries, AMidnightOfManyStoresIsJudgedInTurns) {
+  constexpr int stores = 100;
+  Drive d = drive();
+  for (int week = 0; week < 4; ++week)
+    for (int store = 0; store < stores; ++store)
+      d.put(nov1 + week * 7 * day_ms, paid(fmt::format("o{}.{}", store, week), nov1 + week * 7 * day_ms, store + 1, "mug", 1,
+                                           week < 3 ? 100 : 1, fmt::format("s{}", store)));
+  // Each has spoken after its end.
+  for (int store = 0; store < stores; ++store)
+    d.put(nov1 + 21 * day_ms + 23 * hour_ms,
+          fmt::format("store: 's{}' key: 'late' occurred_ms: {} order_state {{ placed {{ created_ms: 1 }} }}", store,
+                      nov1 + 22 * day_ms + minute_ms));
+  std::set<std::string> dropped;
+  int turns = 0;
+  for (; d.fold().next_wake() <= nov1 + 22 * day_ms; ++turns) {
+    ASSERT_LT(turns, 20);
+    size_t judged = 0;
+    for (const v1::Fact& fact : d.tick(nov1 + 22 * day_ms))
+      if (fact.finding().terms().rule() == "sales_drop") dropped.insert(fact.store()), ++judged;
+    EXPECT_LE(judged, 32u);
+  }
+  EXPECT_EQ(dropped.size(), size_t{stores});
+  EXPECT_GE(turns, 4);
 }
 
 TEST(Queries, DefineEveryMetricInBothLanguages) {
