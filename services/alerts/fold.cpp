@@ -80,12 +80,15 @@ void State::take_silence(const FactView& fact, Outbox& outbox) {
   if (!take_newer(fact, silence.version)) return;
   edges_.erase({silence.terms.start_ms(), id});
   edges_.erase({silence.terms.end_ms(), id});
+  std::set<std::string> stores;  // "" = all.
+  if (silence.terms.end_ms() != 0) stores.insert(silence.terms.store());
   silence.terms = fact.withdrawn() ? v1::SilenceTerms() : state.terms();
   const Millis now = fact.time_ms();
   for (const Millis edge : {silence.terms.start_ms(), silence.terms.end_ms()})
     if (edge > now) edges_.emplace(edge, id);
   settle_silence(id, now);
-  touch_open(now);
+  if (!fact.withdrawn()) stores.insert(silence.terms.store());
+  for (const std::string& store : stores) touch_open(store, now);
   judge_due(now, outbox);
 }
 
@@ -156,11 +159,13 @@ void State::judge_due(Millis now, Outbox& outbox) {
   }
 }
 
-// A silence began or ended: all open alerts are looked at, some now, the rest with the next records.
-void State::touch_open(Millis now) {
-  for (const auto& [store, lists] : lists_)
+// A silence of a store, or of all, began or ended: the open alerts are looked at, some now, the rest with the next records.
+void State::touch_open(const std::string& store, Millis now) {
+  const auto from = store.empty() ? lists_.begin() : lists_.find(store);
+  const auto to = store.empty() || from == lists_.end() ? lists_.end() : std::next(from);
+  for (auto at = from; at != to; ++at)
     for (const v1::Condition condition : {v1::CONDITION_PENDING, v1::CONDITION_FIRING})
-      for (const Place& place : lists[condition]) schedule(*alerts_.find(place.entry->first), now);
+      for (const Place& place : at->second[condition]) schedule(*alerts_.find(place.entry->first), now);
 }
 
 void State::schedule(Entry& entry, Millis due) {
@@ -219,12 +224,11 @@ void State::said(const FactView& fact) {
 }
 
 void State::wake(Millis now, Outbox& outbox) {
-  bool edge = false;
-  for (; !edges_.empty() && edges_.begin()->first <= now; edge = true) {
-    settle_silence(edges_.begin()->second, now);
-    edges_.erase(edges_.begin());
+  for (; !edges_.empty() && edges_.begin()->first <= now; edges_.erase(edges_.begin())) {
+    const std::string& id = edges_.begin()->second;
+    settle_silence(id, now);
+    touch_open(silences_.at(id).terms.store(), now);
   }
-  if (edge) touch_open(now);
   judge_due(now, outbox);
 }
 

@@ -64,7 +64,7 @@ std::vector<Notices::Due> Notices::due(Millis now, size_t limit) const {
 Millis Notices::next_due(Millis now) const {
   Millis first = never;
   for (const auto& [subscriber, lane] : lanes_) {
-    const auto later = std::find_if(lane.heads.begin(), lane.heads.end(), [&](const auto& head) { return head.first > now; });
+    const auto later = lane.heads.lower_bound({now + 1, {}});
     if (later != lane.heads.end()) first = std::min(first, later->first);
   }
   return first;

@@ -142,7 +142,7 @@ class State : public Fold {
   void judge_due(Millis now, Outbox& outbox);
   void enlist(const Entry& entry, bool enters);
   void count_firing(const Alert& alert, bool enters);
-  void touch_open(Millis now);
+  void touch_open(const std::string& store, Millis now);
   void schedule(Entry& entry, Millis due);
 
   std::map<std::string, Alert> alerts_;  // By key.

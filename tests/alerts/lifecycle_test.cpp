@@ -203,6 +203,21 @@ TEST_F(Lifecycle, SilenceTakenBackTellsOnce) {
   EXPECT_EQ(drive.fold().next_wake(), never);
 }
 
+TEST_F(Lifecycle, SilenceOfAStoreConcernsItsAlerts) {
+  const auto silence = [](const std::string& store, Millis end) {
+    return fmt::format(R"(key: "q" silence_state {{ terms {{ store: "{}" start_ms: {} end_ms: {} comment: "x" }} }})", store,
+                       start, end);
+  };
+  find(start, {});
+  EXPECT_EQ(put(start + 1, silence("s1", start + hour_ms)), Lines{"FIRING e1 c2 OPEN SILENCED"});
+  EXPECT_EQ(put(start + 2, silence("s2", start + hour_ms)), Lines{"FIRING e1 c3 OPEN ACTIVE notify"}) << "it was another's";
+  EXPECT_EQ(put(start + 3, silence("s1", start + 9)), Lines{"FIRING e1 c4 OPEN SILENCED"});
+  EXPECT_EQ(tick(start + 8), Lines{});
+  EXPECT_EQ(tick(start + 9), Lines{"FIRING e1 c5 OPEN ACTIVE notify"});
+  EXPECT_EQ(put(start + 10, silence("s2", start + hour_ms)), Lines{});
+  EXPECT_EQ(drive.fold().next_wake(), start + hour_ms);
+}
+
 TEST_F(Lifecycle, ChargeLastsUntilItsTime) {
   find(start, {});
   const std::string ack = fmt::format(R"(key: "{}" ack_state {{ terms {{ alert: "{}" author: "li" until_ms: {} }} }})", key(),
@@ -258,6 +273,8 @@ TEST_F(Lifecycle, NoticesOfAnAlertKeepTheirOrder) {
   deliver(start + 2, "all", 1, 1, "retry", start + 10);
   EXPECT_EQ(due(start + 9), Lines{}) << "the second waits for the first";
   EXPECT_EQ(state().notices().next_due(start + 2), start + 10);
+  EXPECT_EQ(state().notices().next_due(start + 9), start + 10);
+  EXPECT_EQ(state().notices().next_due(start + 10), never) << "what is due already is not to come";
   EXPECT_EQ(due(start + 10), Lines{"all c1 a1"});
   deliver(start + 11, "all", 1, 2, "delivered");
   EXPECT_EQ(due(start + 11), Lines{"all c2 a0"});
@@ -298,7 +315,8 @@ TEST_F(Lifecycle, CountsWhatFiresByStoreAndSeverity) {
     const auto answer = definition().answer({drive.folds(), 1}, "GetOverview", request.SerializeAsString());
     EXPECT_TRUE(answer && response.ParseFromString(*answer));
     std::string text;
-    for (const auto& count : response.firing()) text += fmt::format("{}x{} ", v1::Severity_Name(count.severity()).substr(9), count.count());
+    for (const auto& count : response.firing())
+      text += fmt::format("{}x{} ", v1::Severity_Name(count.severity()).substr(9), count.count());
     return text;
   };
   EXPECT_EQ(counts(""), "");
