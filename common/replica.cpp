@@ -144,6 +144,7 @@ Result<void> Replica::take_first_part(OwnAnswers* own) {
   const Part part = parts_.front();
   parts_.pop_front();
   TRY_VOID(take_part(part, own));
+  if (part.to == 0) return {};  // It has none that are wanted.
   // Its inputs give way.
   inputs_.erase(inputs_.begin(), inputs_.begin() + static_cast<std::ptrdiff_t>(part.to));
   told_ -= std::min(told_, part.to);

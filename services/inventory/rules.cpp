@@ -198,8 +198,10 @@ void State::judge_sku(SkuId id, Outbox& outbox) {
   const std::string& entity = name(sku.name);
   const Place* home = home_of(sku);
   // A pool speaks for the SKU at one store; what held at another, before that one spoke of it, holds no longer.
+  const bool moved = home == nullptr || home != sku.detail().home;
+  if (home != nullptr && moved) sku.own().home = home;
   for (const Place* place : pools_[sku.pool].places) {
-    if (place == home) continue;
+    if (!moved || place == home) continue;
     for (const auto& [rule, measure] : sku_detectors)
       if (judge_.holds_since(place->info->id, rule, entity))
         judge_.judge(rule, {place->info->id, place->info->platform, entity}, std::nullopt, now_, outbox);

@@ -129,8 +129,9 @@ class MetricsFold final : public Fold {
   OrdersAhead<> ahead_;
 
   // Kept between facts to save allocations.
-  Order order_;        // That is being folded.
-  Order named_order_;  // That a refund names.
+  Order order_;         // That is being folded,
+  Order order_before_;  // as it was, if it was known.
+  Order named_order_;   // That a refund names.
   v1::RefundState refund_state_;
   v1::TrafficReport traffic_report_;
   v1::ProductReport product_report_;

@@ -181,6 +181,13 @@ TEST_F(Warehouse, StoresOfAPoolShareTheirStock) {
                           [](const v1::Fact& fact) { return fact.finding().terms().rule() == "out_of_stock"; }),
             1);
   EXPECT_EQ(said[0].store(), "s1");
+  // One that comes before speaks of it from now on, and what held at the other holds no longer.
+  drive.put(noon + 4, "store: 's0' key: 's0' store_state { settings { stock_pool: 'p' } }");
+  std::vector<std::string> turns;
+  for (const v1::Fact& fact : level(noon + 5, "mug@", "sku: 'mug' available_units: 0", "s0"))
+    if (fact.finding().terms().rule() == "out_of_stock")
+      turns.push_back(fact.store() + (fact.finding().terms().holds() ? " holds" : " clears"));
+  EXPECT_EQ(turns, (std::vector<std::string>{"s1 clears", "s0 holds"}));
 }
 
 TEST_F(Warehouse, OverviewsEachStoreAsOfItsDay) {

@@ -114,6 +114,104 @@ TEST(Orders, TakeOldWordsOutAndNewOnesIn) {
   EXPECT_EQ(ask(d, {.metrics = {"paid_amount", "units"}}), "* * 2026-11-01 paid_amount 3000000 CNY\n* * 2026-11-01 units 0\n");
 }
 
+// Days that are long over are packed. An export that says the same once more leaves them so.
+TEST(Orders, SaidOnceMoreLeaveTheirDayPacked) {
+  Drive d = drive();
+  d.put(nov1, R"(store: "s" key: "s" as_of_ms: 1 store_state { settings { time_zone: "Asia/Shanghai" } })");
+  for (int day = 0; day < 60; ++day)
+    d.put(nov1 + day * day_ms, paid(fmt::format("o{}", day), nov1 + day * day_ms, 7, "mug", 1, 10));
+  const auto packed_to = [&] { return static_cast<const MetricsFold&>(d.fold()).find_book("s")->packed_to; };
+  const std::string before = ask(d, {.metrics = {"paid_amount", "buyers"}, .grain = "day"});
+  const Day packed = packed_to();
+  EXPECT_GT(packed, static_cast<Day>(nov1 / day_ms) + 10);
+  const auto again = [&](int64_t yuan) {
+    std::string said = paid("o3", nov1 + 3 * day_ms, 7, "mug", 1, yuan);
+    return said.replace(said.find("as_of_ms: 1000"), 14, fmt::format("as_of_ms: {}", 2'000 + yuan));
+  };
+  d.put(nov1 + 60 * day_ms, again(10));
+  EXPECT_EQ(packed_to(), packed);
+  EXPECT_EQ(ask(d, {.metrics = {"paid_amount", "buyers"}, .grain = "day"}), before);
+  d.put(nov1 + 60 * day_ms, again(11));
+  EXPECT_EQ(packed_to(), static_cast<Day>(nov1 / day_ms) + 3);
+  d.put(nov1 + 60 * day_ms, paid("o3", nov1 + 3 * day_ms, 7, "mug", 1, 99));  // What was said first is older than that.
+  EXPECT_NE(ask(d, {.metrics = {"paid_amount"}, .grain = "day"}).find("2026-11-04 paid_amount 11000000"), std::string::npos);
+}
+
+// Whatever is said otherwise of an order counts, each part of it by itself.
+TEST(Orders, SaidOtherwiseCountAsIfSaidSoAtFirst) {
+  const std::vector<std::string> said = {"placed { created_ms: 1793491200000 buyer: 7 currency_code: 'CNY' channel: 'app' }",
+                                         "paid { paid_ms: 1793491200000 amount_micros: 32000000 }",
+                                         "lines { line_id: '1' sku: 'mug' quantity: 2 amount_micros: 20000000 }",
+                                         "lines { line_id: '2' sku: 'cup' quantity: 1 amount_micros: 10000000 }",
+                                         "closed { closed_ms: 1793494800000 }",
+                                         "refunded { amount_micros: 5000000 }"};
+  // A part, and what is said in its place.
+  const std::vector<std::pair<size_t, std::string>> others = {
+      {0, "placed { created_ms: 1793487600000 buyer: 7 currency_code: 'CNY' channel: 'app' }"},
+      {0, "placed { created_ms: 1793491200000 buyer: 8 currency_code: 'CNY' channel: 'app' }"},
+      {0, "placed { created_ms: 1793491200000 buyer: 7 currency_code: 'USD' channel: 'app' }"},
+      {0, "placed { created_ms: 1793491200000 buyer: 7 currency_code: 'CNY' channel: 'web' }"},
+      {1, "paid { paid_ms: 1793577600000 amount_micros: 32000000 }"},
+      {1, "paid { paid_ms: 1793491200000 amount_micros: 31000000 }"},
+      {1, "paid { paid_ms: 1793491200000 }"},
+      {1, "paid { amount_micros: 32000000 }"},
+      {2, "lines { line_id: '1' sku: 'jar' quantity: 2 amount_micros: 20000000 }"},
+      {2, "lines { line_id: '1' sku: 'mug' quantity: 3 amount_micros: 20000000 }"},
+      {2, "lines { line_id: '1' sku: 'mug' quantity: 2 amount_micros: 21000000 }"},
+      {3, "lines { line_id: '2' withdrawn: true }"},
+      {4, "closed { closed_ms: 1793584800000 }"},
+      {5, "refunded { amount_micros: 6000000 }"},
+      {5, "withdrawn {}"}};
+  const auto order = [](Millis as_of, const std::string& parts) {
+    return fmt::format("store: 's' key: 'o' as_of_ms: {} occurred_ms: {} order_state {{ {} }}", as_of, nov1, parts);
+  };
+  const auto figures = [](Drive& d) {
+    std::string text;
+    for (const char* by : {"", "sku", "channel"})
+      for (const char* grain : {"day", "hour"})
+        text += ask(
+            d, {.metrics = {"buyers", "net_sales", "orders", "paid_amount", "refund_amount", "units"}, .grain = grain, .by = by});
+    return text;
+  };
+  std::string all;
+  for (const std::string& part : said) all += part + " ";
+  for (const auto& [place, other] : others) {
+    Drive corrected = drive(), at_first = drive();
+    for (Drive* d : {&corrected, &at_first}) {
+      open_store(*d);
+      d->put(nov1, paid("of the same buyer", nov1, 7, "mug", 1, 10));
+    }
+    corrected.put(nov1, order(1'000, all));
+    const std::string before = figures(corrected);
+    corrected.put(nov1, order(2'000, other));
+    std::string parts;
+    for (size_t index = 0; index < said.size(); ++index)
+      parts += (index == place && other != "withdrawn {}" ? other : said[index]) + " ";
+    at_first.put(nov1, order(1'000, parts));
+    if (other == "withdrawn {}") at_first.put(nov1, order(2'000, other));
+    EXPECT_EQ(figures(corrected), figures(at_first)) << other;
+    // When it was created would tell when it was refunded, if nothing else did.
+    const bool counts = other.find("created_ms: 1793487600000") == std::string::npos;
+    EXPECT_EQ(figures(corrected) != before, counts) << other;
+  }
+}
+
+TEST(Orders, LinesSaidAgainAfterAWithdrawalCountAgain) {
+  Drive d = drive();
+  open_store(d);
+  const auto order = [&](Millis as_of, const std::string& parts) {
+    d.put(nov1, fmt::format("store: 's' key: 'o' as_of_ms: {} occurred_ms: {} order_state {{ {} }}", as_of, nov1, parts));
+  };
+  const std::string pay = fmt::format("paid {{ paid_ms: {} amount_micros: 9000000 }}", nov1),
+                    line = "lines { line_id: '1' sku: 'mug' quantity: 2 amount_micros: 9000000 }";
+  order(1'000, pay + line);
+  order(1'500, "withdrawn {}");
+  order(1'600, pay);
+  EXPECT_EQ(ask(d, {.metrics = {"units"}}), "* * 2026-11-01 units 0\n");
+  order(2'000, line);
+  EXPECT_EQ(ask(d, {.metrics = {"units"}}), "* * 2026-11-01 units 2\n");
+}
+
 TEST(Orders, NameBuyersOnceHoweverManyDaysAndStores) {
   Drive d = drive();
   open_store(d);
