@@ -91,6 +91,15 @@ TEST(ImportJob, UnderTheFactsClockAnyOrderOfFilesAndRowsGivesOneJournal) {
   }
 }
 
+TEST(ImportJob, OfAFileThatBeginsWithTheNewestTheOldestIsSaidFirst) {
+  World world;
+  std::vector<v1::Fact> facts;
+  for (int age = 0; age < 9; ++age) facts.push_back(order_fact(std::to_string(age), 9'000 - age * 1'000, "paid"));
+  facts.push_back(store_fact("shop"));
+  EXPECT_EQ(world.import(facts, 1).total().new_facts(), 10u);
+  EXPECT_EQ(keys(world.facts()), (std::vector<std::string>{"shop", "8", "7", "6", "5", "4", "3", "2", "1", "0", "import"}));
+}
+
 TEST(ImportJob, AStoreThatAFormatMakesIsNewsFromItsMidnightOn) {
   World world;
   world.import({store_fact("shop")}, 1);
