@@ -190,16 +190,15 @@ void State::fold_order(const FactView& fact, Outbox& outbox) {
     return;
   }
   const Wait before = wait_of(order);
-  const Sales sold_before = is_new ? Sales() : sales_of(order);
+  if (!is_new) order_before_ = order;
   merge(order, fact, *stated, names_);
-  const Sales sold = sales_of(order);
   settle_unshipped(index, order, fact.key_text(), before, &outbox);
   keep(index, order);
   // That it was shipped, or arrived, tells nothing of its SKUs.
-  if (sold == sold_before) return;
+  if (!is_new && sells_alike(order_before_, order)) return;
   touched_.clear();
-  add_sales(*order.place, sold_before, -1, touched_);
-  add_sales(*order.place, sold, 1, touched_);
+  if (!is_new) add_order(order_before_, -1, touched_);
+  add_order(order, 1, touched_);
   // What is paid today moves no mean of whole days; it matters only to a SKU that has run out.
   const Zone& zone = order.place->info->zone;
   if (zone.day_of(std::min(before.paid_ms > 0 ? before.paid_ms : order.paid_ms, order.paid_ms)) >= zone.day_of(now_))

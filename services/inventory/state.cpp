@@ -98,23 +98,26 @@ SkuId State::sku_of(const Place& place, NameId name) {
   return id;
 }
 
-State::Sales State::sales_of(const Order& order) {
-  Sales sales;
-  const StoreInfo& store = *order.place->info;
-  if (store.withdrawn || !order.is_demand()) return sales;
-  sales.day = store.zone.day_of(order.paid_ms);
-  for (const OrderLine& line : order.lines)
-    if (order.counts(line)) sales.units.emplace_back(line.sku, line.quantity);
-  return sales;
+void State::add_order(const Order& order, int64_t sign, std::vector<SkuId>& touched) {
+  const Place& place = *order.place;
+  if (place.info->withdrawn || !order.is_demand()) return;
+  const Day day = place.info->zone.day_of(order.paid_ms);
+  for (const OrderLine& line : order.lines) {
+    if (!order.counts(line)) continue;
+    touched.push_back(sku_of(place, line.sku));
+    Sku& sold = skus_[touched.back()];
+    sold.sold.add(day_memory_, day, sign * line.quantity);
+    if (day <= sold.demand_day) sold.demand_day = no_day;
+  }
 }
 
-void State::add_sales(const Place& place, const Sales& sales, int64_t sign, std::vector<SkuId>& touched) {
-  for (const auto& [name, units] : sales.units) {
-    touched.push_back(sku_of(place, name));
-    Sku& sold = skus_[touched.back()];
-    sold.sold.add(day_memory_, sales.day, sign * units);
-    if (sales.day <= sold.demand_day) sold.demand_day = no_day;
-  }
+bool State::sells_alike(const Order& one, const Order& other) {
+  if (!one.is_demand() && !other.is_demand()) return true;
+  const auto lines_alike = [&](const OrderLine& line, const OrderLine& of_other) {
+    return one.counts(line) == other.counts(of_other) && line.sku == of_other.sku && line.quantity == of_other.quantity;
+  };
+  return one.is_demand() == other.is_demand() && one.paid_ms == other.paid_ms &&
+         std::ranges::equal(one.lines, other.lines, lines_alike);
 }
 
 std::vector<SkuId> State::add_purchase(const Purchase& purchase, int64_t sign) {
@@ -255,7 +258,7 @@ void State::rebuild() {
       read(from + index, orders[index]);
       for (const OrderLine& line : orders[index].lines) skus_.prefetch(sku_key(orders[index].place->pool, line.sku));
     }
-    for (uint32_t index = 0; index < count; ++index) add_sales(*orders[index].place, sales_of(orders[index]), 1, touched_);
+    for (uint32_t index = 0; index < count; ++index) add_order(orders[index], 1, touched_);
     touched_.clear();
   }
   for (const auto& [key, move] : moves_) add_move(move, 1);

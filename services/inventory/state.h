@@ -221,15 +221,10 @@ class State final : public Fold {
   void read_order_rules(Place& place) const;
   void refresh_places();
   bool holds_together() const;
-  // What an order adds to its SKUs.
-  struct Sales {
-    Day day = 0;
-    absl::InlinedVector<std::pair<NameId, int64_t>, 4> units;
-    bool operator==(const Sales&) const = default;
-  };
-  static Sales sales_of(const Order& order);
   // What a thing adds to the SKUs (sign 1), or takes away (-1); gives the SKUs.
-  void add_sales(const Place& place, const Sales& sales, int64_t sign, std::vector<SkuId>& touched);
+  void add_order(const Order& order, int64_t sign, std::vector<SkuId>& touched);
+  // Whether one adds what the other does: of the same order before and after.
+  static bool sells_alike(const Order& one, const Order& other);
   std::vector<SkuId> add_purchase(const Purchase& purchase, int64_t sign);
   // Once the levels of a SKU are as they are.
   static void settle_stock(Sku& sku, const Stock& stock) { sku.is_out = stock.available.value_or(1) <= 0; }
@@ -343,7 +338,7 @@ class State final : public Fold {
   Ahead<ComingLevel> levels_ahead_;
 
   // Kept between facts to save allocations.
-  Order order_;
+  Order order_, order_before_;
   std::vector<SkuId> touched_;
 };
 
