@@ -83,12 +83,8 @@ class ImportJob {
     TRY_VOID(list_paths());
     const std::string tenant = task_.scope.substr(0, task_.scope.find('/'));
     buyer_key_ = TRY(BuyerKey::open_or_make(outside_.path("keys"), tenant));
-    watch_.phase("reading");
     for (uint32_t file = 0; file < paths_.size(); ++file) TRY_VOID(read_path(file));
     TRY_VOID(rejects_.close());
-    watch_.phase("sorting");
-    pile_.sort();
-    watch_.phase("saying");
     TRY_VOID(say_pile());
     TRY_VOID(speaker_.finish());
     TRY_VOID(state_import());
@@ -113,6 +109,7 @@ class ImportJob {
   }
 
   Result<void> read_path(uint32_t file) {
+    watch_.phase("reading");
     Path& path = paths_[file];
     ImportOptions options;
     options.format = task_.import.format();
@@ -170,8 +167,8 @@ class ImportJob {
     verdicts.push_back(query::v1::VERDICT_UNSPECIFIED);
     if (outside_.clock() == Clock::wall) {
       if (pile_.size() < facts_held_back) return;
-      pile_.sort();  // Folds take what comes behind the rest sooner than what comes before it; many exports begin with the newest.
       failed_ = say_pile();
+      watch_.phase("reading");
     } else if (pile_.size() > facts_together_max) {
       failed_ = fail(Code::invalid_argument, "these files hold more than {} facts; under the facts clock import them in parts",
                      facts_together_max);
@@ -188,7 +185,12 @@ class ImportJob {
     store.mutable_settings()->set_live_from_ms(zone.start_of(zone.day_of(began_ms_)));
   }
 
+  // By their times, as far as they are at hand: folds take what comes behind the rest sooner than what comes before it, and many
+  // exports begin with the newest.
   Result<void> say_pile() {
+    watch_.phase("sorting");
+    pile_.sort();
+    watch_.phase("saying");
     for (const FactPile::Entry& entry : pile_.entries()) {
       if (watch_.stopping()) return fail(Code::cancelled, "intake was stopped");
       TRY_VOID(speaker_.say(entry.frame, entry.tag));

@@ -42,7 +42,7 @@ TEST(ImportJob, CountsWhatIsNewUpdatedAndUnchanged) {
   EXPECT_EQ(done.total().unchanged(), 3u);
   ASSERT_EQ(done.files_size(), 1);
   EXPECT_EQ(done.files(0).format(), "test.facts");
-  EXPECT_EQ(keys(world.facts()), (std::vector<std::string>{"shop", "1", "2", "import", "2", "3", "import"}));
+  EXPECT_EQ(keys(world.facts()), (std::vector<std::string>{"shop", "1", "2", "import", "3", "2", "import"}));
   EXPECT_EQ(world.fold().imports().at(2).done.facts(), 5u);
 }
 
