@@ -218,7 +218,8 @@ void State::leave(const Key& key, const Report& report) {
   Book& book = books_.at(report.store);
   Channel& channel = book.channels[report.cell.content.channel()];
   Campaign& campaign = channel.campaigns[report.cell.content.campaign()];
-  for (Cells* cells : {&channel.cells, &campaign.cells}) {
+  // The channel's last: by them it is known where the report counts.
+  for (Cells* cells : {&campaign.cells, &channel.cells}) {
     const auto slots = cells->find(report.cut);
     const auto reports = slots->second.find(*report.slot);
     reports->second.erase(key, report, *book.info);

@@ -61,10 +61,10 @@ using LevelsOfSku = absl::InlinedVector<const Level*, levels_in_place>;
 // What is known of a SKU beside what it sold. Of many nothing is, and orders, which are most of all facts, do not ask for it.
 struct SkuDetail {
   LevelsOfSku levels;
-  const struct Place* home = nullptr;  // That it was judged for last.
-  Standing standing;                   // As it was judged last; time moves it at midnight alone, and then all are judged.
-  std::optional<Demand> demand;        // As of demand_day.
-  int64_t sold_units = 0;              // In the last 30 days up to demand_day.
+  const Place* home = nullptr;   // That it was judged for last.
+  Standing standing;             // As it was judged last; time moves it at midnight alone, and then all are judged.
+  std::optional<Demand> demand;  // As of demand_day.
+  int64_t sold_units = 0;        // In the last 30 days up to demand_day.
   std::unique_ptr<SkuSupply> more;
   const SkuSupply& supply() const { return more ? *more : no_supply; }
   SkuSupply& own_supply() {

@@ -1,26 +1,23 @@
 // What a bus tells of itself without taking time from commits: how much its journal takes, how long commits take.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
 
 #include "services/bus/commit_times.h"
 #include "services/bus/journal_size.h"
+#include "tests/support/temp_folder.h"
 
 namespace xundian::bus {
 namespace {
 
 class JournalSizeTest : public testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/xd.XXXXXX";
-    ASSERT_NE(mkdtemp(name), nullptr);
-    folder_ = name;
-    grow("lock");
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
+  TempFolder temp_;  // Before all that lies in it.
+  const std::string folder_ = temp_.path();
+
+  JournalSizeTest() { grow("lock"); }
 
   // Makes a file longer, and sees to it that the disk has it.
   void grow(const std::string& name) const {
@@ -37,7 +34,6 @@ class JournalSizeTest : public testing::Test {
   uint64_t all() const { return JournalSize(folder_).bytes(0); }
 
   const std::string first_ = "0000000000000000", second_ = "0000000000000a41";
-  std::string folder_;
 };
 
 TEST_F(JournalSizeTest, FollowsTheLastVolumeEveryTenSeconds) {

@@ -12,28 +12,9 @@
 
 #include "common/journal.h"
 #include "common/journal_memory.h"
+#include "tests/support/temp_folder.h"
 
 namespace xundian {
-
-// Gone with all that is in it at the end of its scope.
-class TempFolder {
- public:
-  TempFolder() {
-    char path[] = "/tmp/xd.XXXXXX";
-    CHECK(mkdtemp(path) != nullptr, "no temporary folder");
-    path_ = path;
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 inline constexpr size_t large_volume = 256u << 20;
 

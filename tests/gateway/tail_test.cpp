@@ -1,14 +1,13 @@
 // Streams of one journal beside each other: who is up to date waits for nobody's past, and each gets all that is its own, once.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <future>
 
 #include "common/clock.h"
 #include "common/journal_memory.h"
 #include "services/gateway/journal_tail.h"
 #include "tests/gateway/fixture.h"
+#include "tests/support/temp_folder.h"
 
 namespace xundian::gateway {
 namespace {
@@ -33,10 +32,7 @@ class StepReader final : public JournalReader {
 class Tail : public testing::Test {
  protected:
   void SetUp() override {
-    char name[] = "/tmp/xd.XXXXXX";
-    ASSERT_NE(mkdtemp(name), nullptr);
-    folder_ = name;
-    const auto home = Home::make(folder_, {});
+    const auto home = Home::make(folder_.path(), {});
     ASSERT_TRUE(home.has_value()) << home.error().message;
     home_ = *home;
     auto writer = open_memory_writer(disk_, {1});  // Each commit is a volume: it can be trimmed.
@@ -44,7 +40,6 @@ class Tail : public testing::Test {
     writer_ = std::move(*writer);
     heads_.assign(home_.settings().partitions, 0);
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   // A commit of alerts, numbered from 1 over all commits.
   void append(uint32_t count) {
@@ -70,7 +65,7 @@ class Tail : public testing::Test {
   }
 
   const std::set<Kind> alerts_ = {facts::v1::Fact::kAlertState};
-  std::string folder_;
+  TempFolder folder_;
   Home home_;
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
   std::unique_ptr<JournalWriter> writer_;
