@@ -1,11 +1,16 @@
 // A snapshot is there whole or not at all, and never at the cost of the one before it.
 #include "common/snapshot.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -142,6 +147,32 @@ TEST_F(SnapshotTest, InACalmItGivesWayToWhoFolds) {
     EXPECT_EQ(writer.ended(true), true);
     EXPECT_EQ(read(), in_calm ? 'i' : 'o') << "under a load it must end";
   }
+}
+
+// Which share of the file's pages lies in memory.
+double share_in_memory(const fs::path& path) {
+  const size_t size = fs::file_size(path), page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file, 0);
+  ::close(file);
+  std::vector<unsigned char> pages((size + page - 1) / page);
+  EXPECT_EQ(::mincore(mapped, size, pages.data()), 0);
+  ::munmap(mapped, size);
+  const auto there = std::count_if(pages.begin(), pages.end(), [](unsigned char state) { return (state & 1) != 0; });
+  return static_cast<double>(there) / static_cast<double>(pages.size());
+}
+
+// It would lie there three times over, of each service, and take what the journal is read from.
+TEST_F(SnapshotTest, WhatIsWrittenBesideTheFoldsStaysInNoMemory) {
+  struct statfs about {};
+  ASSERT_EQ(::statfs(folder_.c_str(), &about), 0);
+  if (about.f_type == TMPFS_MAGIC) GTEST_SKIP() << "the temporary folder is memory itself";
+  SnapshotWriter writer(folder_);
+  ASSERT_TRUE(writer.start([&] { return snapshot('a', 9'500'000); }, {}, true));
+  EXPECT_EQ(writer.ended(true), true);
+  ASSERT_EQ(files().size(), 1u);
+  EXPECT_LT(share_in_memory(files().front()), 0.1);
+  EXPECT_EQ(read(), 'a');
 }
 
 TEST_F(SnapshotTest, OneThatFailsIsToldOfAndGivesTheTurnBack) {
