@@ -86,11 +86,12 @@ Result<void> House::wait_bound(const std::string& service) const {
   }
 }
 
+// Each question takes a processor from the folds that are waited for, so it is asked again after a hundredth of the time waited.
 Result<void> House::fold_until(const std::string& service, Offset head) const {
   QueryClient client(home_->endpoint(service + ".0.query"));
-  for (const Millis until = steady_ms() + folded_ms;;) {
+  for (const Millis began = steady_ms();;) {
     if (interrupted()) return interrupted_error();
-    if (steady_ms() >= until)
+    if (steady_ms() - began >= folded_ms)
       return fail(Code::deadline_exceeded, "{} had not folded {} facts in {} ms", service, head, folded_ms);
     const auto status = client.ask_as<query::v1::GetStatusResponse>("GetStatus", query::v1::GetStatusRequest(), 1'000);
     if (!status) {
@@ -99,12 +100,9 @@ Result<void> House::fold_until(const std::string& service, Offset head) const {
       continue;
     }
     if (status->skipped() > 0) return fail(Code::data_loss, "{} skipped {} facts", service, status->skipped());
-    if (!status->healthy()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      continue;
-    }
     for (const auto& partition : status->partitions())
-      if (partition.partition() == this->partition() && partition.offset() >= head) return {};
+      if (status->healthy() && partition.partition() == this->partition() && partition.offset() >= head) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(std::max<Millis>((steady_ms() - began) / 100, 1)));
   }
 }
 
