@@ -6,40 +6,21 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 
 #include "common/journal.h"
 #include "common/order_scan.h"
+#include "tests/bench/process.h"
 
 namespace xundian {
 namespace {
+
+using bench::TempFolder;
 
 constexpr size_t fact_bytes = 256;
 constexpr uint32_t partitions = 16;
 constexpr size_t environment_bytes_max = 512u << 20;  // Begun anew when it is full.
 
 void must(bool holds, const char* what) { CHECK(holds, what); }
-
-// A folder on the disk that is asked about: in /tmp, or where TMPDIR says.
-class TempFolder {
- public:
-  TempFolder() {
-    const char* parent = std::getenv("TMPDIR");
-    path_ = std::string(parent != nullptr ? parent : "/tmp") + "/xd.XXXXXX";
-    must(mkdtemp(path_.data()) != nullptr, "no temporary folder");
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // How long each commit took.
 class Latencies {
