@@ -1,16 +1,16 @@
 #include "common/memory_ahead.h"
 
 #include <malloc.h>
-#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <climits>
-#include <csignal>
 #include <cstdint>
 #include <cstdlib>
+
+#include "common/beside_loop.h"
 
 namespace xundian {
 
@@ -27,19 +27,15 @@ uintptr_t heap_end() { return reinterpret_cast<uintptr_t>(::sbrk(0)); }
 // or unmaps waits, so it is done at the priority of the others, and rests between: at the lowest a step that began would hold up
 // the fold for as long as other processes want the processors.
 void touch(const std::stop_token& stop, uintptr_t from) {
-  sigset_t all;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);  // Signals are for the loop.
   for (uintptr_t next = from / step_bytes * step_bytes + step_bytes; !stop.stop_requested();) {
     if (heap_end() < next + step_bytes) {
       std::this_thread::sleep_for(look);
       continue;
     }
+    const RestAfter rest(rest_of_steps);
     // What lies there is left as it is. Where the system does not know how, or has no memory left, nothing is lost but time.
-    const auto began = std::chrono::steady_clock::now();
     ::madvise(reinterpret_cast<void*>(next), step_bytes, MADV_POPULATE_WRITE);
     next += step_bytes;
-    std::this_thread::sleep_for(rest_of_steps * (std::chrono::steady_clock::now() - began));
   }
 }
 
@@ -53,6 +49,7 @@ MemoryAhead::MemoryAhead(size_t bytes) {
   ::mallopt(M_TOP_PAD, static_cast<int>(std::min<size_t>(bytes, INT_MAX)));
   void* volatile grown = ::malloc(step_bytes);  // The heap grows now; volatile, or the compiler leaves the pair out.
   ::free(grown);
+  const NoSignals none;
   thread_ = std::jthread([end](const std::stop_token& stop) { touch(stop, end); });
 }
 

@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <thread>
 
+#include "common/beside_loop.h"
 #include "common/bytes.h"
 #include "common/hash.h"
 #include "common/mutant.h"
@@ -179,14 +179,13 @@ bool write_image(int file, const Snapshot& snapshot, After after) {
 bool copy_gently(int image, int file, const std::stop_token& stop) {
   std::vector<char> piece(written_gently);
   for (off_t at = 0; !stop.stop_requested();) {
-    const auto began = std::chrono::steady_clock::now();
+    const RestAfter rest(rest_of_pieces);
     const ssize_t bytes = ::pread(image, piece.data(), piece.size(), at);
     if (bytes <= 0) return bytes == 0;
     if (!write_bytes(file, {piece.data(), static_cast<size_t>(bytes)})) return false;
     ::posix_fadvise(file, at, bytes, POSIX_FADV_DONTNEED);
     ::fallocate(image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, bytes);
     at += bytes;
-    std::this_thread::sleep_for(rest_of_pieces * (std::chrono::steady_clock::now() - began));
   }
   return false;
 }
@@ -271,12 +270,11 @@ std::optional<bool> SnapshotWriter::ended(bool wait) {
     if (::waitpid(child_, &status, wait ? 0 : WNOHANG) == 0) return std::nullopt;
     child_ = 0;
     given_up_ = false;
+    large_pages_.mend();
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return end(false);
     written_ = pending;
+    const NoSignals none;
     thread_ = std::jthread([this, image = std::exchange(image_, -1)](const std::stop_token& stop) mutable {
-      sigset_t all;  // Signals are for the loop.
-      ::sigfillset(&all);
-      ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
       ::setpriority(PRIO_PROCESS, 0, niceness);  // Of this thread alone.
       const auto put = put_beside(folder_, [&](int file) { return copy_gently(image, file, stop); });
       close_file(image);

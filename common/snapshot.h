@@ -14,6 +14,7 @@
 
 #include "common/bytes.h"
 #include "common/journal.h"
+#include "common/large_pages.h"
 
 namespace xundian {
 
@@ -57,6 +58,7 @@ class SnapshotWriter {
   int image_ = -1, turn_ = -1;  // What the file is to hold, in memory; the lock.
   pid_t child_ = 0;             // 0: it has ended.
   bool given_up_ = false;       // It is about to end.
+  LargePages large_pages_;      // Of this process, which a child breaks up.
   std::jthread thread_;         // While it runs or has just ended.
   std::atomic<int> written_ = pending;
   static constexpr int pending = -1;

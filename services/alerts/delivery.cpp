@@ -2,11 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
 #include "common/bell.h"
+#include "common/beside_loop.h"
 #include "common/clock.h"
 #include "common/home.h"
 #include "common/producer.h"
@@ -63,12 +63,8 @@ struct Delivery::Work {
 };
 
 Delivery::Delivery(std::string home_folder) : work_(std::make_unique<Work>(std::move(home_folder))) {
-  // Signals are the service's own; this thread is told by `stop`.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const NoSignals none;
   thread_ = std::thread([work = work_.get()] { work->run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Delivery::~Delivery() {

@@ -1,11 +1,10 @@
 #include "services/intake/jobs.h"
 
-#include <pthread.h>
 #include <spdlog/spdlog.h>
 
-#include <csignal>
 #include <random>
 
+#include "common/beside_loop.h"
 #include "common/clock.h"
 
 namespace xundian::intake {
@@ -48,12 +47,8 @@ Result<uint64_t> Jobs::add(Task task, const std::string& request_id) {
   if (queue_.size() >= waiting_max)
     return fail(Code::resource_exhausted, "{} imports are waiting already; try later", queue_.size());
   if (!worker_.joinable()) {
-    // Signals are for the loop's thread.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const NoSignals none;
     worker_ = std::thread([this] { work(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
   task.id = next_id();
   states_[task.id].set_phase("waiting");

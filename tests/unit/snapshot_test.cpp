@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/magic.h>
+#include <linux/mman.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -13,8 +14,12 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+
+#include "common/clock.h"
 
 namespace xundian {
 namespace {
@@ -173,6 +178,39 @@ TEST_F(SnapshotTest, WhatIsWrittenBesideTheFoldsStaysInNoMemory) {
   ASSERT_EQ(files().size(), 1u);
   EXPECT_LT(share_in_memory(files().front()), 0.1);
   EXPECT_EQ(read(), 'a');
+}
+
+// Of what this process has.
+size_t bytes_in_large_pages() {
+  std::ifstream about("/proc/self/smaps_rollup");
+  for (std::string word; about >> word;)
+    if (size_t kb = 0; word == "AnonHugePages:" && about >> kb) return kb << 10;
+  return 0;
+}
+
+TEST_F(SnapshotTest, LargePagesThatItsChildBreaksUpBecomeWholeAgain) {
+  constexpr size_t page = 2u << 20, all = 16 * page;
+  const std::unique_ptr<char, decltype(&std::free)> memory(static_cast<char*>(std::aligned_alloc(page, all)), &std::free);
+  ::madvise(memory.get(), all, MADV_HUGEPAGE);
+  std::memset(memory.get(), 'a', all);
+  const size_t before = bytes_in_large_pages();
+  if (before < all || ::madvise(memory.get(), page, MADV_COLLAPSE) != 0)
+    GTEST_SKIP() << "this system gives no large pages, or makes none on demand";
+  SnapshotWriter writer(folder_);
+  Gate gate;
+  ASSERT_TRUE(writer.start([&] { return gate.wait(), snapshot('a'); }, {}, false));
+  for (size_t at = 0; at < all; at += page) memory.get()[at] = 'b';
+  EXPECT_LE(bytes_in_large_pages(), before - all) << "it shows nothing if they stay whole";
+  gate.open();
+  EXPECT_EQ(writer.ended(true), true);
+  // The system itself would come by within ten seconds or so.
+  for (const Millis until = steady_ms() + 5'000; bytes_in_large_pages() < before;) {
+    ASSERT_LT(steady_ms(), until) << "they stay in pieces";
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  const std::string_view bytes(memory.get(), all);
+  EXPECT_EQ(std::ranges::count(bytes, 'b'), all / page);
+  EXPECT_EQ(std::ranges::count(bytes, 'a'), all - all / page);
 }
 
 TEST_F(SnapshotTest, OneThatFailsIsToldOfAndGivesTheTurnBack) {
