@@ -74,7 +74,8 @@ class Bench(Running):
             self.check_figures(told["peers"][peer], "facts_per_s", "ack_p50_us", "ack_p99_us", "secs")
             ours = told["ours"]["single_facts_per_s" if peer in ("redis_always", "zeromq_echo") else "facts_per_s"]
             self.assertAlmostEqual(1, told["ratio"][peer] / (ours / told["peers"][peer]["facts_per_s"]), delta=0.05)
-        self.check_figures(told["peers"]["straight"], "alert_busy_p50_us", "alert_busy_p99_us", "alert_busy_beside_facts_per_s")
+        for load in ("busy", "full"):
+            self.check_figures(told["peers"]["straight"], *(f"alert_{load}_{figure}" for figure in ("p50_us", "p99_us", "beside_facts_per_s")))
         self.assertGreater(told["peers"]["redis_always"]["aof_reload_entries_per_s"], 0)
         self.assertGreater(told["peers"]["redis_always"]["sku_hash_bytes"], 0)
         self.check_prometheus(told)
