@@ -9,8 +9,8 @@
 
 namespace xundian {
 
-// Makes them whole in a thread that rests between, wherever a part of the process's memory has any left. What the system cannot
-// do, or does not know how to, stays as it is.
+// Makes them whole in a thread that rests between, where a quarter of a part of memory is broken up. What the system cannot do,
+// or does not know how to, stays as it is.
 class LargePages {
  public:
   void mend();  // If the thread is at it, it begins anew when it is done.
