@@ -190,16 +190,20 @@ size_t bytes_in_large_pages() {
 
 TEST_F(SnapshotTest, LargePagesThatItsChildBreaksUpBecomeWholeAgain) {
   constexpr size_t page = 2u << 20, all = 16 * page;
-  const std::unique_ptr<char, decltype(&std::free)> memory(static_cast<char*>(std::aligned_alloc(page, all)), &std::free);
-  ::madvise(memory.get(), all, MADV_HUGEPAGE);
-  std::memset(memory.get(), 'a', all);
+  void* const room = ::mmap(nullptr, all + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(room, MAP_FAILED);
+  const auto unmap = [](char* from) { ::munmap(from, all + page); };
+  const std::unique_ptr<char, decltype(unmap)> held(static_cast<char*>(room), unmap);
+  char* const memory = held.get() + (page - reinterpret_cast<uintptr_t>(room) % page) % page;
+  ::madvise(memory, all, MADV_HUGEPAGE);
+  std::memset(memory, 'a', all);
   const size_t before = bytes_in_large_pages();
-  if (before < all || ::madvise(memory.get(), page, MADV_COLLAPSE) != 0)
+  if (before < all || ::madvise(memory, page, MADV_COLLAPSE) != 0)
     GTEST_SKIP() << "this system gives no large pages, or makes none on demand";
   SnapshotWriter writer(folder_);
   Gate gate;
   ASSERT_TRUE(writer.start([&] { return gate.wait(), snapshot('a'); }, {}, false));
-  for (size_t at = 0; at < all; at += page) memory.get()[at] = 'b';
+  for (size_t at = 0; at < all; at += page) memory[at] = 'b';
   EXPECT_LE(bytes_in_large_pages(), before - all) << "it shows nothing if they stay whole";
   gate.open();
   EXPECT_EQ(writer.ended(true), true);
@@ -208,7 +212,7 @@ TEST_F(SnapshotTest, LargePagesThatItsChildBreaksUpBecomeWholeAgain) {
     ASSERT_LT(steady_ms(), until) << "they stay in pieces";
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  const std::string_view bytes(memory.get(), all);
+  const std::string_view bytes(memory, all);
   EXPECT_EQ(std::ranges::count(bytes, 'b'), all / page);
   EXPECT_EQ(std::ranges::count(bytes, 'a'), all - all / page);
 }
