@@ -293,7 +293,6 @@ void Runner::note_snapshot(bool written) {
   if (std::exchange(given_up_, false)) return;  // That was said.
   const Millis took_ms = steady_ms() - snapshot_began_ms_;
   snapshot_due_ms_ = steady_ms() + snapshot_rest * took_ms;
-  snapshot_urgent_ = false;
   if (written)
     spdlog::info("snapshot_written service={} took_ms={}", name_, took_ms);
   else
@@ -311,35 +310,26 @@ void Runner::note_work() {
   looked_folded_ = folded_;
 }
 
-// A child that runs only where a processor rests lives long beside a load. One that was begun in a calm is made anew in the next;
-// one that was begun beside a load, if as many facts have come again, at once and with as much of a processor as who folds.
+// One that runs only where a processor rests lives long beside a load.
 void Runner::give_up_snapshot_beside_load() {
-  const uint64_t behind = folded_ - folded_at_snapshot_;
-  const bool is_in_vain = snapshot_in_calm_ ? behind > calm_facts : !snapshot_urgent_ && is_pressing(behind);
-  if (!is_in_vain || !snapshots_.give_up()) return;
-  spdlog::info("snapshot_given_up service={} why=\"{}\"", name_, snapshot_in_calm_ ? "a load has come" : "no processor rests");
+  if (!snapshot_in_calm_ || folded_ - folded_at_snapshot_ <= calm_facts || !snapshots_.give_up()) return;
+  spdlog::info("snapshot_given_up service={} why=\"a load has come\"", name_);
   folded_at_snapshot_ = folded_before_;
-  snapshot_urgent_ = !snapshot_in_calm_;
   given_up_ = true;
   busy_ms_ = steady_ms();
-}
-
-bool Runner::is_pressing(uint64_t behind) const {
-  return behind / snapshot_pressing >= static_cast<uint64_t>(options_.snapshot_facts);
 }
 
 void Runner::snapshot_if_due() {
   give_up_snapshot_beside_load();
   if (const auto written = snapshots_.ended()) note_snapshot(*written);
-  const uint64_t behind = folded_ - folded_at_snapshot_;
-  if (behind < static_cast<uint64_t>(options_.snapshot_facts) || steady_ms() < snapshot_due_ms_) return;
+  const uint64_t behind = folded_ - folded_at_snapshot_, enough = static_cast<uint64_t>(options_.snapshot_facts);
+  if (behind < enough || steady_ms() < snapshot_due_ms_) return;
   const bool in_calm = steady_ms() - busy_ms_ >= calm_ms && folded_ - looked_folded_ <= calm_facts;
-  if (!in_calm && !is_pressing(behind)) return;
+  if (!in_calm && behind / snapshot_pressing < enough) return;
   // It counts only once everything said up to its offset is acknowledged.
   if (!replica_->may_save(unacknowledged())) return;
   // Those of a home take turns: together they would take the disk and the processors from all who fold.
-  const bool yields = in_calm || !snapshot_urgent_;
-  if (!snapshots_.start([this] { return make_snapshot(); }, home_.path("snapshots"), yields)) return;
+  if (!snapshots_.start([this] { return make_snapshot(); }, home_.path("snapshots"), in_calm)) return;
   snapshot_began_ms_ = steady_ms();
   snapshot_in_calm_ = in_calm;
   folded_before_ = std::exchange(folded_at_snapshot_, folded_);

@@ -59,7 +59,6 @@ class Runner {
   size_t unacknowledged() const;
   void note_work();
   void give_up_snapshot_beside_load();
-  bool is_pressing(uint64_t behind) const;
   void snapshot_if_due();
   void snapshot_at_the_end();
   Snapshot make_snapshot() const;
@@ -83,7 +82,6 @@ class Runner {
   uint64_t folded_ = 0, folded_at_snapshot_ = 0;      // In all; when the last snapshot began.
   uint64_t folded_before_ = 0;                        // When the one before that began.
   bool snapshot_in_calm_ = false, given_up_ = false;  // The last was begun in one; it was told to end.
-  bool snapshot_urgent_ = false;                      // No processor rested for the last.
   SnapshotWriter snapshots_;
   Millis snapshot_began_ms_ = 0;
   Millis snapshot_due_ms_;  // Not before.

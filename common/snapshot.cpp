@@ -239,7 +239,7 @@ SnapshotWriter::~SnapshotWriter() {
   end(false);
 }
 
-bool SnapshotWriter::start(const std::function<Snapshot()>& make, const std::string& turns, bool yields) {
+bool SnapshotWriter::start(const std::function<Snapshot()>& make, const std::string& turns, bool in_calm) {
   if (child_ > 0 || thread_.joinable()) return false;
   turn_ = turns.empty() ? -1 : ::open(turns.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (turn_ >= 0 && ::flock(turn_, LOCK_EX | LOCK_NB) != 0) return close_file(turn_), false;
@@ -250,9 +250,10 @@ bool SnapshotWriter::start(const std::function<Snapshot()>& make, const std::str
   if (child_ > 0) return true;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
-  // Whoever wakes takes the processor from such a one at once; from one that is merely nice after a slice of 3 ms.
+  // Whoever wakes takes the processor from such a one at once; from one that is merely nice after a slice of 3 ms. Under a load
+  // there is no rest for it to run in, and the longer it lives, the more is copied.
   const sched_param none{};
-  if (yields) ::sched_setscheduler(0, SCHED_IDLE, &none);
+  if (in_calm) ::sched_setscheduler(0, SCHED_IDLE, &none);
   ::_exit(write_image(image_, make(), After::give_back) ? 0 : 1);
 }
 

@@ -42,9 +42,9 @@ class SnapshotWriter {
   ~SnapshotWriter();
   // False: one is being written already, another process has its turn in `turns`, or the system has no room for it now. `make`
   // runs in the child, which touches neither journal, sockets nor log, and ends with its parent; the memory of the state that it
-  // gives is given back. `turns`: a folder, in which one at a time writes; empty = nobody else is waited for. `yields`: the
+  // gives is given back. `turns`: a folder, in which one at a time writes; empty = nobody else is waited for. `in_calm`: the
   // child runs only where a processor would rest.
-  bool start(const std::function<Snapshot()>& make, const std::string& turns, bool yields);
+  bool start(const std::function<Snapshot()>& make, const std::string& turns, bool in_calm);
   bool has_child() const { return child_ > 0; }
   // The child ends at once, if it has not ended; what it was at has failed. False: there is none, or it was given up before.
   bool give_up();

@@ -318,40 +318,6 @@ class ALoadEndsASnapshotThatBeganInACalm(unittest.TestCase):
             self.assertEqual(0, home.stop("inventory"), fold.said())
 
 
-class ASnapshotThatNoProcessorRestsFor(unittest.TestCase):
-    """Beside a load, too, its child runs only where a processor rests, and one that has not ended when as many facts have come again
-    is given up: the next has as much of a processor as who folds."""
-
-    def test(self):
-        with Services(config="[inventory]\nsnapshot_facts = 1000\n") as home:
-            home.up()
-            gate = home.folder / "gate"
-            os.mkfifo(gate)
-            home.stop("inventory")
-            shutil.rmtree(home.home / "snapshots" / "inventory.0", ignore_errors=True)
-            env = {"CHAOS_SERVICE": "inventory", "CHAOS_SAVE_READS": str(gate)}
-            fold = home.start("inventory", chaos.BIN / "chaos_poison_fold", env=env)
-            children = pathlib.Path(f"/proc/{fold.pid}/task/{fold.pid}/children")
-
-            def runs_as(policy):
-                try:
-                    return any(os.sched_getscheduler(int(pid)) == policy for pid in children.read_text().split())
-                except ProcessLookupError:
-                    return False
-
-            wait_until("it folds", lambda: "replay_started" in fold.said(), said=fold.said)
-            self.assertEqual(0, home.produce(1, bytes=100, facts=100, until=100).wait(60))  # More than eight times as many.
-            wait_until("a child that yields", lambda: runs_as(os.SCHED_IDLE), said=fold.said)
-            self.assertEqual(0, home.produce(1, bytes=100, facts=100, until=400).wait(60))  # Enough for two, if the first was begun in a calm.
-            wait_until("it is given up", lambda: 'service=inventory.0 why="no processor rests"' in fold.said(), said=fold.said)
-            wait_until("one that yields to nobody", lambda: runs_as(os.SCHED_OTHER), said=fold.said)
-            with gate.open("w"):  # It reads on; whoever comes next finds a plain file.
-                gate.unlink()
-                gate.touch()
-            wait_until("it is written", lambda: "snapshot_written service=inventory.0" in fold.said(), said=fold.said)
-            self.assertEqual(0, home.stop("inventory"), fold.said())
-
-
 if __name__ == "__main__":
     if not any(argument.startswith("Row") and not argument.startswith("Row07") for argument in sys.argv[1:]):
         chaos.in_namespace()

@@ -145,12 +145,12 @@ TEST_F(SnapshotTest, ItIsOfTheMomentAtWhichItWasStarted) {
   EXPECT_EQ(read(), 'a');
 }
 
-TEST_F(SnapshotTest, OneThatYieldsGivesWayToWhoFolds) {
-  for (const bool yields : {true, false}) {
+TEST_F(SnapshotTest, InACalmItGivesWayToWhoFolds) {
+  for (const bool in_calm : {true, false}) {
     SnapshotWriter writer(folder_);
-    ASSERT_TRUE(writer.start([&] { return snapshot(::sched_getscheduler(0) == SCHED_IDLE ? 'i' : 'o'); }, {}, yields));
+    ASSERT_TRUE(writer.start([&] { return snapshot(::sched_getscheduler(0) == SCHED_IDLE ? 'i' : 'o'); }, {}, in_calm));
     EXPECT_EQ(writer.ended(true), true);
-    EXPECT_EQ(read(), yields ? 'i' : 'o') << "one that does not must end";
+    EXPECT_EQ(read(), in_calm ? 'i' : 'o') << "under a load it must end";
   }
 }
 
