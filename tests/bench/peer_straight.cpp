@@ -133,7 +133,7 @@ Result<void> put_paced(zmq::socket_t& socket, const Feed& feed, double facts_per
   return {};
 }
 
-// As ours are timed beside half of what it takes.
+// As ours are timed, beside facts at an even pace.
 Result<void> measure_alerts(const Plan& plan, const std::string& name, double facts_per_s, Figures& figures) {
   Receiver receiver("entity");
   Set set;
