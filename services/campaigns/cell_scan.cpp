@@ -25,6 +25,12 @@ bool scan_period(std::string_view message, CellScan& cell) {
 
 bool scan_cell(std::string_view message, CellScan& cell) {
   bool parts_are_whole = true;
+  const auto figure = [&](Figure which) {
+    return [&cell, which](FieldCursor& at) {
+      cell.figures[which] = at.integer();
+      cell.stated |= static_cast<uint8_t>(1u << which);
+    };
+  };
   const bool is_whole = scan_fields<refused>(
       message, scanned<bytes_tag(1)>([&](FieldCursor& at) { parts_are_whole &= scan_cut(at.bytes(), cell); }),
       scanned<bytes_tag(2)>([&](FieldCursor& at) { parts_are_whole &= scan_period(at.bytes(), cell); }),
@@ -32,11 +38,9 @@ bool scan_cell(std::string_view message, CellScan& cell) {
       scanned<bytes_tag(4)>([&](FieldCursor& at) { cell.campaign = at.bytes(); }),
       scanned<bytes_tag(5)>([&](FieldCursor& at) { cell.item = at.bytes(); }),
       scanned<bytes_tag(6)>([&](FieldCursor& at) { cell.currency_code = at.bytes(); }),
-      scanned<varint_tag(7)>([&](FieldCursor& at) { cell.impressions = at.integer(); }),
-      scanned<varint_tag(8)>([&](FieldCursor& at) { cell.clicks = at.integer(); }),
-      scanned<varint_tag(9)>([&](FieldCursor& at) { cell.cost_micros = at.integer(); }),
-      scanned<varint_tag(10)>([&](FieldCursor& at) { cell.attributed_orders = at.integer(); }),
-      scanned<varint_tag(11)>([&](FieldCursor& at) { cell.attributed_amount_micros = at.integer(); }));
+      scanned<varint_tag(7)>(figure(figure_impressions)), scanned<varint_tag(8)>(figure(figure_clicks)),
+      scanned<varint_tag(9)>(figure(figure_cost_micros)), scanned<varint_tag(10)>(figure(figure_orders)),
+      scanned<varint_tag(11)>(figure(figure_amount_micros)));
   return is_whole && parts_are_whole;
 }
 
@@ -47,28 +51,6 @@ bool CellScan::scan(const FactView& fact) {
   FieldCursor at(fact.payload());
   if (at.tag() != bytes_tag(cell_aspect)) return false;
   return scan_cell(at.bytes(), *this) && at.tag() == 0 && at.ok();
-}
-
-bool CellScan::differs_in_figures_alone(const v1::AdCell& cell) const {
-  const v1::Cut& cut = cell.cut();
-  const v1::Period& period = cell.period();
-  const auto says_more = [](const auto& message) { return !message.GetReflection()->GetUnknownFields(message).empty(); };
-  return !says_more(cell) && !says_more(cut) && !says_more(period) && has_cut == cell.has_cut() &&
-         has_period == cell.has_period() && channel == cell.channel() && campaign == cell.campaign() && item == cell.item() &&
-         currency_code == cell.currency_code() && dimensions == cut.dimensions() && grain == cut.grain() &&
-         attribution_days == cut.attribution_days() && from == period.from() && to == period.to() &&
-         hour == (period.has_hour() ? std::optional(period.hour()) : std::nullopt);
-}
-
-void CellScan::give_figures(v1::AdCell& cell) const {
-  const auto give = [&](const std::optional<int64_t>& figure, auto set, auto clear) {
-    figure ? (cell.*set)(*figure) : (cell.*clear)();
-  };
-  give(impressions, &v1::AdCell::set_impressions, &v1::AdCell::clear_impressions);
-  give(clicks, &v1::AdCell::set_clicks, &v1::AdCell::clear_clicks);
-  give(cost_micros, &v1::AdCell::set_cost_micros, &v1::AdCell::clear_cost_micros);
-  give(attributed_orders, &v1::AdCell::set_attributed_orders, &v1::AdCell::clear_attributed_orders);
-  give(attributed_amount_micros, &v1::AdCell::set_attributed_amount_micros, &v1::AdCell::clear_attributed_amount_micros);
 }
 
 }  // namespace xundian::campaigns

@@ -1,12 +1,17 @@
 // An AdReport read by a scan of its fields, without building the message. Checked against the parser by a test.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string_view>
 
 #include "common/fact_view.h"
 
 namespace xundian::campaigns {
+
+// In the order of AdCell's fields.
+enum Figure : uint8_t { figure_impressions, figure_clicks, figure_cost_micros, figure_orders, figure_amount_micros, figure_end };
+using Figures = std::array<int64_t, figure_end>;
 
 // Texts point into the fact's bytes. What is not stated is zero or empty.
 struct CellScan {
@@ -16,13 +21,11 @@ struct CellScan {
   std::string_view from, to;
   std::optional<uint32_t> hour;
   std::string_view channel, campaign, item, currency_code;
-  std::optional<int64_t> impressions, clicks, cost_micros, attributed_orders, attributed_amount_micros;
+  Figures figures{};
+  uint8_t stated = 0;  // Bit n: figure n is.
 
   // False: the bytes are broken, or say more than these fields hold: the parser is to be asked.
   bool scan(const FactView& fact);
-  // Whether of the cell at most the figures are other.
-  bool differs_in_figures_alone(const v1::AdCell& cell) const;
-  void give_figures(v1::AdCell& cell) const;
 };
 
 }  // namespace xundian::campaigns

@@ -29,12 +29,11 @@ void State::expect(const FactView& fact) {
   if (fact.kind() != v1::Fact::kAdReport) return;
   reports_.prefetch(fact.key());
   ahead_.add(fact) = fact.key();
-  // A report comes nearer in steps: its place in the directory, itself, the parts that it is compared with.
-  if (const Key* earlier = ahead_.before_last(4)) reports_.prefetch_thing(*earlier);
+  // A report comes nearer in steps: its place in the directory, itself, its campaign's name and the sums that it counts in.
+  if (const Key* earlier = ahead_.before_last(4)) reports_.prefetch_report(*earlier);
   const Key* const near = ahead_.before_last(6);
-  if (const Report* report = near == nullptr ? nullptr : reports_.find(*near)) {
-    prefetch_line(&report->cell.content.cut());
-    prefetch_line(&report->cell.content.period());
+  if (const Report* report = near == nullptr ? nullptr : std::as_const(reports_).find(*near)) {
+    prefetch_line(&reports_.name(report->campaign_name));
     prefetch_whole(report->campaign);
   }
 }
@@ -98,56 +97,57 @@ void State::fold_report(const FactView& fact, Outbox& outbox) {
   if (Report* const held = reports_.find(fact.key()); held != nullptr && grows(fact, *held)) return grow(fact, *held, outbox);
   if (!fact.parse(ad_report_)) return outbox.reject("the ad report cannot be read");
   const Book& book = book_of(fact);
-  Report& report = reports_[fact.key()];
-  report.store = fact.store();
-  const bool is_newer = (fact.states(first_aspect) && fact.version(first_aspect) > report.cell.version) ||
-                        (fact.withdrawn() && fact.version(withdrawn_aspect) > report.withdrawn);
+  const uint32_t index = reports_.of(fact.key());
+  Report& report = reports_[index];
+  report.store = book.number;
+  Version withdrawn = reports_.withdrawn(index);
+  const bool is_newer = (fact.states(first_aspect) && fact.version(first_aspect) > report.version) ||
+                        (fact.withdrawn() && fact.version(withdrawn_aspect) > withdrawn);
   if (!is_newer) return;
   std::vector<Touched> touched;
   const auto touch = [&] {
-    if (report.live() && (touched.empty() || touched.front().campaign != report.campaign))
-      touched.push_back({report.cell.content.channel(), report.cell.content.campaign(), report.campaign});
+    if (report.is_live && (touched.empty() || touched.front().campaign != report.campaign))
+      touched.push_back({report.channel, report.campaign_name, report.campaign});
   };
   touch();
-  leave(fact.key(), report);
-  if (take_newer(fact, first_aspect, report.cell.version)) {
-    report.cell.content.Swap(ad_report_.mutable_cell());
-    report.cut = cut_of(report.cell.content);
-    report.slot = slot_of(report.cell.content.period());
-  }
-  take_newer(fact, withdrawn_aspect, report.withdrawn);
-  enter(fact.key(), report);
+  leave(index);
+  if (take_newer(fact, first_aspect, report.version)) reports_.take(report, ad_report_.cell());
+  if (take_newer(fact, withdrawn_aspect, withdrawn)) reports_.withdraw(index, withdrawn);
+  reports_.settle(index);
+  enter(index);
   touch();
-  std::ranges::sort(touched, {}, [](const Touched& one) { return std::tie(one.channel, one.name); });
+  std::ranges::sort(touched, {},
+                    [&](const Touched& one) { return std::tie(reports_.name(one.channel), reports_.name(one.name)); });
   judge_touched(book, touched, outbox);
 }
 
-// Nearly all reports are of a cell that is held already, with other figures.
+// Nearly all reports are such.
 bool State::grows(const FactView& fact, const Report& held) {
-  return fact.aspects() == 1u << first_aspect && held.live() && cell_scan_.scan(fact) &&
-         cell_scan_.differs_in_figures_alone(held.cell.content);
+  return fact.aspects() == 1u << first_aspect && held.is_live && cell_scan_.scan(fact) &&
+         reports_.differs_in_figures_alone(held, cell_scan_);
 }
 
 // Such a cell stays where it counts.
 void State::grow(const FactView& fact, Report& held, Outbox& outbox) {
-  if (fact.version(first_aspect) <= held.cell.version) return;
+  if (fact.version(first_aspect) <= held.version) return;
   const Book& book = book_of(fact);
-  for (Reports* reports : {held.counted, held.counted_in_campaign}) reports->recount(held, *book.info, -1);
-  held.cell.version = fact.version(first_aspect);
-  cell_scan_.give_figures(held.cell.content);
-  for (Reports* reports : {held.counted, held.counted_in_campaign}) reports->recount(held, *book.info, 1);
-  settle_wrong(*held.campaign, fact.key(), held);
-  judge_touched(book, {{held.cell.content.channel(), held.cell.content.campaign(), held.campaign}}, outbox);
+  for (Reports* reports : {held.counted, held.counted_in_campaign}) reports->recount(held, reports_, *book.info, -1);
+  held.version = fact.version(first_aspect);
+  reports_.take_figures(held, cell_scan_);
+  for (Reports* reports : {held.counted, held.counted_in_campaign}) reports->recount(held, reports_, *book.info, 1);
+  settle_wrong(fact.key(), held);
+  judge_touched(book, {{held.channel, held.campaign_name, held.campaign}}, outbox);
 }
 
 void State::judge_touched(const Book& book, const std::vector<Touched>& touched, Outbox& outbox) {
   watch_midnight(book);
-  for (const auto& [channel, name, campaign] : touched) judge_campaign(book, channel, name, *campaign, outbox);
+  for (const auto& [channel, name, campaign] : touched)
+    judge_campaign(book, reports_.name(channel), reports_.name(name), *campaign, outbox);
   for (const auto& [key, budget] : book.budgets) {
     const v1::BudgetTerms& terms = budget->terms.content;
     const bool concerned = std::ranges::any_of(touched, [&](const Touched& one) {
-      return (terms.channel().empty() || terms.channel() == one.channel) &&
-             (terms.campaign().empty() || terms.campaign() == one.name);
+      return (terms.channel().empty() || terms.channel() == reports_.name(one.channel)) &&
+             (terms.campaign().empty() || terms.campaign() == reports_.name(one.name));
     });
     if (concerned) judge_budget(*budget, outbox);
   }
@@ -185,27 +185,38 @@ void State::fold_plan(const FactView& fact, Outbox& outbox) {
 
 Book& State::book_of(const FactView& fact) {
   Book*& known = book_index_[fact.store()];
-  if (known == nullptr) known = &books_[fact.store()];
-  Book& book = *known;
-  if (!book.info) book.info = &stores_.of(fact);
+  if (known == nullptr) known = &add_book(fact.store(), stores_.of(fact));
+  return *known;
+}
+
+Book& State::add_book(uint64_t store, const StoreInfo& info) {
+  Book& book = books_[store];
+  book.store = store;
+  book.number = static_cast<uint32_t>(numbered_books_.size());
+  book.info = &info;
+  numbered_books_.push_back(&book);
   return book;
 }
 
-void State::enter(const Key& key, Report& report) {
-  if (!report.live()) return;
-  Book& book = books_.at(report.store);
-  Channel& channel = book.channels[report.cell.content.channel()];
-  Campaign& campaign = channel.campaigns[report.cell.content.campaign()];
-  const Millis end_ms = end_of(*book.info, *report.slot);
-  const auto reports_in = [&](Cells& cells) { return &cells[report.cut].try_emplace(*report.slot, end_ms).first->second; };
+void State::enter(uint32_t index) {
+  Report& report = reports_[index];
+  if (!report.is_live) return;
+  Book& book = *numbered_books_[report.store];
+  Channel& channel = book.channels[reports_.name(report.channel)];
+  Campaign& campaign = channel.campaigns[reports_.name(report.campaign_name)];
+  const Cut& cut = reports_.cut(report);
+  const Slot& slot = *reports_.slot(report);
+  const Millis end_ms = end_of(*book.info, slot);
+  const auto reports_in = [&](Cells& cells) { return &cells[cut].try_emplace(slot, cut, slot, end_ms).first->second; };
   report.campaign = &campaign;
   report.counted = reports_in(channel.cells);
   report.counted_in_campaign = reports_in(campaign.cells);
-  for (Reports* reports : {report.counted, report.counted_in_campaign}) reports->insert(key, report, *book.info);
-  settle_wrong(campaign, key, report);
+  for (Reports* reports : {report.counted, report.counted_in_campaign}) reports->insert(index, reports_, *book.info);
+  settle_wrong(reports_.key(index), report);
 }
 
-void State::settle_wrong(Campaign& campaign, const Key& key, const Report& report) {
+void State::settle_wrong(const Key& key, const Report& report) {
+  Campaign& campaign = *report.campaign;
   if (report.is_wrong())
     campaign.wrong[key] = &report;
   else if (!campaign.wrong.empty())
@@ -213,20 +224,20 @@ void State::settle_wrong(Campaign& campaign, const Key& key, const Report& repor
 }
 
 // An empty campaign stays, so that what held of it can be cleared.
-void State::leave(const Key& key, const Report& report) {
-  if (!report.live()) return;
-  Book& book = books_.at(report.store);
-  Channel& channel = book.channels[report.cell.content.channel()];
-  Campaign& campaign = channel.campaigns[report.cell.content.campaign()];
+void State::leave(uint32_t index) {
+  const Report& report = reports_[index];
+  if (!report.is_live) return;
+  Book& book = *numbered_books_[report.store];
+  Channel& channel = book.channels[reports_.name(report.channel)];
   // The channel's last: by them it is known where the report counts.
-  for (Cells* cells : {&campaign.cells, &channel.cells}) {
-    const auto slots = cells->find(report.cut);
-    const auto reports = slots->second.find(*report.slot);
-    reports->second.erase(key, report, *book.info);
+  for (Cells* cells : {&report.campaign->cells, &channel.cells}) {
+    const auto slots = cells->find(reports_.cut(report));
+    const auto reports = slots->second.find(*reports_.slot(report));
+    reports->second.erase(index, reports_, *book.info);
     if (reports->second.empty()) slots->second.erase(reports);
     if (slots->second.empty()) cells->erase(slots);
   }
-  campaign.wrong.erase(key);
+  report.campaign->wrong.erase(reports_.key(index));
 }
 
 void State::watch_midnight(const Book& book) {
@@ -254,8 +265,12 @@ void State::set_timer(const Key& key, Budget& budget, Millis due_ms) {
 }
 
 void State::rebuild() {
-  for (auto& [hash, book] : books_) book = {stores_.find(hash), {}, {}, {}};
-  for (uint32_t index = 0; index < reports_.size(); ++index) enter(reports_.key(index), reports_[index]);
+  for (auto& [hash, book] : books_) {
+    book.channels.clear();
+    book.budgets.clear();
+    book.plans.clear();
+  }
+  for (uint32_t index = 0; index < reports_.size(); ++index) enter(index);
   timers_.clear();
   for (auto& [key, budget] : budgets_) {
     budget.due_ms = 0;

@@ -85,20 +85,22 @@ class Adder {
   Millis as_of_ms() const { return as_of_ms_; }
 
  private:
-  Place place(const std::string& channel, const v1::AdCell* cell, std::string from) const {
+  Place place(const std::string& channel, const Report* report, std::string from) const {
     Place at{asked_.by == By::store ? book_->info->id : std::string(), {}, std::move(from)};
     if (asked_.by == By::channel) at.key = channel;
-    if (asked_.by == By::campaign && cell) at.key = cell->campaign();
-    if (asked_.by == By::item && cell) at.key = cell->item();
+    if (asked_.by == By::campaign && report) at.key = state_->reports().name(report->campaign_name);
+    if (asked_.by == By::item && report) at.key = state_->reports().name(report->item);
     return at;
   }
 
   void add_channel(const std::string& name, const Channel& channel) {
     const auto fits = [&](const Slot& slot) { return asked_.fits(slot); };
     answer_from_one_cut(channel.cells, asked_.needed(), asked_.from, asked_.to, fits, [&](const Slot& slot, const Reports& all) {
-      const auto sum = [&](const v1::AdCell* cell) -> Totals& { return sums_[place(name, cell, asked_.row_from(slot))]; };
-      if (asked_.by != By::campaign && asked_.by != By::item) return all.add_to(sum(nullptr), *book_->info);
-      all.for_each([&](const Report& report) { sum(&report.cell.content).add(report, *book_->info); });
+      const ReportTable& table = state_->reports();
+      const auto sum = [&](const Report* report) -> Totals& { return sums_[place(name, report, asked_.row_from(slot))]; };
+      if (asked_.by != By::campaign && asked_.by != By::item) return all.add_to(sum(nullptr), table, *book_->info);
+      all.for_each(
+          table, [&](const Report& report) { sum(&report).add(report, currency_of(*book_->info, table.name(report.currency))); });
     });
     if (asked_.wants("ad_cost_cut_difference") && asked_.grain != Grain::hour && asked_.needed() == 0)
       add_difference(name, channel);
@@ -112,7 +114,7 @@ class Adder {
            slot != slots.end() && slot->first.from <= asked_.to; ++slot) {
         if (slot->first.from != slot->first.to) continue;
         Totals totals;
-        slot->second.add_to(totals, *book_->info);
+        slot->second.add_to(totals, state_->reports(), *book_->info);
         for (const MoneyTotals& money : totals.money())
           if (money.cost_micros.stated > 0)
             days[slot->first.from][{cut.names + (cut.grain == 1 ? "/hour" : ""), cut.attribution_left}][money.currency_code] +=
@@ -324,7 +326,7 @@ ServiceDefinition definition() {
   definition.name = "campaigns";
   definition.kinds = {v1::Fact::kStoreState, v1::Fact::kAdReport, v1::Fact::kCampaignPlan, v1::Fact::kBudgetPlan,
                       v1::Fact::kRuleSet};
-  definition.shape = 3;
+  definition.shape = 4;
   definition.make_fold = [] { return std::make_unique<State>(); };
   definition.answer = answer;
   return definition;

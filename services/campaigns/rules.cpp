@@ -163,14 +163,14 @@ void State::judge_campaign(const Book& book, const std::string& channel, const s
 
   std::optional<Measurement> wrong;
   for (const auto& [key, report] : campaign.wrong) {
-    if (report->slot->to < today - week_days || !book.info->is_news(report->reached_ms())) continue;
-    const v1::AdCell& cell = report->cell.content;
+    const Slot& slot = *reports_.slot(*report);
+    if (slot.to < today - week_days || !book.info->is_news(report->reached_ms())) continue;
     if (!wrong)
-      wrong = Measurement{
-          .value_micros = 0,
-          .evidence = {evidence("day", format_day(report->slot->from)), evidence("item", cell.item()),
-                       evidence("impressions", cell.impressions() * micros, "count"),
-                       evidence("clicks", cell.clicks() * micros, "count"), evidence("cost", cell.cost_micros(), "money")}};
+      wrong = Measurement{.value_micros = 0,
+                          .evidence = {evidence("day", format_day(slot.from)), evidence("item", reports_.name(report->item)),
+                                       evidence("impressions", report->figures[figure_impressions] * micros, "count"),
+                                       evidence("clicks", report->figures[figure_clicks] * micros, "count"),
+                                       evidence("cost", report->figures[figure_cost_micros], "money")}};
     wrong->value_micros += micros;
   }
   judge_.judge(ad_data_error, subject, wrong, now_, outbox);

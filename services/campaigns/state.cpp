@@ -7,23 +7,6 @@ namespace xundian::campaigns {
 
 namespace {
 
-std::vector<std::string> split_names(std::string_view names) {
-  std::vector<std::string> parts;
-  while (!names.empty()) {
-    const size_t end = std::min(names.find('+'), names.size());
-    if (end > 0) parts.emplace_back(names.substr(0, end));
-    names.remove_prefix(std::min(end + 1, names.size()));
-  }
-  return parts;
-}
-
-uint8_t grain_place(std::string_view grain, const v1::Period& period) {
-  if (period.has_hour()) return 1;
-  constexpr std::string_view grains[] = {"day", "hour", "week", "month"};
-  const auto found = std::find(std::begin(grains), std::end(grains), grain);
-  return static_cast<uint8_t>(found - std::begin(grains));
-}
-
 template <typename Thing>
 void save_thing(std::string& bytes, const Key& key, const Thing& thing, const Version& version,
                 const google::protobuf::Message& content) {
@@ -47,41 +30,6 @@ bool load_thing(ByteReader& bytes, Thing& thing, Aspect<Content>& aspect) {
 
 State::State() : rules_(shipped_rules()) {}
 
-bool Report::is_wrong() const {
-  const v1::AdCell& said = cell.content;
-  if (said.has_clicks() && said.has_impressions() && said.clicks() > said.impressions()) return true;
-  return said.cost_micros() < 0 || said.clicks() < 0 || said.impressions() < 0 || said.attributed_orders() < 0;
-}
-
-// A dimension counts if the cell has a value for it: a row of totals in a campaign report belongs to the channel's cut.
-Cut cut_of(const v1::AdCell& cell) {
-  Cut cut;
-  std::vector<std::string> names;
-  if (!cell.campaign().empty()) {
-    cut.dimensions |= by_campaign;
-    names.push_back("campaign");
-  }
-  if (!cell.item().empty()) {
-    cut.dimensions |= by_item;
-    names.push_back("item");
-  }
-  for (const std::string& name : split_names(cell.cut().dimensions()))
-    if (name != "store" && name != "channel" && name != "campaign" && name != "item" && name != "sku" && name != "product")
-      names.push_back(name);
-  cut.depth = static_cast<uint8_t>(std::min<size_t>(names.size(), 255));
-  for (const std::string& name : names) cut.names += (cut.names.empty() ? "" : "+") + name;
-  cut.grain = grain_place(cell.cut().grain(), cell.period());
-  cut.attribution_left = UINT32_MAX - cell.cut().attribution_days();
-  return cut;
-}
-
-std::optional<Slot> slot_of(const v1::Period& period) {
-  const auto from = parse_day(period.from());
-  const auto to = period.to().empty() ? from : parse_day(period.to());
-  if (!from || !to || *to < *from || *to - *from > 3660) return std::nullopt;
-  return Slot{*from, *to, period.has_hour() ? static_cast<int32_t>(std::min(period.hour(), 23u)) : -1};
-}
-
 // Spending and time are compared as of the same moment: until when the reports reach.
 Pace State::pace(const Budget& budget) const {
   const v1::BudgetTerms& terms = budget.terms.content;
@@ -91,7 +39,7 @@ Pace State::pace(const Budget& budget) const {
   const auto within = [&](const Slot& slot) { return slot.from >= budget.slot->from && slot.to <= budget.slot->to; };
   const auto add = [&](const Slot&, const Reports& reports) {
     Totals totals;
-    reports.add_to(totals, *book.info);
+    reports.add_to(totals, reports_, *book.info);
     for (const MoneyTotals& money : totals.money()) {
       if (money.currency_code != code) continue;
       pace.spent_micros += money.cost_micros.sum;
@@ -117,7 +65,7 @@ std::map<Day, DaySum> State::days_of(const Book& book, const Campaign& campaign,
   const auto within = [&](const Slot& slot) { return slot.from == slot.to && slot.from >= from && slot.from <= to; };
   answer_from_one_cut(campaign.cells, by_campaign, from, to, within, [&](const Slot& slot, const Reports& reports) {
     Totals totals;
-    reports.add_to(totals, *book.info);
+    reports.add_to(totals, reports_, *book.info);
     for (const MoneyTotals& money : totals.money()) {
       if (money.currency_code != book.info->currency_code && !book.info->currency_code.empty()) continue;
       DaySum& day = days[slot.from];
@@ -138,11 +86,9 @@ void State::save(std::string& bytes) const {
   judge_.save(bytes);
   append(bytes, now_);
   append(bytes, as_of_);
-  append(bytes, static_cast<uint32_t>(books_.size()));
-  for (const auto& [hash, book] : books_) append(bytes, hash);
-  append(bytes, reports_.size());
-  reports_.for_each(
-      [&](const Key& key, const Report& report) { save_thing(bytes, key, report, report.cell.version, report.cell.content); });
+  append(bytes, static_cast<uint32_t>(numbered_books_.size()));
+  for (const Book* book : numbered_books_) append(bytes, book->store);
+  reports_.save(bytes);
   append(bytes, static_cast<uint32_t>(budgets_.size()));
   for (const auto& [key, budget] : budgets_) {
     save_thing(bytes, key, budget, budget.terms.version, budget.terms.content);
@@ -171,18 +117,14 @@ bool State::load(ByteReader bytes) {
   as_of_ = bytes.take<Millis>();
   books_.clear();
   book_index_.clear();
+  numbered_books_.clear();
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const auto hash = bytes.take<uint64_t>();
-    if (!stores_.find(hash)) return false;
-    books_[hash].info = stores_.find(hash);
+    const StoreInfo* const info = stores_.find(hash);
+    if (info == nullptr || books_.contains(hash)) return false;
+    book_index_[hash] = &add_book(hash, *info);
   }
-  reports_.clear();
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    Report& report = reports_[bytes.take<Key>()];
-    if (!load_thing(bytes, report, report.cell) || !books_.contains(report.store)) return false;
-    report.cut = cut_of(report.cell.content);
-    report.slot = slot_of(report.cell.content.period());
-  }
+  if (!reports_.load(bytes, numbered_books_.size())) return false;
   budgets_.clear();
   std::map<Key, Millis> due;
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
@@ -219,9 +161,9 @@ bool State::load(ByteReader bytes) {
 // The contents are stated again in canonical form: fields in the order of their numbers, as they are written by the library.
 void State::fingerprint(Fingerprint& sum) const {
   stores_.fingerprint(sum);
-  reports_.for_each([&](const Key& key, const Report& report) {
-    if (report.cell.version > report.withdrawn) sum.add("ad_report/" + to_hex(key), report.cell.content.SerializeAsString());
-  });
+  for (uint32_t index = 0; index < reports_.size(); ++index)
+    if (reports_.stands(index))
+      sum.add("ad_report/" + to_hex(reports_.key(index)), reports_.cell(reports_[index]).SerializeAsString());
   for (const auto& [key, budget] : budgets_)
     if (budget.terms.version > budget.withdrawn) sum.add("budget_plan/" + to_hex(key), budget.terms.content.SerializeAsString());
   for (const auto& [key, plan] : plans_)
@@ -229,11 +171,8 @@ void State::fingerprint(Fingerprint& sum) const {
 }
 
 std::vector<Held> State::held() const {
-  Held reports{"report cells", reports_.size(), reports_.bytes()}, budgets{"budgets", budgets_.size(), tree_bytes(budgets_)},
-      plans{"campaign plans", plans_.size(), tree_bytes(plans_)}, campaigns{"campaigns"};
-  reports_.for_each([&](const Key&, const Report& report) {
-    reports.bytes += report.cell.content.SpaceUsedLong() - sizeof(report.cell.content) + text_bytes(report.cut.names);
-  });
+  Held budgets{"budgets", budgets_.size(), tree_bytes(budgets_)}, plans{"campaign plans", plans_.size(), tree_bytes(plans_)},
+      campaigns{"campaigns"};
   for (const auto& [key, budget] : budgets_)
     budgets.bytes += budget.terms.content.SpaceUsedLong() - sizeof(budget.terms.content) + text_bytes(budget.id);
   for (const auto& [key, plan] : plans_)
@@ -252,7 +191,9 @@ std::vector<Held> State::held() const {
       campaigns.bytes += tree_bytes(channel.campaigns);
       for (const auto& [id, campaign] : channel.campaigns) add_cells(campaign.cells);
     }
-  return {reports, campaigns, budgets, plans};
+  std::vector<Held> held = reports_.held();
+  held.insert(held.end(), {campaigns, budgets, plans});
+  return held;
 }
 
 }  // namespace xundian::campaigns

@@ -18,9 +18,8 @@
 #include "common/rules.h"
 #include "common/service.h"
 #include "common/stores.h"
-#include "common/things.h"
 #include "common/time.h"
-#include "services/campaigns/cell_scan.h"
+#include "services/campaigns/report_table.h"
 #include "services/campaigns/totals.h"
 
 namespace xundian::campaigns {
@@ -32,53 +31,11 @@ struct Aspect {
   Content content;
 };
 
-// Dimensions that a question may need; every cell has its store and its channel.
-enum Dimension : uint8_t { by_campaign = 1, by_item = 2 };
-
-// The cut that a cell belongs to, in the order in which cuts are asked: from the coarsest to the finest; among equals days before
-// hours before longer periods, so that days add up to months, then the longest attribution.
-struct Cut {
-  uint8_t depth = 0;              // Number of dimensions besides store and channel.
-  std::string names;              // Those dimensions, joined by "+".
-  uint8_t grain = 0;              // Its place among day, hour, week, month, others.
-  uint32_t attribution_left = 0;  // UINT32_MAX less the window's days.
-  uint8_t dimensions = 0;
-  auto operator<=>(const Cut&) const = default;
-  uint32_t attribution_days() const { return UINT32_MAX - attribution_left; }
-};
-
-// The period of a cell: whole days, or an hour of one.
-struct Slot {
-  Day from = 0, to = 0;
-  int32_t hour = -1;
-  auto operator<=>(const Slot&) const = default;
-};
-
-struct Campaign;
-
-struct Report {
-  uint64_t store = 0;
-  // Where it counts; follows from the rest.
-  Campaign* campaign = nullptr;
-  Reports *counted = nullptr, *counted_in_campaign = nullptr;  // Those of its channel, of its campaign.
-  Aspect<v1::AdCell> cell;
-  Version withdrawn;
-  Cut cut;
-  std::optional<Slot> slot;  // Absent: its period is no date, so it cannot be counted.
-
-  bool live() const { return cell.version > withdrawn && slot; }
-  Millis as_of_ms() const { return rank_parts(cell.version.rank).as_of_ms; }
-  // When what a live one says ends: its period, or the time as of which it was said, if that is earlier.
-  Millis reached_ms() const { return std::min(counted->end_ms(), as_of_ms()); }
-  // Clicks that were never shown, or anything below zero.
-  bool is_wrong() const;
-};
-
 using Cells = std::map<Cut, std::map<Slot, Reports>>;
 
 struct Campaign {
   Cells cells;
-  std::map<Key, const Report*> wrong;
+  std::map<Key, const Report*> wrong;  // Reports that are impossible.
 };
 
 struct Channel {
@@ -117,6 +74,8 @@ struct Pace {
 
 // A store's part.
 struct Book {
+  uint64_t store = 0;   // Hash of its id.
+  uint32_t number = 0;  // Of those that were spoken of, in the order in which they were.
   const StoreInfo* info = nullptr;
   std::map<std::string, Channel> channels;
   std::map<Key, const Budget*> budgets;
@@ -129,13 +88,6 @@ struct DaySum {
   bool knows_amount = false, knows_orders = true;
   Millis reached_ms = 0;
 };
-
-// A cell that names no currency is in the store's.
-inline std::string_view currency_of(const StoreInfo& store, std::string_view stated) {
-  return stated.empty() ? store.currency_code : stated;
-}
-Cut cut_of(const v1::AdCell& cell);
-std::optional<Slot> slot_of(const v1::Period& period);
 
 // Days in their order, each once. Those of a question are few.
 class DaySet {
@@ -200,6 +152,7 @@ class State final : public Fold {
   const Stores& stores() const { return stores_; }
   const RuleBook& rules() const { return rules_; }
   const std::map<uint64_t, Book>& books() const { return books_; }
+  const ReportTable& reports() const { return reports_; }
   Millis as_of() const { return as_of_; }
   Millis now() const { return now_; }
   Pace pace(const Budget& budget) const;
@@ -207,15 +160,18 @@ class State final : public Fold {
  private:
   void fold_store(const FactView& fact, Outbox& outbox);
   void fold_report(const FactView& fact, Outbox& outbox);
+  // Whether the fact is of a cell that is held already, with other figures.
   bool grows(const FactView& fact, const Report& held);
   void grow(const FactView& fact, Report& held, Outbox& outbox);
   void fold_budget(const FactView& fact, Outbox& outbox);
   void fold_plan(const FactView& fact, Outbox& outbox);
   Book& book_of(const FactView& fact);
-  // Keeps the campaign's list of impossible cells true.
-  static void settle_wrong(Campaign& campaign, const Key& key, const Report& report);
-  void enter(const Key& key, Report& report);
-  void leave(const Key& key, const Report& report);
+  Book& add_book(uint64_t store, const StoreInfo& info);
+  // Keeps the campaign's list of impossible reports true.
+  static void settle_wrong(const Key& key, const Report& report);
+  // A report begins to count, if it is live, or ceases to.
+  void enter(uint32_t index);
+  void leave(uint32_t index);
   void rebuild();
   void watch_midnight(const Book& book);
   void schedule(const Key& key, Budget& budget);
@@ -228,7 +184,7 @@ class State final : public Fold {
   void judge_budget(const Budget& budget, Outbox& outbox);
   // A campaign in which a report counted before or counts now.
   struct Touched {
-    std::string channel, name;
+    NameId channel = 0, name = 0;
     const Campaign* campaign = nullptr;
   };
   // By their names, each once.
@@ -241,7 +197,7 @@ class State final : public Fold {
   Stores stores_;
   RuleBook rules_;
   Judge judge_{rules_};
-  Things<Report> reports_;
+  ReportTable reports_;
   std::map<Key, Budget> budgets_;
   std::map<Key, Planned> plans_;
   Sweep sweep_;
@@ -250,8 +206,9 @@ class State final : public Fold {
   // What follows from them.
   std::map<uint64_t, Book> books_;
   absl::flat_hash_map<uint64_t, Book*, MixHash> book_index_;  // The same, found faster.
-  std::set<std::pair<Millis, Key>> timers_;                   // Of budgets.
-  Millis midnight_ms_ = never;                                // The next at which a store's day begins.
+  std::vector<Book*> numbered_books_;
+  std::set<std::pair<Millis, Key>> timers_;  // Of budgets.
+  Millis midnight_ms_ = never;               // The next at which a store's day begins.
 
   Ahead<Key> ahead_;  // Reports that come next.
   // Kept between facts to save allocations.

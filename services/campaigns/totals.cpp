@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "services/campaigns/state.h"
-
 namespace xundian::campaigns {
 
 namespace {
@@ -51,22 +49,23 @@ void Reach::add(const Reach& other) {
   among += other.among;
 }
 
-void Totals::add(const Report& report, const StoreInfo& store, int by) {
-  const v1::AdCell& cell = report.cell.content;
-  const int64_t cost = cell.cost_micros(), amount = cell.attributed_amount_micros(), orders = cell.attributed_orders();
-  const bool has_cost = cell.has_cost_micros(), has_amount = cell.has_attributed_amount_micros(),
-             has_orders = cell.has_attributed_orders();
-  impressions_.add(cell.has_impressions(), cell.impressions(), by);
-  clicks_.add(cell.has_clicks(), cell.clicks(), by);
-  ctr_.add(cell.has_clicks() && cell.has_impressions(), cell.clicks(), cell.impressions(), by);
+void Totals::add(const Report& report, std::string_view currency_code, int by) {
+  const auto of = [&](Figure figure) { return report.figures[figure]; };
+  const bool has_cost = report.states(figure_cost_micros), has_amount = report.states(figure_amount_micros),
+             has_orders = report.states(figure_orders), has_clicks = report.states(figure_clicks),
+             has_impressions = report.states(figure_impressions);
+  const int64_t cost = of(figure_cost_micros), amount = of(figure_amount_micros), orders = of(figure_orders);
+  impressions_.add(has_impressions, of(figure_impressions), by);
+  clicks_.add(has_clicks, of(figure_clicks), by);
+  ctr_.add(has_clicks && has_impressions, of(figure_clicks), of(figure_impressions), by);
 
-  MoneyTotals& money = money_in(currency_of(store, cell.currency_code()));
+  MoneyTotals& money = money_in(currency_code);
   money.reports += by;
   money.cost_micros.add(has_cost, cost, by);
   money.amount_micros.add(has_amount, amount, by);
   money.orders.add(has_orders, orders, by);
-  money.cpc.add(has_cost && cell.has_clicks(), cost, cell.clicks(), by);
-  money.cpm.add(has_cost && cell.has_impressions(), cost * 1000, cell.impressions(), by);
+  money.cpc.add(has_cost && has_clicks, cost, of(figure_clicks), by);
+  money.cpm.add(has_cost && has_impressions, cost * 1000, of(figure_impressions), by);
   money.roas.add(has_cost && has_amount, amount, cost, by);
   money.cost_per_order.add(has_cost && has_orders, cost, orders, by);
   money.reach.add(report.reached_ms(), by);
@@ -74,9 +73,9 @@ void Totals::add(const Report& report, const StoreInfo& store, int by) {
   if (money.reports == 0) money_.erase(money_.begin() + (&money - money_.data()));
 
   // Of an hour it is said when it is over.
-  const Millis end_ms = report.slot->hour < 0 ? report.counted->end_ms() : report.reached_ms();
+  const Millis end_ms = report.counted->is_hour() ? report.reached_ms() : report.counted->end_ms();
   if (report.as_of_ms() < end_ms) provisional_ += by;
-  if (report.as_of_ms() < end_ms + report.cut.attribution_days() * day_ms) immature_ += by;
+  if (report.as_of_ms() < end_ms + report.counted->attribution_days() * day_ms) immature_ += by;
 }
 
 void Totals::add(const Totals& other) {
@@ -112,42 +111,43 @@ MoneyTotals& Totals::money_in(std::string_view currency_code) {
   return money_.back();
 }
 
-void Reports::insert(const Key& key, const Report& report, const StoreInfo& store) {
-  reports_[key] = &report;
+void Reports::insert(uint32_t index, const ReportTable& table, const StoreInfo& store) {
+  // Nearly always it is the newest.
+  const bool is_last = reports_.empty() || reports_.back() < index;
+  reports_.insert(is_last ? reports_.end() : std::ranges::lower_bound(reports_, index), index);
   if (totals_)
-    totals_->add(report, store);
+    totals_->add(table[index], currency_of(store, table.name(table[index].currency)));
   else if (reports_.size() > few)
-    add_up(store);
+    add_up(table, store);
 }
 
-void Reports::erase(const Key& key, const Report& report, const StoreInfo& store) {
-  reports_.erase(key);
+void Reports::erase(uint32_t index, const ReportTable& table, const StoreInfo& store) {
+  reports_.erase(std::ranges::lower_bound(reports_, index));
   if (reports_.size() <= few) return totals_.reset();
-  recount(report, store, -1);
-  if (!totals_->is_known()) add_up(store);
+  recount(table[index], table, store, -1);
+  if (!totals_->is_known()) add_up(table, store);
 }
 
-void Reports::recount(const Report& report, const StoreInfo& store, int by) {
+void Reports::recount(const Report& report, const ReportTable& table, const StoreInfo& store, int by) {
   if (!totals_) return;
-  totals_->add(report, store, by);
-  if (by > 0 && !totals_->is_known()) add_up(store);
+  totals_->add(report, currency_of(store, table.name(report.currency)), by);
+  if (by > 0 && !totals_->is_known()) add_up(table, store);
 }
 
-void Reports::add_up(const StoreInfo& store) {
+void Reports::add_up(const ReportTable& table, const StoreInfo& store) {
   totals_ = nullptr;
   auto totals = std::make_unique<Totals>();
-  add_to(*totals, store);
+  add_to(*totals, table, store);
   totals_ = std::move(totals);
 }
 
-void Reports::add_to(Totals& sum, const StoreInfo& store) const {
+void Reports::add_to(Totals& sum, const ReportTable& table, const StoreInfo& store) const {
   if (totals_) return sum.add(*totals_);
-  for_each([&](const Report& report) { sum.add(report, store); });
+  for_each(table, [&](const Report& report) { sum.add(report, currency_of(store, table.name(report.currency))); });
 }
 
-// A B-tree's nodes are three quarters full, or so.
 size_t Reports::bytes() const {
-  return reports_.size() * sizeof(decltype(reports_)::value_type) * 4 / 3 + (totals_ ? sizeof(Totals) : 0);
+  return (reports_.capacity() > in_place ? reports_.capacity() * sizeof(uint32_t) : 0) + (totals_ ? sizeof(Totals) : 0);
 }
 
 }  // namespace xundian::campaigns

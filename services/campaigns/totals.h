@@ -2,19 +2,22 @@
 // they are of.
 #pragma once
 
-#include <absl/container/btree_map.h>
 #include <absl/container/inlined_vector.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 
-#include "common/hash.h"
-#include "common/prefetch.h"
 #include "common/stores.h"
+#include "services/campaigns/report_table.h"
 
 namespace xundian::campaigns {
 
-struct Report;
+// What names no currency is in the store's.
+inline std::string_view currency_of(const StoreInfo& store, std::string_view stated) {
+  return stated.empty() ? store.currency_code : stated;
+}
 
 // Of those that state a figure.
 struct Count {
@@ -57,8 +60,8 @@ struct MoneyTotals {
 // Sums wrap around: whatever was added can be taken out again.
 class Totals {
  public:
-  // Adds a live report of the store, or takes it out (`by` -1).
-  void add(const Report& report, const StoreInfo& store, int by = 1);
+  // Adds a live report, whose figures are in that currency, or takes it out (`by` -1).
+  void add(const Report& report, std::string_view currency_code, int by = 1);
   void add(const Totals& other);
   // False: a report was taken out without which it is not known how far the others reach, and they are to be added up anew.
   bool is_known() const;
@@ -84,37 +87,43 @@ class Totals {
 class Reports {
  public:
   // `end_ms`: when the period ends by the store's clock.
-  explicit Reports(Millis end_ms) : end_ms_(end_ms) {}
+  Reports(const Cut& cut, const Slot& slot, Millis end_ms)
+      : end_ms_(end_ms), attribution_days_(cut.attribution_days()), is_hour_(slot.hour >= 0) {}
 
-  void insert(const Key& key, const Report& report, const StoreInfo& store);
-  void erase(const Key& key, const Report& report, const StoreInfo& store);
+  void insert(uint32_t index, const ReportTable& table, const StoreInfo& store);
+  void erase(uint32_t index, const ReportTable& table, const StoreInfo& store);
   // A report stays while its figures and its version change: called with -1 before, with 1 after that.
-  void recount(const Report& report, const StoreInfo& store, int by);
+  void recount(const Report& report, const ReportTable& table, const StoreInfo& store, int by);
 
-  void add_to(Totals& sum, const StoreInfo& store) const;
+  void add_to(Totals& sum, const ReportTable& table, const StoreInfo& store) const;
   // Calls `visit(report)` for each.
   template <typename Visit>
-  void for_each(Visit&& visit) const {
+  void for_each(const ReportTable& table, Visit&& visit) const {
     // They lie anywhere in memory, which is asked for those that come next.
-    constexpr int ahead = 8;
-    auto next = reports_.begin();
-    for (int told = 0; told < ahead && next != reports_.end(); ++told, ++next) prefetch_whole(next->second);
-    for (const auto& [key, report] : reports_) {
-      if (next != reports_.end()) prefetch_whole((next++)->second);
-      visit(*report);
+    constexpr size_t ahead = 8;
+    for (size_t next = 0; next < std::min(ahead, reports_.size()); ++next) table.prefetch_report(reports_[next]);
+    for (size_t at = 0; at < reports_.size(); ++at) {
+      if (at + ahead < reports_.size()) table.prefetch_report(reports_[at + ahead]);
+      visit(table[reports_[at]]);
     }
   }
   bool empty() const { return reports_.empty(); }
   Millis end_ms() const { return end_ms_; }
+  uint32_t attribution_days() const { return attribution_days_; }
+  bool is_hour() const { return is_hour_; }
   // What lies outside the object itself.
   size_t bytes() const;
 
  private:
-  void add_up(const StoreInfo& store);
+  static constexpr size_t in_place = 4;
 
-  absl::btree_map<Key, const Report*> reports_;
+  void add_up(const ReportTable& table, const StoreInfo& store);
+
+  absl::InlinedVector<uint32_t, in_place> reports_;  // Where they lie in the table, in that order.
   Millis end_ms_;
   std::unique_ptr<Totals> totals_;  // Null where there are few.
+  uint32_t attribution_days_;
+  bool is_hour_;
 };
 
 }  // namespace xundian::campaigns

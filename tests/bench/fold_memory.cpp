@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t facts_of_commit = 1'000;
 constexpr uint32_t ad_campaigns = 500;  // Of a store.
+constexpr uint64_t ad_days = 5;
 constexpr uint64_t levels_of_history = 2'000, hours_of_history = 960;
 
 struct Size {
@@ -72,12 +73,17 @@ void weigh(const ServiceDefinition& service, const Shape& shape, Millis now, std
   Grower grower(service, shape, now);
   const auto add = [&](const char* thing, double bytes) { sizes.push_back({service.name, thing, bytes}); };
   if (service.name == "campaigns") {
-    const std::string day = format_day(static_cast<Day>(now / day_ms));
+    const uint64_t campaigns = uint64_t{shape.stores} * ad_campaigns;
     const auto cell = [&](uint64_t index) {
-      return ad_fact(static_cast<uint32_t>(index / ad_campaigns), static_cast<uint32_t>(index % ad_campaigns), day,
-                     now - hour_ms);
+      const uint64_t campaign = index % campaigns;
+      const Millis reported_ms = now - static_cast<Millis>(index / campaigns) * day_ms - hour_ms;
+      return ad_fact(static_cast<uint32_t>(campaign / ad_campaigns), static_cast<uint32_t>(campaign % ad_campaigns),
+                     format_day(static_cast<Day>(reported_ms / day_ms)), reported_ms);
     };
-    return add("campaign's report cell", grower.grow(uint64_t{shape.stores} * ad_campaigns, cell));
+    const double first = grower.grow(campaigns, cell);
+    const double next = grower.grow(ad_days * campaigns, [&](uint64_t index) { return cell(campaigns + index); });
+    add("campaign", first - next);
+    return add("campaign's report cell", next);
   }
   const double with_sku = grower.grow_orders(), order = grower.grow_orders();
   add("order of one line", order);
