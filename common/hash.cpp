@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <charconv>
+
 #include "common/bytes.h"
 
 namespace xundian {
@@ -24,6 +26,14 @@ Key hash128(std::initializer_list<std::string_view> pieces) {
 }
 
 std::string to_hex(const Key& key) { return fmt::format("{:016x}{:016x}", key.high, key.low); }
+
+std::optional<Key> from_hex(std::string_view text) {
+  Key key;
+  if (text.size() != 32) return std::nullopt;
+  std::from_chars(text.data(), text.data() + 16, key.high, 16);
+  std::from_chars(text.data() + 16, text.data() + 32, key.low, 16);
+  return to_hex(key) == text ? std::optional(key) : std::nullopt;
+}
 
 void Fingerprint::add(std::string_view cell, std::string_view value) {
   std::string bytes;

@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,8 @@ Key hash128_wide(std::string_view bytes);
 
 // 32 hexadecimal digits, the higher half first.
 std::string to_hex(const Key& key);
+// Back; absent: the text is not what to_hex gives of any key.
+std::optional<Key> from_hex(std::string_view text);
 
 // For hash tables: a Key is already well mixed.
 struct KeyHash {

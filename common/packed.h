@@ -202,7 +202,12 @@ class PackedMemory {
 
  private:
   static constexpr size_t unit = 8, small_max = 512, chunk_min = 64u << 10, chunk_max = 2u << 20;
-  static size_t room_for(size_t bytes) { return bytes <= small_max ? (bytes + unit - 1) / unit * unit : std::bit_ceil(bytes); }
+  // Of what is large there are four sizes in each doubling.
+  static size_t step_of(size_t bytes) { return bytes <= small_max ? unit : std::bit_floor(bytes - 1) / 4; }
+  static size_t room_for(size_t bytes) {
+    const size_t step = step_of(bytes);
+    return (bytes + step - 1) / step * step;
+  }
   void add_chunk(size_t bytes) {
     const size_t size = std::max(std::clamp(bytes_ / 2, chunk_min, chunk_max), std::bit_ceil(bytes));
     top_ = chunks_.emplace_back(std::make_unique_for_overwrite<char[]>(size)).get();
@@ -211,7 +216,9 @@ class PackedMemory {
   }
   // One that was given back holds where the next of its size lies.
   char*& free_of(size_t room) {
-    return free_[room <= small_max ? room / unit : small_max / unit + static_cast<size_t>(std::countr_zero(room))];
+    if (room <= small_max) return free_[room / unit];
+    const size_t step = step_of(room), doublings = static_cast<size_t>(std::countr_zero(step));
+    return free_[small_max / unit + 4 * doublings + (room - 1) / step % 4];
   }
   char* take(size_t room) {
     char*& first = free_of(room);
@@ -228,7 +235,7 @@ class PackedMemory {
   std::vector<std::unique_ptr<char[]>> chunks_;
   char* top_ = nullptr;
   char* end_ = nullptr;
-  std::array<char*, small_max / unit + 64> free_{};
+  std::array<char*, small_max / unit + 4 * 64> free_{};
   size_t bytes_ = 0;
 };
 

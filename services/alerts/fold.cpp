@@ -42,34 +42,32 @@ void State::fold(const FactView& fact, Outbox& outbox) {
 void State::take_finding(const FactView& fact, Outbox& outbox) {
   v1::Finding finding;
   if (!fact.parse(finding)) return outbox.reject("the finding cannot be read");
-  const std::string store(fact.store_id());
-  const auto [entry, is_new] = alerts_.try_emplace(alert_key(finding.terms(), store));
-  Alert& alert = entry->second;
+  const std::string store(fact.store_id()), key = alert_key(finding.terms(), store);
   // What never held is no alert when it does not hold.
-  if (is_new && !finding.terms().holds()) {
-    alerts_.erase(entry);
-    return;
-  }
+  if (!finding.terms().holds() && !alerts_.index_of(key)) return;
+  Alert alert = alerts_.read(alerts_.make(key));
   alert.store = store;
   alert.finding = finding.terms();
   alert.finding_cause = fact.cause();
-  judge(*entry, fact.time_ms(), outbox.facts().size(), outbox);
-  schedule(*entry, next_due(alert));
+  alerts_.keep(alert);
+  judge(alert, fact.time_ms(), outbox.facts().size(), outbox);
+  schedule(alert.index, next_due(alert));
 }
 
 void State::take_ack(const FactView& fact, Outbox& outbox) {
   v1::AckState state;
   if (!fact.parse(state)) return outbox.reject("the acknowledgement cannot be read");
-  const auto entry = alerts_.find(std::string(fact.key_text()));
-  if (entry == alerts_.end()) return;  // Nothing to take charge of.
-  Alert& alert = entry->second;
+  const auto index = alerts_.index_of(fact.key_text());
+  if (!index) return;  // Nothing to take charge of.
+  Alert alert = alerts_.read(*index);
   if (!take_newer(fact, alert.ack.version)) return;
   alert.ack.given = !fact.withdrawn() && alert.standing.open();
   alert.ack.episode = alert.standing.terms.episode();
   alert.ack.severity = alert.standing.terms.finding().severity();
   alert.ack.until_ms = state.terms().until_ms();
-  judge(*entry, fact.time_ms(), outbox.facts().size(), outbox);
-  schedule(*entry, next_due(alert));
+  alerts_.keep(alert);
+  judge(alert, fact.time_ms(), outbox.facts().size(), outbox);
+  schedule(alert.index, next_due(alert));
 }
 
 void State::take_silence(const FactView& fact, Outbox& outbox) {
@@ -108,12 +106,16 @@ void State::take_delivery(const FactView& fact, Outbox& outbox) {
   if (!fact.parse(state)) return outbox.reject("the delivery cannot be read");
   const v1::DeliveryAttempt& attempt = state.attempt();
   notices_.settle(attempt);
-  const auto entry = alerts_.find(attempt.notice().substr(0, attempt.notice().rfind('.')));
-  if (entry == alerts_.end()) return;
-  Alert& alert = entry->second;
-  const auto outcome = alert.outcomes.find(attempt.subscriber());
-  if (outcome == alert.outcomes.end() || attempt.notice() != notice_id(entry->first, alert.notice_change)) return;
-  if (outcome->second != "delivered" && outcome->second != "dead") outcome->second = attempt.outcome();
+  const std::string key = attempt.notice().substr(0, attempt.notice().rfind('.'));
+  const auto index = alerts_.index_of(key);
+  if (!index) return;
+  Alert alert = alerts_.read(*index);
+  const auto outcome =
+      std::ranges::find(alert.outcomes, alerts_.find_subscriber(attempt.subscriber()), &std::pair<NameId, Outcome>::first);
+  if (outcome == alert.outcomes.end() || attempt.notice() != notice_id(key, alert.notice_change)) return;
+  if (is_final(outcome->second)) return;
+  outcome->second = outcome_of(attempt.outcome());
+  alerts_.keep(alert);
 }
 
 // Silences that are over are kept for people to read, and looked at no more.
@@ -130,8 +132,8 @@ bool State::silenced(const Alert& alert, Millis now) const {
 }
 
 // Says what is new of an alert, on top of what was already said of it in answer to this input (the first `said_before` facts).
-void State::judge(const Entry& entry, Millis now, size_t said_before, Outbox& outbox) const {
-  const auto& [key, alert] = entry;
+void State::judge(const Alert& alert, Millis now, size_t said_before, Outbox& outbox) const {
+  const std::string key = alert_key(alert.finding, alert.store);
   Standing standing = alert.standing;
   for (size_t index = 0; index < said_before; ++index)
     if (const v1::Fact& said = outbox.facts()[index]; said.has_alert_state() && said.key() == key)
@@ -148,14 +150,14 @@ void State::judge(const Entry& entry, Millis now, size_t said_before, Outbox& ou
 
 void State::judge_due(Millis now, Outbox& outbox) {
   const size_t said_before = outbox.facts().size();
-  std::vector<std::string> keys;
-  for (auto due = due_.begin(); due != due_.end() && due->first <= now && keys.size() < judged_at_once; ++due)
-    keys.push_back(due->second);
-  for (const std::string& key : keys) {
-    Entry& entry = *alerts_.find(key);
-    judge(entry, now, said_before, outbox);
+  std::vector<uint32_t> indices;
+  for (auto due = due_.begin(); due != due_.end() && due->first <= now && indices.size() < judged_at_once; ++due)
+    indices.push_back(due->second);
+  for (const uint32_t index : indices) {
+    const Alert alert = alerts_.read(index);
+    judge(alert, now, said_before, outbox);
     // What is said moves it on in said().
-    schedule(entry, next_due(entry.second));
+    schedule(index, next_due(alert));
   }
 }
 
@@ -165,25 +167,24 @@ void State::touch_open(const std::string& store, Millis now) {
   const auto to = store.empty() || from == lists_.end() ? lists_.end() : std::next(from);
   for (auto at = from; at != to; ++at)
     for (const v1::Condition condition : {v1::CONDITION_PENDING, v1::CONDITION_FIRING})
-      for (const Place& place : at->second[condition]) schedule(*alerts_.find(place.entry->first), now);
+      for (const Place& place : at->second[condition]) schedule(place.index, now);
 }
 
-void State::schedule(Entry& entry, Millis due) {
-  auto& [key, alert] = entry;
-  if (alert.due == due) return;
-  if (alert.due != never) due_.erase({alert.due, key});
-  alert.due = due;
-  if (due != never) due_.emplace(due, key);
+void State::schedule(uint32_t index, Millis due) {
+  Millis& held = alerts_.due(index);
+  if (held == due) return;
+  if (held != never) due_.erase({held, index});
+  held = due;
+  if (due != never) due_.emplace(due, index);
 }
 
 // The alert enters the list of those that stand as it does, or leaves it, which it must before it stands otherwise.
-void State::enlist(const Entry& entry, bool enters) {
-  const Alert& alert = entry.second;
+void State::enlist(const Alert& alert, bool enters) {
   count_firing(alert, enters);
   if (!alert.standing.listed()) return;
   const v1::AlertTerms& terms = alert.standing.terms;
   List& list = lists_[alert.store][terms.condition()];
-  const Place place{terms.finding().severity(), terms.since_ms(), &entry};
+  const Place place{terms.finding().severity(), terms.since_ms(), alerts_.key(alert.index), alert.index};
   if (enters)
     list.insert(place);
   else
@@ -202,24 +203,29 @@ void State::said(const FactView& fact) {
   v1::AlertState state;
   CHECK(fact.parse(state), "what the alerts service said cannot be read");
   const v1::AlertTerms& terms = state.terms();
-  Entry& entry = *alerts_.try_emplace(terms.alert()).first;
-  Alert& alert = entry.second;
-  enlist(entry, false);
+  Alert alert = alerts_.read(alerts_.make(terms.alert()));
+  enlist(alert, false);
   if (alert.finding.rule().empty()) {  // Said by another build, of what this one passes over.
     alert.store = fact.store_id();
     alert.finding = terms.finding();
   }
   alert.standing.take(terms, fact.cause());
-  enlist(entry, true);
-  schedule(entry, next_due(alert));
-  if (!terms.notify()) return;
+  enlist(alert, true);
+  schedule(alert.index, next_due(alert));
+  if (terms.notify()) notify(alert, fact);
+  alerts_.keep(alert);
+}
+
+// Each subscriber who wants it is told how the alert stands now.
+void State::notify(Alert& alert, const FactView& fact) {
+  const v1::AlertTerms& terms = alert.standing.terms;
   const auto notice = std::make_shared<const Notice>(Notice{std::string(fact.store_id()), terms, fact.cause()});
   alert.notice_change = terms.change();
   alert.outcomes.clear();
   for (const auto& [id, subscriber] : subscribers_) {
     if (!subscriber.wants(alert)) continue;
     notices_.add(id, notice);
-    alert.outcomes[id] = "pending";
+    alert.outcomes.emplace_back(alerts_.subscriber_of(id), Outcome::pending);
   }
 }
 
@@ -239,95 +245,13 @@ Millis State::next_wake() const {
   return first;
 }
 
-namespace {
-
-// Field by field: what lies between the fields of a struct is chance.
-void save_ack(std::string& bytes, const Ack& ack) {
-  append(bytes, ack.version);
-  append(bytes, static_cast<uint8_t>(ack.given));
-  append(bytes, ack.episode);
-  append(bytes, static_cast<uint32_t>(ack.severity));
-  append(bytes, ack.until_ms);
-}
-
-Ack take_ack(ByteReader& bytes) {
-  Ack ack;
-  ack.version = bytes.take<Version>();
-  ack.given = bytes.take<uint8_t>() != 0;
-  ack.episode = bytes.take<uint32_t>();
-  ack.severity = static_cast<v1::Severity>(bytes.take<uint32_t>());
-  ack.until_ms = bytes.take<Millis>();
-  return ack;
-}
-
-void save_alert(std::string& bytes, const Alert& alert) {
-  append_text(bytes, alert.store);
-  append_text(bytes, alert.finding.SerializeAsString());
-  append(bytes, alert.finding_cause);
-  save_ack(bytes, alert.ack);
-  const Standing& standing = alert.standing;
-  append_text(bytes, standing.terms.SerializeAsString());
-  append(bytes, standing.cause);
-  for (const uint32_t number :
-       {static_cast<uint32_t>(standing.told), standing.told_episode, static_cast<uint32_t>(standing.told_severity)})
-    append(bytes, number);
-  append(bytes, static_cast<uint32_t>(standing.turns.size()));
-  for (const Turn& turn : standing.turns) {
-    append(bytes, turn.changed_ms);
-    append(bytes, static_cast<uint8_t>(turn.turned));
-  }
-  append(bytes, alert.due);
-  append(bytes, alert.notice_change);
-  append(bytes, static_cast<uint32_t>(alert.outcomes.size()));
-  for (const auto& [subscriber, outcome] : alert.outcomes) {
-    append_text(bytes, subscriber);
-    append_text(bytes, outcome);
-  }
-}
-
-template <typename Message>
-bool take_message(ByteReader& bytes, Message& message) {
-  const std::string_view text = bytes.take_text();
-  return message.ParseFromArray(text.data(), static_cast<int>(text.size()));
-}
-
-bool load_alert(ByteReader& bytes, Alert& alert) {
-  alert.store = bytes.take_text();
-  if (!take_message(bytes, alert.finding)) return false;
-  alert.finding_cause = bytes.take<uint64_t>();
-  alert.ack = take_ack(bytes);
-  Standing& standing = alert.standing;
-  if (!take_message(bytes, standing.terms)) return false;
-  standing.cause = bytes.take<uint64_t>();
-  standing.told = static_cast<v1::Condition>(bytes.take<uint32_t>());
-  standing.told_episode = bytes.take<uint32_t>();
-  standing.told_severity = static_cast<v1::Severity>(bytes.take<uint32_t>());
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const Millis changed_ms = bytes.take<Millis>();
-    standing.turns.push_back({changed_ms, bytes.take<uint8_t>() != 0});
-  }
-  alert.due = bytes.take<Millis>();
-  alert.notice_change = bytes.take<uint32_t>();
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    const std::string subscriber(bytes.take_text());
-    alert.outcomes[subscriber] = bytes.take_text();
-  }
-  return bytes.ok();
-}
-
-}  // namespace
-
 void State::save(std::string& bytes) const {
-  append(bytes, static_cast<uint32_t>(alerts_.size()));
-  for (const auto& [key, alert] : alerts_) {
-    append_text(bytes, key);
-    save_alert(bytes, alert);
-  }
+  alerts_.save(bytes);
   append(bytes, static_cast<uint32_t>(silences_.size()));
   for (const auto& [id, silence] : silences_) {
     append_text(bytes, id);
     append(bytes, silence.version);
-    append_text(bytes, silence.terms.SerializeAsString());
+    append_message(bytes, silence.terms);
     append(bytes, static_cast<uint8_t>(running_.contains(id)));
   }
   append(bytes, static_cast<uint32_t>(edges_.size()));
@@ -340,18 +264,16 @@ void State::save(std::string& bytes) const {
     append_text(bytes, id);
     append(bytes, subscriber.version);
     append(bytes, static_cast<uint8_t>(subscriber.withdrawn));
-    append_text(bytes, subscriber.terms.SerializeAsString());
+    append_message(bytes, subscriber.terms);
   }
   notices_.save(bytes);
 }
 
 bool State::load(ByteReader bytes) {
-  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
-    Entry& entry = *alerts_.try_emplace(std::string(bytes.take_text())).first;
-    Alert& alert = entry.second;
-    if (!load_alert(bytes, alert)) return false;
-    enlist(entry, true);
-    if (alert.due != never) due_.emplace(alert.due, entry.first);
+  if (!alerts_.load(bytes)) return false;
+  for (uint32_t index = 0; index < alerts_.size(); ++index) {
+    enlist(alerts_.read(index), true);
+    if (alerts_.due(index) != never) due_.emplace(alerts_.due(index), index);
   }
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const std::string id(bytes.take_text());
@@ -374,11 +296,9 @@ bool State::load(ByteReader bytes) {
 }
 
 std::vector<Held> State::held() const {
-  Held alerts{"alerts", alerts_.size(), tree_bytes(alerts_)};
-  for (const auto& [key, alert] : alerts_)
-    alerts.bytes += text_bytes(key) + tree_bytes(alert.outcomes) + alert.finding.SpaceUsedLong() - sizeof(alert.finding);
+  Held alerts{"alerts", alerts_.size(), alerts_.bytes()};
   for (const auto& [store, lists] : lists_)
-    for (const List& list : lists) alerts.bytes += tree_bytes(list);
+    for (const List& list : lists) alerts.bytes += list.size() * sizeof(Place) * 4 / 3;  // A B-tree's nodes are so full, or so.
   return {alerts,
           {"silences", silences_.size(), tree_bytes(silences_)},
           {"subscribers", subscribers_.size(), tree_bytes(subscribers_)}};

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "common/mutant.h"
+#include "services/alerts/alert.h"
 
 namespace xundian::alerts {
 
@@ -86,7 +87,7 @@ void Notices::save(std::string& bytes) const {
   for (const auto& [id, notice] : notices) {
     append_text(bytes, id);
     append_text(bytes, notice->store);
-    append_text(bytes, notice->terms.SerializeAsString());
+    append_message(bytes, notice->terms);
     append(bytes, notice->cause);
   }
   append(bytes, static_cast<uint32_t>(count()));
@@ -107,8 +108,7 @@ bool Notices::load(ByteReader& bytes) {
     const std::string id(bytes.take_text());
     Notice notice;
     notice.store = bytes.take_text();
-    const std::string_view terms = bytes.take_text();
-    if (!notice.terms.ParseFromArray(terms.data(), static_cast<int>(terms.size()))) return false;
+    if (!take_message(bytes, notice.terms)) return false;
     notice.cause = bytes.take<uint64_t>();
     notices.emplace(id, std::make_shared<const Notice>(std::move(notice)));
   }

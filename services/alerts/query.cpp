@@ -16,7 +16,7 @@ query::Alert describe(const Alert& alert) {
   answer.set_store(alert.store);
   *answer.mutable_terms() = alert.standing.terms;
   answer.set_cause(alert.standing.cause);
-  answer.set_delivery(alert.delivery());
+  answer.set_delivery(std::string(alert.delivery()));
   return answer;
 }
 
@@ -39,6 +39,7 @@ Result<Conditions> conditions_of(const query::ListAlertsRequest& request) {
 
 // What is left of a list that is read together with others.
 struct Reading {
+  const State* fold = nullptr;
   State::List::const_iterator next, end;  // Never the same: what has been read is put away.
   size_t number = 0;                      // Of two alerts that are alike, the one in the list of the lower number comes first.
 
@@ -50,12 +51,12 @@ struct Reading {
 std::priority_queue<Reading> read_together(std::span<State* const> folds, const std::set<std::string>& stores,
                                            const Conditions& conditions) {
   std::vector<Reading> readings;
-  const auto add = [&](const State::Lists& of_store) {
-    for (const v1::Condition condition : conditions)
-      if (const State::List& list = of_store[condition]; !list.empty())
-        readings.push_back({list.begin(), list.end(), readings.size()});
-  };
   for (const State* fold : folds) {
+    const auto add = [&](const State::Lists& of_store) {
+      for (const v1::Condition condition : conditions)
+        if (const State::List& list = of_store[condition]; !list.empty())
+          readings.push_back({fold, list.begin(), list.end(), readings.size()});
+    };
     if (stores.empty())
       for (const auto& [store, lists] : fold->lists()) add(lists);
     for (const std::string& store : stores)
@@ -70,9 +71,9 @@ Result<query::ListAlertsResponse> list_alerts(std::span<State* const> folds, con
   query::ListAlertsResponse response;
   if (request.has_alert()) {
     for (const State* fold : folds) {
-      const auto found = fold->alerts().find(request.alert());
-      if (found == fold->alerts().end()) continue;
-      const Alert& alert = found->second;
+      const auto index = fold->alerts().index_of(request.alert());
+      if (!index) continue;
+      const Alert alert = fold->alerts().read(*index);
       if (!stores.empty() && !stores.contains(alert.store)) continue;
       if (std::find(conditions.begin(), conditions.end(), alert.standing.terms.condition()) != conditions.end())
         *response.add_alerts() = describe(alert);
@@ -88,7 +89,7 @@ Result<query::ListAlertsResponse> list_alerts(std::span<State* const> folds, con
     }
     Reading first = left.top();
     left.pop();
-    if (place >= request.skip()) *response.add_alerts() = describe(first.next->entry->second);
+    if (place >= request.skip()) *response.add_alerts() = describe(first.fold->alerts().read(first.next->index));
     if (++first.next != first.end) left.push(first);
   }
   return response;
@@ -153,7 +154,7 @@ ServiceDefinition definition() {
   definition.name = "alerts";
   definition.kinds = {v1::Fact::kFinding, v1::Fact::kAckState, v1::Fact::kSilenceState, v1::Fact::kSubscriberState,
                       v1::Fact::kDelivery};
-  definition.shape = 1;
+  definition.shape = 2;
   definition.has_fingerprint = false;
   definition.make_fold = [] { return std::make_unique<State>(); };
   definition.present_only = {"ListDueNotices"};

@@ -7,7 +7,7 @@ namespace xundian::alerts {
 
 namespace {
 
-struct Outcome {
+struct Course {
   v1::Condition condition = v1::CONDITION_UNSPECIFIED;
   Millis changed_ms = 0;
   bool begins = false;         // A new episode.
@@ -15,7 +15,7 @@ struct Outcome {
 };
 
 // A condition that held long enough fired, even if nobody looked before it ended.
-Outcome next_condition(const Standing& standing, const v1::FindingTerms& found, Millis now) {
+Course next_condition(const Standing& standing, const v1::FindingTerms& found, Millis now) {
   const v1::Condition stands = standing.terms.condition();
   if (!standing.open()) {
     if (!found.holds()) return {stands, now};
@@ -85,13 +85,6 @@ void Standing::take(const v1::AlertTerms& said, uint64_t said_cause) {
   told_severity = said.finding().severity();
 }
 
-std::string Alert::delivery() const {
-  for (const char* outcome : {"dead", "retry", "pending", "delivered"})
-    for (const auto& [subscriber, is] : outcomes)
-      if (is == outcome) return outcome;
-  return "none";
-}
-
 bool Silence::covers(const Alert& alert) const {
   return (terms.rule().empty() || terms.rule() == alert.finding.rule()) &&
          (terms.store().empty() || terms.store() == alert.store) &&
@@ -112,7 +105,7 @@ std::string alert_key(const v1::FindingTerms& finding, std::string_view store) {
 
 std::optional<v1::AlertTerms> next_terms(const Standing& standing, const Alert& alert, bool silenced, Millis now) {
   const v1::AlertTerms& stands = standing.terms;
-  const Outcome next = next_condition(standing, alert.finding, now);
+  const Course next = next_condition(standing, alert.finding, now);
   const bool moves = next.condition != stands.condition();
   const bool firing = next.condition == v1::CONDITION_FIRING, open = firing || next.condition == v1::CONDITION_PENDING;
   const bool severity_moves = open && next.finding_counts && alert.finding.severity() != stands.finding().severity();

@@ -2,8 +2,9 @@
 // sent.
 #pragma once
 
+#include <absl/container/btree_set.h>
+
 #include <array>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "common/service.h"
+#include "services/alerts/alert.h"
 #include "services/alerts/notices.h"
 
 namespace xundian::alerts {
@@ -21,65 +23,16 @@ namespace xundian::alerts {
 inline constexpr size_t flapping_turns = 4, flapping_changes = 20;
 inline constexpr Millis flapping_window_ms = 3'600'000, flapping_calm_ms = 1'800'000;
 
-// A change of an alert, as far as flapping goes.
-struct Turn {
-  Millis changed_ms = 0;
-  bool turned = false;  // It began or ceased to fire.
-};
-
-// How an alert stands by what was said of it. Made of AlertState facts alone, because what is said next follows from it.
-struct Standing {
-  v1::AlertTerms terms;                            // Condition unspecified: nothing was said yet.
-  uint64_t cause = 0;                              // Of the fact that said it.
-  v1::Condition told = v1::CONDITION_UNSPECIFIED;  // What subscribers were told last, of which episode, how severe.
-  uint32_t told_episode = 0;
-  v1::Severity told_severity = v1::SEVERITY_UNSPECIFIED;
-  std::deque<Turn> turns;  // The last changes, oldest first.
-
-  bool firing() const { return terms.condition() == v1::CONDITION_FIRING; }
-  bool open() const { return firing() || terms.condition() == v1::CONDITION_PENDING; }
-  // People are shown it. What ended before it fired is nothing to them.
-  bool listed() const { return open() || terms.condition() == v1::CONDITION_RESOLVED; }
-  void take(const v1::AlertTerms& said, uint64_t said_cause);
-};
-
-// Somebody has taken charge, of one episode, as severe as it was then.
-struct Ack {
-  Version version;
-  bool given = false;
-  uint32_t episode = 0;
-  v1::Severity severity = v1::SEVERITY_UNSPECIFIED;
-  Millis until_ms = 0;  // 0 = while the episode lasts.
-
-  bool holds(uint32_t of_episode, v1::Severity of_severity, Millis now) const {
-    return given && episode == of_episode && of_severity <= severity && (until_ms == 0 || now < until_ms);
-  }
-};
-
-struct Alert {
-  std::string store;
-  v1::FindingTerms finding;  // The newest.
-  uint64_t finding_cause = 0;
-  Ack ack;
-  Standing standing;
-  Millis due = never;  // When time alone may change how it stands.
-  // What became of its newest notice, by subscriber: "pending", "retry", "delivered", "dead".
-  uint32_t notice_change = 0;
-  std::map<std::string, std::string> outcomes;
-
-  std::string delivery() const;
-};
-
-using Entry = std::map<std::string, Alert>::value_type;
-
 // An alert's place in a list: the most severe and newest comes first.
 struct Place {
   v1::Severity severity = v1::SEVERITY_UNSPECIFIED;
   Millis since_ms = 0;
-  const Entry* entry = nullptr;
+  Key key;
+  uint32_t index = 0;  // Where the alert lies in the table.
 
   bool operator<(const Place& other) const {
-    return std::tie(other.severity, other.since_ms, entry->first) < std::tie(severity, since_ms, other.entry->first);
+    return std::tie(other.severity, other.since_ms, key.high, key.low) <
+           std::tie(severity, since_ms, other.key.high, other.key.low);
   }
 };
 
@@ -118,9 +71,9 @@ class State : public Fold {
   std::vector<Held> held() const override;
   void fingerprint(Fingerprint& /*sum*/) const override {}
 
-  const std::map<std::string, Alert>& alerts() const { return alerts_; }
+  const AlertTable& alerts() const { return alerts_; }
   // By store: those that are listed, by condition.
-  using List = std::set<Place>;
+  using List = absl::btree_set<Place>;
   using Lists = std::array<List, v1::Condition_ARRAYSIZE>;
   const std::map<std::string, Lists>& lists() const { return lists_; }
   // How many alerts fire at each store, by severity.
@@ -138,17 +91,18 @@ class State : public Fold {
   void take_delivery(const FactView& fact, Outbox& outbox);
   void settle_silence(const std::string& id, Millis now);
   bool silenced(const Alert& alert, Millis now) const;
-  void judge(const Entry& entry, Millis now, size_t said_before, Outbox& outbox) const;
+  void judge(const Alert& alert, Millis now, size_t said_before, Outbox& outbox) const;
   void judge_due(Millis now, Outbox& outbox);
-  void enlist(const Entry& entry, bool enters);
+  void enlist(const Alert& alert, bool enters);
   void count_firing(const Alert& alert, bool enters);
+  void notify(Alert& alert, const FactView& fact);
   void touch_open(const std::string& store, Millis now);
-  void schedule(Entry& entry, Millis due);
+  void schedule(uint32_t index, Millis due);
 
-  std::map<std::string, Alert> alerts_;  // By key.
+  AlertTable alerts_;
   std::map<std::string, Lists> lists_;
   std::map<std::string, Counts> firing_;
-  std::set<std::pair<Millis, std::string>> due_;
+  std::set<std::pair<Millis, uint32_t>> due_;  // By where they lie.
   std::map<std::string, Silence> silences_;
   std::set<std::string> running_;                   // Silences that are not over.
   std::set<std::pair<Millis, std::string>> edges_;  // When silences begin or end, as far as that is to come.

@@ -90,19 +90,21 @@ class AlertList : public ::testing::Test {
   }
   // What a walk over all of them finds, put in order afterwards.
   Lines walk(const Stores& stores, const std::string& state) {
-    std::vector<const Alert*> found;
+    std::vector<Alert> found;
     for (const size_t number : {0, 1})
-      for (const auto& [key, alert] : group(number).alerts())
+      for (uint32_t index = 0; index < group(number).alerts().size(); ++index) {
+        const Alert alert = group(number).alerts().read(index);
         if (stands(alert, state) && (stores.empty() || std::find(stores.begin(), stores.end(), alert.store) != stores.end()))
-          found.push_back(&alert);
-    std::stable_sort(found.begin(), found.end(), [](const Alert* a, const Alert* b) {
-      const v1::AlertTerms &left = a->standing.terms, &right = b->standing.terms;
+          found.push_back(alert);
+      }
+    std::stable_sort(found.begin(), found.end(), [](const Alert& a, const Alert& b) {
+      const v1::AlertTerms &left = a.standing.terms, &right = b.standing.terms;
       if (left.finding().severity() != right.finding().severity()) return left.finding().severity() > right.finding().severity();
       if (left.since_ms() != right.since_ms()) return left.since_ms() > right.since_ms();
       return left.alert() < right.alert();
     });
     Lines lines;
-    for (const Alert* alert : found) lines.push_back(line(alert->store, alert->standing.terms, alert->standing.cause));
+    for (const Alert& alert : found) lines.push_back(line(alert.store, alert.standing.terms, alert.standing.cause));
     return lines;
   }
   // How the one of this key is told to stand, once for each group that has it.

@@ -88,4 +88,50 @@ v1::Fact budget_fact(uint32_t store, Day day, Millis as_of_ms) {
   return fact;
 }
 
+v1::Fact finding_fact(uint32_t store, uint64_t number, bool holds, Millis judged_ms) {
+  const std::string order = fmt::format("26113000{:010}", number);
+  v1::Fact fact = new_fact(store, "shipping_overdue|" + order, judged_ms);
+  v1::FindingTerms& terms = *fact.mutable_finding()->mutable_terms();
+  terms.set_rule("shipping_overdue");
+  terms.set_entity_kind("order");
+  terms.set_entity(order);
+  terms.set_holds(holds);
+  terms.set_judged_ms(judged_ms);
+  terms.set_since_ms(judged_ms);
+  terms.set_severity(v1::SEVERITY_HIGH);
+  terms.set_owner("warehouse");
+  terms.set_next("ship_now");
+  terms.set_text_zh(fmt::format("{}：订单 {} 已超过承诺发货时间 2 小时", store_id(store), order));
+  terms.set_text_en(fmt::format("{}: order {} is two hours past its promised time of shipping", store_id(store), order));
+  if (!holds) return fact;
+  v1::Evidence& evidence = *terms.add_evidence();
+  evidence.set_name("deadline");
+  evidence.set_text("2026-11-30 18:00");
+  return fact;
+}
+
+v1::Fact subscriber_fact(uint32_t number, Millis as_of_ms) {
+  v1::Fact fact;
+  fact.set_key(fmt::format("subscriber{:02}", number));
+  fact.set_as_of_ms(as_of_ms);
+  fact.set_source("bench.facts");
+  fact.mutable_subscriber_state()->mutable_terms()->set_url("http://127.0.0.1/");
+  return fact;
+}
+
+v1::Fact delivery_fact(const std::string& alert, uint32_t change, uint32_t subscriber, Millis as_of_ms) {
+  v1::Fact fact;
+  v1::DeliveryAttempt& attempt = *fact.mutable_delivery()->mutable_attempt();
+  attempt.set_notice(fmt::format("{}.{}", alert, change));
+  attempt.set_subscriber(fmt::format("subscriber{:02}", subscriber));
+  attempt.set_attempt(1);
+  attempt.set_outcome("delivered");
+  attempt.set_status(200);
+  attempt.set_attempted_ms(as_of_ms);
+  fact.set_key(attempt.notice() + "@" + attempt.subscriber());
+  fact.set_as_of_ms(as_of_ms);
+  fact.set_source("alerts.delivery");
+  return fact;
+}
+
 }  // namespace xundian::bench

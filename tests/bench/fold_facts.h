@@ -14,5 +14,10 @@ v1::Fact chat_fact(uint32_t store, uint64_t number, Millis asked_ms);
 v1::Fact ad_fact(uint32_t store, uint32_t campaign, const std::string& day, Millis as_of_ms);
 // What all campaigns of a store may spend in the month of a day.
 v1::Fact budget_fact(uint32_t store, Day day, Millis as_of_ms);
+// That an order's promised time has passed, or that it was shipped then; said in the words that people read.
+v1::Fact finding_fact(uint32_t store, uint64_t number, bool holds, Millis judged_ms);
+v1::Fact subscriber_fact(uint32_t number, Millis as_of_ms);
+// That a change of an alert reached a subscriber.
+v1::Fact delivery_fact(const std::string& alert, uint32_t change, uint32_t subscriber, Millis as_of_ms);
 
 }  // namespace xundian::bench

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "common/time.h"
+#include "services/alerts/state.h"
 #include "services/cli/json.h"
 #include "tests/bench/fold_bench.h"
 #include "tests/bench/fold_facts.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr size_t facts_of_commit = 1'000;
 constexpr uint32_t ad_campaigns = 500;  // Of a store.
 constexpr uint64_t ad_days = 5;
+constexpr uint64_t alerts_weighed = 20'000;
+constexpr uint32_t subscribers = 3;
 constexpr uint64_t levels_of_history = 2'000, hours_of_history = 960;
 
 struct Size {
@@ -110,11 +113,33 @@ void weigh(const ServiceDefinition& service, const Shape& shape, Millis now, std
   }
 }
 
+// Of each change of an alert all subscribers are told; those that have ended did so while others began.
+void weigh_alerts(const Shape& shape, Millis now, std::vector<Size>& sizes) {
+  const ServiceDefinition service = alerts::definition();
+  const auto weigh = [&](const char* thing, uint32_t changes) {
+    Grower grower(service, shape, now);
+    grower.grow(subscribers, [&](uint64_t index) { return subscriber_fact(static_cast<uint32_t>(index), now - day_ms); });
+    const uint64_t facts = changes * (1 + subscribers);
+    const auto make = [&](uint64_t index) {
+      const uint64_t number = index / facts;
+      const auto change = static_cast<uint32_t>(index % facts / (1 + subscribers) + 1);
+      const auto part = static_cast<uint32_t>(index % (1 + subscribers));
+      const v1::Fact finding = finding_fact(static_cast<uint32_t>(number % shape.stores), number, change == 1, now - hour_ms);
+      if (part == 0) return finding;
+      return delivery_fact(alerts::alert_key(finding.finding().terms(), finding.store()), change, part - 1, now);
+    };
+    sizes.push_back({service.name, thing, grower.grow(alerts_weighed * facts, make) * static_cast<double>(facts)});
+  };
+  weigh("alert that fires", 1);
+  weigh("alert that has ended", 2);
+}
+
 }  // namespace
 
 void print_memory(const Asked& asked, Millis now) {
   std::vector<Size> sizes;
   for (const ServiceDefinition& service : definitions(asked)) weigh(service, asked.shape, now, sizes);
+  if (asked.services.empty() || asked.names("alerts")) weigh_alerts(asked.shape, now, sizes);
   if (!asked.json) {
     fmt::print("bytes on the heap, with {} stores of {} SKUs\n", asked.shape.stores, asked.shape.skus_of_store);
     for (const Size& size : sizes) fmt::print("{:<10} {:<28} {:6.0f}\n", size.service, size.thing, size.bytes);
