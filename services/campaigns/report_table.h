@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/names.h"
+#include "common/shared.h"
 #include "common/things.h"
 #include "common/time.h"
 #include "services/campaigns/cell_scan.h"
@@ -64,30 +65,6 @@ struct Report {
   bool is_wrong() const;
 };
 static_assert(sizeof(Report) + sizeof(Key) == 128);
-
-// What many reports say alike, each once: as it was stated, and what that means.
-template <typename Stated, typename Meaning>
-class Shared {
- public:
-  // Its number; `mean()` is asked what it means if it is new.
-  template <typename Mean>
-  uint32_t of(const Stated& stated, Mean&& mean) {
-    const auto [entry, is_new] = numbers_.try_emplace(stated, static_cast<uint32_t>(all_.size()));
-    if (is_new) all_.emplace_back(stated, mean());
-    return entry->second;
-  }
-  const Stated& stated(uint32_t number) const { return all_[number].first; }
-  const Meaning& meaning(uint32_t number) const { return all_[number].second; }
-  size_t size() const { return all_.size(); }
-  void clear() {
-    numbers_.clear();
-    all_.clear();
-  }
-
- private:
-  std::map<Stated, uint32_t> numbers_;
-  std::vector<std::pair<Stated, Meaning>> all_;
-};
 
 class ReportTable {
  public:

@@ -190,10 +190,11 @@ class Adder {
   // From the coarsest cut to the finest; among equals by the cut's words, then the newest.
   bool coarser(const Report& a, const Report& b) const {
     const auto rank = [&](const Report& report) {
-      return std::tuple<uint16_t, const std::string&, const std::string&, uint32_t>(report.depth, text(report.dimensions),
-                                                                                    text(report.grain), report.attribution_days);
+      const StatedCut& cut = fold_->stated_cut(report);
+      return std::tuple<uint16_t, const std::string&, const std::string&, uint32_t>(
+          fold_->cut(report).depth, text(cut.dimensions), text(cut.grain), cut.attribution_days);
     };
-    return rank(a) != rank(b) ? rank(a) < rank(b) : a.cell > b.cell;
+    return rank(a) != rank(b) ? rank(a) < rank(b) : a.version > b.version;
   }
 
   // Page views of days, to be added where no cell has the whole period; one cut answers, the coarsest.
@@ -230,7 +231,8 @@ class Adder {
   }
 
   std::string cut_text(const Report& report) const {
-    return fmt::format("{:04}|{}|{}|{}", report.depth, text(report.dimensions), text(report.grain), report.attribution_days);
+    const StatedCut& cut = fold_->stated_cut(report);
+    return fmt::format("{:04}|{}|{}|{}", fold_->cut(report).depth, text(cut.dimensions), text(cut.grain), cut.attribution_days);
   }
 
   void add_exact(Sum& sum, const Report& report) {
@@ -240,7 +242,7 @@ class Adder {
   void add_views(DailyViews& views, Day day, const Period& period, const Report& report) {
     // Two cells of one cut and day differ in what a cut does not name; the newer is taken.
     if (views.cells > 0 && views.last == day) {
-      if (views.cut->cell < report.cell) {
+      if (report.version > views.cut->version) {
         views.pv += *report.figure(figure_pv) - *views.cut->figure(figure_pv);
         views.cut = &report;
       }

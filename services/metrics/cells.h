@@ -1,7 +1,9 @@
 // The counters of a store and day, and what is known of a store.
 #pragma once
 
+#include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/inlined_vector.h>
 
 #include <array>
 #include <limits>
@@ -210,8 +212,9 @@ struct StoreBook {
   std::map<Day, DayCell> days;
   Day packed_to = day_min;  // Days before it are packed; one that is opened again moves it back.
   // Live reports but for snapshots: those of the store's traffic, and those of its products, which are many.
-  std::map<Slot, std::vector<uint32_t>> traffic, products;
-  std::map<Slot, std::vector<uint32_t>>& slots(bool of_products) { return of_products ? products : traffic; }
+  using Slots = absl::btree_map<Slot, absl::InlinedVector<uint32_t, 4>>;
+  Slots traffic, products;
+  Slots& slots(bool of_products) { return of_products ? products : traffic; }
   std::map<NameId, std::set<std::pair<Day, uint32_t>>> snapshots;  // Live snapshots by product.
   // For the rules.
   Millis due_ms = never;                            // When it is to be judged next.

@@ -18,10 +18,13 @@ void visit_refund(Thing& refund, Visit&& visit) {
 
 template <typename Thing, typename Visit>
 void visit_report(Thing& report, Visit&& visit) {
-  visit(report.cell), visit(report.withdrawn), visit(report.figures), visit(report.from), visit(report.to), visit(report.store);
-  visit(report.dimensions), visit(report.grain), visit(report.attribution_days), visit(report.subject), visit(report.device);
-  visit(report.stated), visit(report.hour), visit(report.depth), visit(report.is_product), visit(report.is_snapshot);
-  visit(report.has_period);
+  visit(report.version), visit(report.from), visit(report.to), visit(report.store), visit(report.cut), visit(report.subject);
+  visit(report.device), visit(report.stated), visit(report.hour), visit(report.is_product), visit(report.has_period);
+}
+
+template <typename Cut, typename Visit>
+void visit_cut(Cut& cut, Visit&& visit) {
+  visit(cut.dimensions), visit(cut.grain), visit(cut.attribution_days);
 }
 
 template <typename Thing, typename Visit>
@@ -106,11 +109,16 @@ void MetricsFold::save(std::string& bytes) const {
     for (const RefundLine& line : refunds_[i].lines)
       append(bytes, line.sku), append(bytes, line.quantity), append(bytes, line.amount_micros);
   }
+  append(bytes, static_cast<uint32_t>(cuts_.size()));
+  for (uint32_t number = 0; number < cuts_.size(); ++number) visit_cut(cuts_.stated(number), writer(bytes));
   append(bytes, reports_.size());
   for (uint32_t i = 0; i < reports_.size(); ++i) {
     append(bytes, reports_.key(i));
     visit_report(reports_[i], writer(bytes));
+    bytes += reports_[i].figures.bytes();
   }
+  append(bytes, static_cast<uint32_t>(withdrawn_reports_.size()));
+  for (const auto& [index, version] : withdrawn_reports_) append(bytes, index), append(bytes, version);
   for (const StoreBook& book : books_) save_cells(bytes, book);
 }
 
@@ -137,6 +145,9 @@ bool MetricsFold::load(ByteReader bytes) {
   order_memory_.clear();
   refunds_.clear();
   reports_.clear();
+  report_memory_.clear();
+  cuts_.clear();
+  withdrawn_reports_.clear();
   refunds_by_order_.clear();
   timers_.clear();
   if (!names_.load(bytes) || !stores_.load(bytes) || !rules_.load(bytes) || !judge_.load(bytes)) return false;
@@ -215,16 +226,30 @@ bool MetricsFold::load_refunds(ByteReader& bytes) {
 }
 
 bool MetricsFold::load_reports(ByteReader& bytes) {
+  const auto cuts = bytes.take<uint32_t>();
+  for (uint32_t number = 0; number < cuts && bytes.ok(); ++number) {
+    StatedCut cut;
+    visit_cut(cut, reader(bytes));
+    if (!names_.has(cut.dimensions) || !names_.has(cut.grain) || cut_of(cut) != number) return false;
+  }
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const auto [index, fresh] = reports_.of(bytes.take<Key>());
     if (!fresh) return false;
     Report& report = reports_[index];
     visit_report(report, reader(bytes));
-    if (report.store >= books_.size()) return false;
-    for (const NameId text : {report.dimensions, report.grain, report.subject, report.device})
-      if (!names_.has(text)) return false;
+    const bool was_stated = report.version != Version();
+    if (report.store >= books_.size() || report.stated >> figure_end != 0 || (was_stated && report.cut >= cuts_.size()))
+      return false;
+    if (!names_.has(report.subject) || !names_.has(report.device)) return false;
+    report.figures.assign(report_memory_, bytes.take_bytes(static_cast<size_t>(std::popcount(report.stated)) * sizeof(int64_t)));
     books_[report.store].reports.push_back(index);
   }
+  for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
+    const auto index = bytes.take<uint32_t>();
+    if (index >= reports_.size()) return false;
+    withdrawn_reports_[index] = bytes.take<Version>();
+  }
+  for (uint32_t index = 0; index < reports_.size(); ++index) settle_report(index);
   return bytes.ok();
 }
 
@@ -276,9 +301,13 @@ void MetricsFold::fingerprint_things(Fingerprint& sum) const {
   }
   for (uint32_t i = 0; i < reports_.size(); ++i) {
     const Report& report = reports_[i];
-    if (!report.live()) continue;
-    put(1, report.from, report.to, report.hour, report.attribution_days, report.stated, report.figures);
-    for (const NameId text : {report.dimensions, report.grain, report.subject, report.device}) append_text(value, names_[text]);
+    if (!report.is_live) continue;
+    const StatedCut& cut = stated_cut(report);
+    ReportFigures figures{};
+    for (uint32_t figure = 0; figure < figure_end; ++figure)
+      figures[figure] = report.figure(static_cast<Figure>(figure)).value_or(0);
+    put(1, report.from, report.to, report.hour, cut.attribution_days, report.stated, figures);
+    for (const NameId text : {cut.dimensions, cut.grain, report.subject, report.device}) append_text(value, names_[text]);
     enter(report.is_product ? "product" : "traffic", reports_.key(i));
   }
 }
@@ -331,7 +360,7 @@ std::vector<Held> MetricsFold::held() const {
     }
   return {{"orders", orders_.size(), orders_.bytes() + order_memory_.bytes()},
           refunds,
-          {"report cells", reports_.size(), reports_.bytes()},
+          {"report cells", reports_.size(), reports_.bytes() + report_memory_.bytes() + tree_bytes(withdrawn_reports_)},
           cells,
           buyers,
           names_.held()};

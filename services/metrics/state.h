@@ -6,6 +6,7 @@
 #include "common/orders_ahead.h"
 #include "common/rules.h"
 #include "common/service.h"
+#include "common/shared.h"
 #include "common/stores.h"
 #include "common/things.h"
 #include "services/metrics/cells.h"
@@ -13,7 +14,7 @@
 namespace xundian::metrics {
 
 // Changes with the layout that save writes.
-inline constexpr uint64_t state_shape = 6;
+inline constexpr uint64_t state_shape = 7;
 
 // What an order's fact changed, for the rules.
 struct OrderChange {
@@ -43,6 +44,8 @@ class MetricsFold final : public Fold {
   const Names& names() const { return names_; }
   const RuleBook& rules() const { return rules_; }
   const Report& report(uint32_t index) const { return reports_[index]; }
+  const StatedCut& stated_cut(const Report& report) const { return cuts_.stated(report.cut); }
+  const CutMeaning& cut(const Report& report) const { return cuts_.meaning(report.cut); }
   // Stores that something was said of, those that were withdrawn left out, by their ids.
   std::vector<const StoreBook*> books() const;
   const StoreBook* find_book(std::string_view store) const;
@@ -83,8 +86,11 @@ class MetricsFold final : public Fold {
   void fold_product(const FactView& fact, StoreBook& book, Outbox& outbox);
   template <typename Read>
   void fold_report(const FactView& fact, StoreBook& book, Outbox& outbox, Read&& read);
-  void read_traffic(const v1::TrafficCell& cell, Report& report);
-  void read_product(const v1::ProductCell& cell, Report& report);
+  // What a cell says, but for its version; its figures as they are in `figures`.
+  void read_traffic(const v1::TrafficCell& cell, Report& report, ReportFigures& figures);
+  void read_product(const v1::ProductCell& cell, Report& report, ReportFigures& figures);
+  uint32_t cut_of(const StatedCut& stated);
+  void settle_report(uint32_t index);
   void read_place(const v1::Cut& cut, const v1::Period& period, Report& report);
   void place_report(StoreBook& book, uint32_t index, bool placed);
   // What the snapshots of a product give on a day and on the next one that rests on it.
@@ -120,6 +126,9 @@ class MetricsFold final : public Fold {
   Things<Packed> orders_;  // Aside lies the index of the store's book.
   Things<Refund> refunds_;
   Things<Report> reports_;
+  RowMemory report_memory_;                                                    // Of their figures.
+  Shared<StatedCut, CutMeaning> cuts_;                                         // Of reports.
+  std::map<uint32_t, Version> withdrawn_reports_;                              // As of when those of them are that ever were.
   absl::flat_hash_map<Key, std::vector<uint32_t>, KeyHash> refunds_by_order_;  // Those that are live and name an order.
 
   RuleBook rules_;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "common/order_line.h"
+#include "common/row.h"
 #include "common/time.h"
 #include "common/version.h"
 
@@ -84,27 +86,39 @@ enum Figure : uint32_t {
   figure_end,
 };
 
-// One cell of a traffic or product report.
-struct Report {
-  Version cell, withdrawn;
-  std::array<int64_t, figure_end> figures{};
-  Day from = 0, to = 0;
-  uint32_t store = 0;
+using ReportFigures = std::array<int64_t, figure_end>;
+
+// Which cells a report's may be compared with: those of its cut.
+struct StatedCut {
   NameId dimensions = 0, grain = 0;
   uint32_t attribution_days = 0;
+  auto operator<=>(const StatedCut&) const = default;
+};
+struct CutMeaning {
+  uint16_t depth = 0;  // How many dimensions it has.
+  bool is_snapshot = false;
+};
+
+// One cell of a traffic or product report.
+struct Report {
+  Version version;       // Of the cell.
+  Row<int64_t> figures;  // Those that are stated, in their order.
+  Day from = 0, to = 0;
+  uint32_t store = 0;
+  uint32_t cut = 0;    // Its number among those that were stated.
   NameId subject = 0;  // The source of a traffic cell, the product of a product cell.
   NameId device = 0;
   uint16_t stated = 0;  // Bit n: figure n is stated.
   int16_t hour = -1;    // -1 = whole days.
-  uint16_t depth = 0;   // How many dimensions its cut has.
   bool is_product = false;
-  bool is_snapshot = false;
   bool has_period = false;  // False: its period cannot be read, so it counts nowhere.
+  bool is_live = false;     // It counts: it was not withdrawn since.
 
-  bool live() const { return cell > withdrawn && has_period; }
   std::optional<int64_t> figure(Figure which) const {
-    return (stated >> which & 1) != 0 ? std::optional<int64_t>(figures[which]) : std::nullopt;
+    if ((stated >> which & 1) == 0) return std::nullopt;
+    return figures[static_cast<size_t>(std::popcount(stated & ((1u << which) - 1)))];
   }
 };
+static_assert(sizeof(Report) == 64);
 
 }  // namespace xundian::metrics

@@ -88,6 +88,20 @@ v1::Fact budget_fact(uint32_t store, Day day, Millis as_of_ms) {
   return fact;
 }
 
+v1::Fact product_fact(uint32_t store, uint32_t product, const std::string& day, Millis as_of_ms) {
+  v1::Fact fact = new_fact(store, fmt::format("{}|{}", sku_name(product), day), as_of_ms);
+  v1::ProductCell& cell = *fact.mutable_product_report()->mutable_cell();
+  cell.mutable_cut()->set_dimensions("product");
+  cell.mutable_cut()->set_grain("day");
+  cell.mutable_period()->set_from(day);
+  cell.set_product(sku_name(product));
+  cell.set_uv(120);
+  cell.set_pv(300);
+  cell.set_cart_users(14);
+  cell.set_favourite_users(5);
+  return fact;
+}
+
 v1::Fact finding_fact(uint32_t store, uint64_t number, bool holds, Millis judged_ms) {
   const std::string order = fmt::format("26113000{:010}", number);
   v1::Fact fact = new_fact(store, "shipping_overdue|" + order, judged_ms);

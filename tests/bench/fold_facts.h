@@ -12,6 +12,8 @@ v1::Fact stock_fact(uint32_t store, uint32_t sku, Millis counted_ms);
 v1::Fact chat_fact(uint32_t store, uint64_t number, Millis asked_ms);
 // A campaign's report of the day, under the key that the workload's later ones have.
 v1::Fact ad_fact(uint32_t store, uint32_t campaign, const std::string& day, Millis as_of_ms);
+// What a shop's back office reports of a product on a day.
+v1::Fact product_fact(uint32_t store, uint32_t product, const std::string& day, Millis as_of_ms);
 // What all campaigns of a store may spend in the month of a day.
 v1::Fact budget_fact(uint32_t store, Day day, Millis as_of_ms);
 // That an order's promised time has passed, or that it was shipped then; said in the words that people read.

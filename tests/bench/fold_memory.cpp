@@ -94,6 +94,11 @@ void weigh(const ServiceDefinition& service, const Shape& shape, Millis now, std
     add("store-SKU cell of a day", with_sku - order);
     Grower past(service, shape, now);
     add("both, of a past day", past.grow_past_orders());
+    const auto cell = [&](uint64_t index) {
+      return product_fact(grower.store_of(index), grower.sku_of(index), format_day(static_cast<Day>(now / day_ms)),
+                          now - hour_ms);
+    };
+    add("product's report cell", grower.grow(grower.skus(), cell));
   }
   if (service.name == "inventory") {
     add("SKU", with_sku - order);
