@@ -80,6 +80,7 @@ void State::take_silence(const FactView& fact, Outbox& outbox) {
   edges_.erase({silence.terms.end_ms(), id});
   std::set<std::string> stores;  // "" = all.
   if (silence.terms.end_ms() != 0) stores.insert(silence.terms.store());
+  stop_silence(id);
   silence.terms = fact.withdrawn() ? v1::SilenceTerms() : state.terms();
   const Millis now = fact.time_ms();
   for (const Millis edge : {silence.terms.start_ms(), silence.terms.end_ms()})
@@ -121,14 +122,30 @@ void State::take_delivery(const FactView& fact, Outbox& outbox) {
 // Silences that are over are kept for people to read, and looked at no more.
 void State::settle_silence(const std::string& id, Millis now) {
   if (silences_[id].terms.end_ms() > now)
-    running_.insert(id);
+    running_[silences_[id].terms.store()].insert(id);
   else
-    running_.erase(id);
+    stop_silence(id);
+}
+
+void State::stop_silence(const std::string& id) {
+  const auto of_store = running_.find(silences_[id].terms.store());
+  if (of_store == running_.end()) return;
+  of_store->second.erase(id);
+  if (of_store->second.empty()) running_.erase(of_store);
+}
+
+bool State::runs(const std::string& id, const Silence& silence) const {
+  const auto of_store = running_.find(silence.terms.store());
+  return of_store != running_.end() && of_store->second.contains(id);
 }
 
 bool State::silenced(const Alert& alert, Millis now) const {
-  return std::any_of(running_.begin(), running_.end(),
-                     [&](const std::string& id) { return silences_.at(id).covers(alert, now); });
+  const auto one_covers = [&](const std::string& store) {
+    const auto of_store = running_.find(store);
+    return of_store != running_.end() &&
+           std::ranges::any_of(of_store->second, [&](const std::string& id) { return silences_.at(id).covers(alert, now); });
+  };
+  return one_covers("") || (!alert.store.empty() && one_covers(alert.store));
 }
 
 // Says what is new of an alert, on top of what was already said of it in answer to this input (the first `said_before` facts).
@@ -252,7 +269,7 @@ void State::save(std::string& bytes) const {
     append_text(bytes, id);
     append(bytes, silence.version);
     append_message(bytes, silence.terms);
-    append(bytes, static_cast<uint8_t>(running_.contains(id)));
+    append(bytes, static_cast<uint8_t>(runs(id, silence)));
   }
   append(bytes, static_cast<uint32_t>(edges_.size()));
   for (const auto& [edge, id] : edges_) {
@@ -280,7 +297,7 @@ bool State::load(ByteReader bytes) {
     Silence& silence = silences_[id];
     silence.version = bytes.take<Version>();
     if (!take_message(bytes, silence.terms)) return false;
-    if (bytes.take<uint8_t>() != 0) running_.insert(id);
+    if (bytes.take<uint8_t>() != 0) running_[silence.terms.store()].insert(id);
   }
   for (uint32_t left = bytes.take<uint32_t>(); left > 0 && bytes.ok(); --left) {
     const auto edge = bytes.take<Millis>();

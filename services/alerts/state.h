@@ -90,6 +90,8 @@ class State : public Fold {
   void take_subscriber(const FactView& fact, Outbox& outbox);
   void take_delivery(const FactView& fact, Outbox& outbox);
   void settle_silence(const std::string& id, Millis now);
+  void stop_silence(const std::string& id);
+  bool runs(const std::string& id, const Silence& silence) const;
   bool silenced(const Alert& alert, Millis now) const;
   void judge(const Alert& alert, Millis now, size_t said_before, Outbox& outbox) const;
   void judge_due(Millis now, Outbox& outbox);
@@ -104,8 +106,8 @@ class State : public Fold {
   std::map<std::string, Counts> firing_;
   std::set<std::pair<Millis, uint32_t>> due_;  // By where they lie.
   std::map<std::string, Silence> silences_;
-  std::set<std::string> running_;                   // Silences that are not over.
-  std::set<std::pair<Millis, std::string>> edges_;  // When silences begin or end, as far as that is to come.
+  std::map<std::string, std::set<std::string>> running_;  // Silences that are not over, by their store; "" = all.
+  std::set<std::pair<Millis, std::string>> edges_;        // When silences begin or end, as far as that is to come.
   std::map<std::string, Subscriber> subscribers_;
   Notices notices_;
 };
