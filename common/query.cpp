@@ -1,10 +1,14 @@
 #include "common/query.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +18,7 @@
 
 #include "common/bytes.h"
 #include "common/clock.h"
+#include "common/patience.h"
 
 namespace xundian {
 
@@ -23,6 +28,8 @@ constexpr size_t length_bytes = sizeof(uint32_t), read_at_once = 64u << 10;
 constexpr uint32_t good = 0;  // Where an answer has an error's code.
 constexpr int looks_at_once = 64;
 constexpr Millis come_again_ms = 20;
+constexpr size_t children_max = 2;
+constexpr int unread_ms = 10'000;  // A child ends if nothing of its answer is read for so long.
 
 sockaddr_un address_of(const std::string& endpoint) {
   constexpr std::string_view scheme = "ipc://";
@@ -78,6 +85,18 @@ std::optional<size_t> write_some(int socket, std::string_view bytes) {
   return sent;
 }
 
+// The same, waiting for whoever reads them.
+bool write_all(int socket, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto sent = write_some(socket, bytes);
+    if (!sent) return false;
+    bytes.remove_prefix(*sent);
+    pollfd writable{socket, POLLOUT, 0};
+    if (!bytes.empty() && ::poll(&writable, 1, unread_ms) <= 0) return false;
+  }
+  return true;
+}
+
 enum class Frame { part, whole, wrong };
 
 // What a frame is that has come as far as this.
@@ -111,8 +130,8 @@ void Descriptor::close() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
-QueryServer::QueryServer(const std::string& endpoint, Answer answer)
-    : listener_(open_socket()), poll_(::epoll_create1(EPOLL_CLOEXEC)), answer_(std::move(answer)) {
+QueryServer::QueryServer(const std::string& endpoint, Answer answer, Long of_long)
+    : listener_(open_socket()), poll_(::epoll_create1(EPOLL_CLOEXEC)), answer_(std::move(answer)), long_(std::move(of_long)) {
   const sockaddr_un address = address_of(endpoint);
   path_ = address.sun_path;
   ::unlink(address.sun_path);
@@ -125,6 +144,7 @@ QueryServer::QueryServer(const std::string& endpoint, Answer answer)
 }
 
 QueryServer::~QueryServer() {
+  for (const auto& [ended, child] : children_) ::kill(child.process, SIGKILL), ::waitpid(child.process, nullptr, 0);
   if (inode_of(path_) == inode_) ::unlink(path_.c_str());
 }
 
@@ -156,17 +176,31 @@ bool QueryServer::serve_one() {
       let_in();
       continue;
     }
+    if (children_.contains(event.data.fd)) {
+      end_child(event.data.fd);
+      continue;
+    }
     const Turn turn = take_turn(askers_.at(event.data.fd));
     if (turn == Turn::answered) return true;
-    if (turn == Turn::waits) continue;
-    // By hand, for a child of this process may hold the socket open.
-    watch(event.data.fd, EPOLL_CTL_DEL, 0);
-    askers_.erase(event.data.fd);
+    if (turn == Turn::gone) forget(event.data.fd);
   }
   return false;
 }
 
+// Nobody waits for what a child would tell him.
+void QueryServer::forget(int asker) {
+  for (auto& [ended, child] : children_) {
+    if (child.asker != asker) continue;
+    ::kill(child.process, SIGKILL);
+    child.asker = -1;
+  }
+  std::erase(waiting_, asker);
+  watch(asker, EPOLL_CTL_DEL, 0);  // By hand, for a child of this process may hold the socket open.
+  askers_.erase(asker);
+}
+
 QueryServer::Turn QueryServer::take_turn(Asker& asker) {
+  if (asker.is_long) return Turn::gone;  // Nothing is heard of him but that.
   if (!asker.answer.empty()) return send(asker) ? Turn::waits : Turn::gone;
   const Came came = read_more(asker.socket.get(), asker.question);
   if (came == Came::end || came == Came::broken) return Turn::gone;
@@ -175,12 +209,73 @@ QueryServer::Turn QueryServer::take_turn(Asker& asker) {
   ByteReader question(std::string_view(asker.question).substr(length_bytes));
   const std::string_view method = question.take_text(), request = question.take_bytes(question.left());
   if (!question.ok()) return Turn::gone;
-  Result<std::string> answer = answer_(method, request);
-  if (answer && answer->size() > query_bytes_max - sizeof good)
-    answer = fail(Code::resource_exhausted, "the answer to {} has {} bytes; ask for less at once", method, answer->size());
+  if (long_.is_known && long_.is_known(method, request)) return take_long(asker);
+  std::optional<Patience> patience;
+  if (long_.patience_ms > 0) patience.emplace(std::chrono::milliseconds(long_.patience_ms));
+  const Result<std::string> answer = this->answer(method, request);
+  if (patience && patience->was_over()) return patience.reset(), take_long(asker);
   asker.answer = frame_of_answer(answer);
   asker.question = {};
   return send(asker) ? Turn::answered : Turn::gone;
+}
+
+Result<std::string> QueryServer::answer(std::string_view method, std::string_view request) {
+  Result<std::string> answer = answer_(method, request);
+  if (answer && answer->size() > query_bytes_max - sizeof good)
+    return fail(Code::resource_exhausted, "the answer to {} has {} bytes; ask for less at once", method, answer->size());
+  return answer;
+}
+
+// Nothing is heard of him until he has his answer, but that he is gone.
+QueryServer::Turn QueryServer::take_long(Asker& asker) {
+  asker.is_long = true;
+  if (!watch(asker.socket.get(), EPOLL_CTL_MOD, 0)) return Turn::gone;
+  if (children_.size() >= children_max) {
+    waiting_.push_back(asker.socket.get());
+    return Turn::waits;
+  }
+  return answer_beside(asker) ? Turn::answered : Turn::gone;
+}
+
+bool QueryServer::answer_beside(Asker& asker) {
+  const pid_t parent = ::getpid(), process = ::fork();
+  if (process == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(1);
+    ByteReader question(std::string_view(asker.question).substr(length_bytes));
+    const std::string_view method = question.take_text(), request = question.take_bytes(question.left());
+    ::_exit(write_all(asker.socket.get(), frame_of_answer(answer(method, request))) ? 0 : 1);
+  }
+  if (process < 0) return false;
+  Descriptor ended(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+  const int fd = ended.get();
+  if (!ended.is_open() || !watch(fd, EPOLL_CTL_ADD, EPOLLIN)) {
+    ::kill(process, SIGKILL), ::waitpid(process, nullptr, 0);
+    return false;
+  }
+  children_[fd] = {std::move(ended), process, asker.socket.get()};
+  asker.question = {};
+  return true;
+}
+
+void QueryServer::end_child(int ended) {
+  watch(ended, EPOLL_CTL_DEL, 0);
+  const Child child = std::move(children_.at(ended));
+  children_.erase(ended);
+  int status = 0;
+  ::waitpid(child.process, &status, 0);
+  large_pages_.mend();
+  if (child.asker >= 0) {
+    Asker& asker = askers_.at(child.asker);
+    asker.is_long = false;
+    const bool is_answered = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!is_answered || !watch(child.asker, EPOLL_CTL_MOD, EPOLLIN)) forget(child.asker);
+  }
+  while (!waiting_.empty() && children_.size() < children_max) {
+    const int next = waiting_.front();
+    waiting_.pop_front();
+    if (!answer_beside(askers_.at(next))) forget(next);
+  }
 }
 
 // What cannot be sent now is sent when its asker has read what was; until then nothing else of his is heard.

@@ -1,8 +1,12 @@
 // Questions and answers between processes of a home, over its local sockets. A question is answered in the loop of whoever folds,
-// so what it costs is who wakes for it: the asker and the asked, and no thread between them.
+// so what it costs is who wakes for it: the asker and the asked, and no thread between them. One that takes long is answered by a
+// child of that process, from the state as it stood when it was asked, and the loop goes on.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -10,6 +14,7 @@
 #include <utility>
 
 #include "common/error.h"
+#include "common/large_pages.h"
 #include "common/version.h"
 
 namespace xundian {
@@ -42,8 +47,15 @@ class Descriptor {
 class QueryServer {
  public:
   using Answer = std::function<Result<std::string>(std::string_view method, std::string_view request)>;
+  // Which questions take long: those that are known to, and whatever finds that its patience is over (common/patience.h). A child
+  // answers them, two at a time; the others wait. `answer` touches neither journal, sockets nor log.
+  struct Long {
+    std::function<bool(std::string_view method, std::string_view request)> is_known;
+    Millis patience_ms = 0;
+  };
   // Takes the endpoint from whoever had it. Ends the process where it cannot be bound.
-  QueryServer(const std::string& endpoint, Answer answer);
+  QueryServer(const std::string& endpoint, Answer answer) : QueryServer(endpoint, std::move(answer), Long{}) {}
+  QueryServer(const std::string& endpoint, Answer answer, Long of_long);
   ~QueryServer();
   int descriptor() const { return poll_.get(); }
   // Answers one waiting question; false if there is none. It never waits: who does not read his answer holds up nobody, and who
@@ -57,10 +69,21 @@ class QueryServer {
     std::string answer;    // That is being sent.
     size_t sent = 0;       // Of it.
     bool is_held = false;  // Until he has read some of it.
+    bool is_long = false;  // A child answers him, or will.
+  };
+  struct Child {
+    Descriptor ended;  // Can be read when it has.
+    pid_t process = 0;
+    int asker = -1;  // His socket; -1: he is gone.
   };
   enum class Turn { waits, answered, gone };
   void let_in();
   Turn take_turn(Asker& asker);
+  Result<std::string> answer(std::string_view method, std::string_view request);
+  Turn take_long(Asker& asker);
+  bool answer_beside(Asker& asker);  // False: the system has no room for a child now.
+  void end_child(int ended);
+  void forget(int asker);
   bool send(Asker& asker);                                       // False: there is nobody any more.
   bool watch(int socket, int operation, uint32_t events) const;  // False: the system does not.
 
@@ -68,7 +91,11 @@ class QueryServer {
   uint64_t inode_ = 0;  // Of our socket; another may have taken the path since.
   Descriptor listener_, poll_;
   Answer answer_;
+  Long long_;
   std::map<int, Asker> askers_;
+  std::map<int, Child> children_;  // By `ended`.
+  std::deque<int> waiting_;        // Whose questions are long and wait for a child to end.
+  LargePages large_pages_;         // Of this process, which children break up.
 };
 
 // Asks one service. Not thread safe; cheap to make.

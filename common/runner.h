@@ -1,6 +1,8 @@
 // The one loop that every service runs: bells and acks in, commits folded, answers out, queries in between.
 #pragma once
 
+#include <unistd.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -73,6 +75,7 @@ class Runner {
   RunnerOptions options_;
   Home home_;
   std::string name_;  // "metrics.0"
+  const pid_t process_ = ::getpid();
   CrashMark* mark_ = nullptr;
   Replica::Options replica_options_;
   std::unique_ptr<Replica> replica_;

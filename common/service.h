@@ -79,7 +79,7 @@ struct ServiceDefinition {
   // Methods whose answers somebody acts on: refused while the past is replayed, for what was due then was done then.
   std::vector<std::string> present_only;
   // Answers a query from the states as they stand, one fold for each group of the asking tenant. Code::unimplemented for a method
-  // it does not know. At most about 1 ms.
+  // it does not know. What adds up much asks Patience::is_over() (common/patience.h) every millisecond or so.
   std::function<Result<std::string>(std::span<Fold* const> folds, std::string_view method, std::string_view request)> answer;
 };
 

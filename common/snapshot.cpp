@@ -289,6 +289,7 @@ std::optional<bool> SnapshotWriter::ended(bool wait) {
 
 std::optional<bool> SnapshotWriter::end(bool written) {
   close_file(image_);
+  if (turn_ >= 0) ::flock(turn_, LOCK_UN);  // By hand, for another child of this process may hold it open.
   close_file(turn_);
   return written;
 }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <queue>
 
+#include "common/patience.h"
 #include "services/alerts/state.h"
 
 namespace xundian::alerts {
@@ -82,7 +83,7 @@ Result<query::ListAlertsResponse> list_alerts(std::span<State* const> folds, con
   }
   const uint32_t limit = request.limit() == 0 ? told_at_once : std::min(request.limit(), told_at_once);
   auto left = read_together(folds, stores, conditions);
-  for (uint64_t place = 0; !left.empty(); ++place) {
+  for (uint64_t place = 0; !left.empty() && !Patience::is_over(); ++place) {
     if (static_cast<uint32_t>(response.alerts_size()) == limit) {
       response.set_more(true);
       break;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/overview.h"
+#include "common/patience.h"
 #include "common/registry.h"
 #include "services/campaigns/state.h"
 
@@ -78,7 +79,10 @@ class Adder {
 
   template <typename Rows>
   void write(Rows& rows) {
-    for (const auto& [place, sum] : sums_) write_sum(place, sum);
+    for (const auto& [place, sum] : sums_) {
+      if (Patience::is_over()) return;
+      write_sum(place, sum);
+    }
     for (auto& [cell, row] : rows_) *rows.Add() = std::move(row);
   }
 
@@ -96,6 +100,7 @@ class Adder {
   void add_channel(const std::string& name, const Channel& channel) {
     const auto fits = [&](const Slot& slot) { return asked_.fits(slot); };
     answer_from_one_cut(channel.cells, asked_.needed(), asked_.from, asked_.to, fits, [&](const Slot& slot, const Reports& all) {
+      if (Patience::is_over()) return;
       const ReportTable& table = state_->reports();
       const auto sum = [&](const Report* report) -> Totals& { return sums_[place(name, report, asked_.row_from(slot))]; };
       if (asked_.by != By::campaign && asked_.by != By::item) return all.add_to(sum(nullptr), table, *book_->info);

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "common/overview.h"
+#include "common/patience.h"
 #include "common/registry.h"
 #include "services/inventory/state.h"
 
@@ -118,6 +119,7 @@ class Adder {
   template <typename Rows>
   void write(Rows& rows) const {
     for (const auto& [cell, figure] : cells_) {
+      if (Patience::is_over()) return;
       const MetricWords& metric = *find_metric(cell.metric);
       query::v1::MetricRow& row = *rows.Add();
       row.set_store(cell.store);
@@ -201,7 +203,10 @@ class Adder {
     std::set<PoolId> pools;
     for (const Place* place : places) pools.insert(place->pool);
     for (const PoolId pool : pools)
-      for (const SkuId id : state.pool(pool).skus) add_sku(state, state.skus()[id]);
+      for (const SkuId id : state.pool(pool).skus) {
+        if (Patience::is_over()) return;
+        add_sku(state, state.skus()[id]);
+      }
   }
 
   void add_sku(const State& state, const Sku& sku) {

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "common/patience.h"
 #include "services/metrics/figures.h"
 
 namespace xundian::metrics {
@@ -64,8 +65,10 @@ class Adder {
     book_ = &book;
     store_ = asked_.by == By::store ? book.info->id : std::string();
     as_of_ms_ = std::max(as_of_ms_, book.newest_ms);
-    for (auto day = book.days.lower_bound(asked_.from); day != book.days.end() && day->first <= asked_.to; ++day)
+    for (auto day = book.days.lower_bound(asked_.from); day != book.days.end() && day->first <= asked_.to; ++day) {
+      if (Patience::is_over()) return;
       add_day(day->first, day->second);
+    }
     add_reports();
   }
 
@@ -73,6 +76,7 @@ class Adder {
   void unite_buyers() {
     for (auto& [place, cell] : cells_) {
       if (cell.buyer_sets.empty()) continue;
+      if (Patience::is_over()) return;
       std::map<std::string, std::vector<const Buyers*>> by_currency;
       std::vector<const Buyers*> all;
       for (const auto& [code, set] : cell.buyer_sets) by_currency[code].push_back(set), all.push_back(set);
@@ -85,7 +89,8 @@ class Adder {
 
   template <typename Rows>
   void write(Rows& rows) const {
-    for (const auto& [place, cell] : cells_)
+    for (const auto& [place, cell] : cells_) {
+      if (Patience::is_over()) return;
       for (const Metric* metric : asked_.metrics) {
         Figures figures;
         metric->read(cell.sum, figures);
@@ -102,6 +107,7 @@ class Adder {
           row.set_status(one.estimated ? "estimated" : cell.sum.provisional ? "provisional" : "final");
         }
       }
+    }
   }
 
   Millis as_of_ms() const { return as_of_ms_; }
@@ -119,9 +125,11 @@ class Adder {
     size_t largest = 0;
     for (const Buyers* set : sets) largest = std::max<size_t>(largest, set->size());
     united.reserve(2 * largest);
-    for (const Buyers* set : sets)
+    for (const Buyers* set : sets) {
+      if (Patience::is_over()) break;
       set->for_each(
           [&](uint64_t buyer, const OrderCount&) { united.change(buyer, [](OrderCount& of_buyer) { of_buyer.orders = 1; }); });
+    }
     return united.size();
   }
 
@@ -213,6 +221,7 @@ class Adder {
     for (auto at = slots.lower_bound(Slot{asked_.from, asked_.from, -1, 0}); at != slots.end() && at->first.from <= asked_.to;
          ++at) {
       const Slot& slot = at->first;
+      if (Patience::is_over()) return;
       const Period period = period_of(asked_, slot.from, slot.hour);
       const bool exact = slot.from == period.from && slot.to == period.to && slot.hour == period.hour;
       const bool day_of_more = !exact && asked_.grain != Grain::hour && slot.from == slot.to && slot.hour < 0;

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "common/overview.h"
+#include "common/patience.h"
 #include "common/registry.h"
 #include "services/support/state.h"
 
@@ -155,7 +156,10 @@ class Adder {
     zone_ = info.zone;
     newest_ = zone_.day_of(desk->newest_ms);
     as_of_ms_ = std::max(as_of_ms_, desk->newest_ms);
-    for (const auto& [agent, hours] : desk->cells) add_hours(agent, hours);
+    for (const auto& [agent, hours] : desk->cells) {
+      if (Patience::is_over()) return;
+      add_hours(agent, hours);
+    }
     if (asked_.by == By::agent || asked_.grain == Grain::hour) return;
     add_days(*desk, std::max(state.now(), desk->newest_ms));
     add_standing(*desk);
@@ -163,7 +167,8 @@ class Adder {
 
   template <typename Rows>
   void write(Rows& rows) const {
-    for (const auto& [place, sum] : cells_)
+    for (const auto& [place, sum] : cells_) {
+      if (Patience::is_over()) return;
       for (const Metric* metric : asked_.metrics) {
         if (asked_.by == By::agent && metric->dimensions.find("agent") == std::string_view::npos) continue;
         const auto figure = metric->read(sum);
@@ -178,6 +183,7 @@ class Adder {
         row.set_unit(std::string(metric->unit));
         row.set_status(figure->provisional ? "provisional" : "final");
       }
+    }
   }
 
   Millis as_of_ms() const { return as_of_ms_; }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <random>
 
+#include "common/patience.h"
 #include "common/time.h"
 #include "services/alerts/state.h"
 #include "tests/support/drive.h"
@@ -149,6 +150,13 @@ TEST_F(AlertList, PagesAreWhatAWalkFinds) {
       }
     }
   }
+}
+
+TEST_F(AlertList, APageEndsOnceItsPatienceIsOver) {
+  for (const char* entity : {"a", "b", "c", "d"}) find(0, began, "s", entity, true);
+  const Patience none(std::chrono::milliseconds(0));
+  EXPECT_EQ(ask({}).alerts_size(), 0);
+  EXPECT_TRUE(none.was_over());
 }
 
 TEST_F(AlertList, APageThatEndsWithTheListHasNoneBehindIt) {

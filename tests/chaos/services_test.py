@@ -7,6 +7,8 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -315,6 +317,42 @@ class ALoadEndsASnapshotThatBeganInACalm(unittest.TestCase):
             gate.touch()
             wait_until("one in the calm that follows", snapshots, said=fold.said)
             self.assertNotIn("snapshot_failed", fold.said())
+            self.assertEqual(0, home.stop("inventory"), fold.said())
+
+
+class ALongQuestionKeepsNoFoldFromItsFacts(unittest.TestCase):
+    """A child answers it, from the state as it stood: what is known to take long, and what is found to."""
+
+    def question(self, home, method):
+        asker = self.enterContext(socket.socket(socket.AF_UNIX))
+        asker.settimeout(30)
+        asker.connect(str(home.home / "run" / "inventory.0.query"))
+        asker.sendall(struct.pack("<II", 4 + len(method), len(method)) + method)
+        return asker
+
+    def test(self):
+        with Services() as home:
+            home.up()
+            gate = home.folder / "gate"
+            os.mkfifo(gate)
+            home.stop("inventory")
+            shutil.rmtree(home.home / "snapshots" / "inventory.0", ignore_errors=True)
+            env = {"CHAOS_SERVICE": "inventory", "CHAOS_ANSWER_READS": str(gate)}
+            fold = home.start("inventory", chaos.BIN / "chaos_poison_fold", env=env)
+            children = lambda: pathlib.Path(f"/proc/{fold.pid}/task/{fold.pid}/children").read_text().split()
+            self.assertEqual(0, home.produce(1, bytes=100, facts=100, until=10).wait(60))
+            home.settle()
+            for until, method in [(20, b"GetFingerprint"), (30, b"Much")]:
+                asker = self.question(home, method)
+                wait_until("a child answers", children, said=fold.said)
+                self.assertEqual(0, home.produce(1, bytes=100, facts=100, until=until).wait(60))
+                home.settle()  # What came meanwhile is folded.
+                self.assertEqual(1, len(children()), fold.said())
+                with open(gate, "w") as told:
+                    told.write("go on")
+                length, code = struct.unpack("<II", asker.recv(8, socket.MSG_WAITALL))
+                self.assertEqual((0, True), (code, length > 4), fold.said())
+                wait_until("its child has ended", lambda: not children(), said=fold.said)
             self.assertEqual(0, home.stop("inventory"), fold.said())
 
 

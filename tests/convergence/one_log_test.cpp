@@ -1,6 +1,7 @@
 // One log, one story: whoever reads it, from wherever, whenever, knows and has said the same.
 #include <gtest/gtest.h>
 
+#include "common/patience.h"
 #include "tests/convergence/home.h"
 #include "tests/convergence/properties.h"
 
@@ -108,6 +109,27 @@ TEST(OneLog, SaysAndCrashesEnough) {
   for (const auto& [who, words] : lived.log.said()) said[who.substr(0, who.find(' '))] += words.size();
   for (const char* service : {"campaigns", "inventory", "support", "alerts"}) EXPECT_GT(said[service], 5u) << service;
   for (const auto& [service, states] : lived.states) EXPECT_EQ(states.size(), 3u) << service;
+}
+
+// Whoever adds figures up ends once he is told that it takes too long, and says nothing of what he did not come to.
+TEST(OneLog, AnswersEndOnceTheirPatienceIsOver) {
+  Dice dice(1);
+  std::vector<v1::Fact> facts;
+  for (uint64_t seed = 0; seed < 400; ++seed) facts.push_back(make_fact(seed));
+  const Lived lived = live(steps_of(facts, {}, dice), false, dice);
+  for (const char* name : {"metrics", "campaigns", "inventory", "support"}) {
+    Worker worker(service(name), lived.log);
+    worker.read_all();
+    const std::string whole = worker.answers();
+    std::string cut;
+    {
+      const Patience none(std::chrono::milliseconds(0));
+      cut = worker.answers();
+      EXPECT_TRUE(none.was_over()) << name;
+    }
+    EXPECT_LT(cut.size(), whole.size() / 2) << name;
+    EXPECT_EQ(worker.answers(), whole) << name;
+  }
 }
 
 }  // namespace
