@@ -214,6 +214,10 @@ QueryServer::Turn QueryServer::take_turn(Asker& asker) {
   if (long_.patience_ms > 0) patience.emplace(std::chrono::milliseconds(long_.patience_ms));
   const Result<std::string> answer = this->answer(method, request);
   if (patience && patience->was_over()) return patience.reset(), take_long(asker);
+  return tell(asker, answer);
+}
+
+QueryServer::Turn QueryServer::tell(Asker& asker, const Result<std::string>& answer) {
   asker.answer = frame_of_answer(answer);
   asker.question = {};
   return send(asker) ? Turn::answered : Turn::gone;
@@ -234,7 +238,10 @@ QueryServer::Turn QueryServer::take_long(Asker& asker) {
     waiting_.push_back(asker.socket.get());
     return Turn::waits;
   }
-  return answer_beside(asker) ? Turn::answered : Turn::gone;
+  if (answer_beside(asker)) return Turn::answered;
+  asker.is_long = false;
+  const Result<std::string> none = fail(Code::resource_exhausted, "the system has no room for a process that answers this");
+  return watch(asker.socket.get(), EPOLL_CTL_MOD, EPOLLIN) ? tell(asker, none) : Turn::gone;
 }
 
 bool QueryServer::answer_beside(Asker& asker) {
@@ -274,7 +281,7 @@ void QueryServer::end_child(int ended) {
   while (!waiting_.empty() && children_.size() < children_max) {
     const int next = waiting_.front();
     waiting_.pop_front();
-    if (!answer_beside(askers_.at(next))) forget(next);
+    if (take_long(askers_.at(next)) == Turn::gone) forget(next);
   }
 }
 

@@ -80,6 +80,7 @@ class QueryServer {
   void let_in();
   Turn take_turn(Asker& asker);
   Result<std::string> answer(std::string_view method, std::string_view request);
+  Turn tell(Asker& asker, const Result<std::string>& answer);
   Turn take_long(Asker& asker);
   bool answer_beside(Asker& asker);  // False: the system has no room for a child now.
   void end_child(int ended);

@@ -143,8 +143,10 @@ v1::AdCell ReportTable::cell(const Report& report) const {
   cell.set_campaign(name(report.campaign_name));
   cell.set_item(name(report.item));
   cell.set_currency_code(name(report.currency));
-  for (uint32_t figure = 0; figure < figure_end; ++figure)
-    if (report.states(static_cast<Figure>(figure))) (cell.*figure_fields[figure].set)(report.figures[figure]);
+  for (uint32_t figure = 0; figure < figure_end; ++figure) {
+    const FigureField& field = figure_fields[figure];
+    if (report.states(static_cast<Figure>(figure))) (cell.*field.set)(report.figures[figure]);
+  }
   return cell;
 }
 
