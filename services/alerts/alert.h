@@ -2,7 +2,6 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -98,7 +97,7 @@ class AlertTable {
   // When time alone may change how it stands.
   Millis& due(uint32_t index) { return alerts_[index].due; }
 
-  // What a subscriber is called in outcomes; 0: it was told of nothing yet.
+  // What a subscriber is called in outcomes. find_subscriber gives 0 for one that was told of nothing yet.
   NameId subscriber_of(std::string_view id) { return subscribers_.of(id); }
   NameId find_subscriber(std::string_view id) const { return subscribers_.find(id); }
   void save(std::string& bytes) const;

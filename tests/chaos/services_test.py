@@ -291,6 +291,16 @@ class Row24_ADamagedSnapshotIsPassedOver(unittest.TestCase):
             self.assertIn("snapshot=false", restarted().said())
 
 
+def put_in_inventorys_place(home, reads):
+    """A service that knows nothing yet, and whose work of that kind a pipe holds up; the pipe, and what tells its children."""
+    gate = home.folder / "gate"
+    os.mkfifo(gate)
+    home.stop("inventory")
+    shutil.rmtree(home.home / "snapshots" / "inventory.0", ignore_errors=True)
+    fold = home.start("inventory", chaos.BIN / "chaos_poison_fold", env={"CHAOS_SERVICE": "inventory", reads: str(gate)})
+    return fold, gate, lambda: pathlib.Path(f"/proc/{fold.pid}/task/{fold.pid}/children").read_text().split()
+
+
 class ALoadEndsASnapshotThatBeganInACalm(unittest.TestCase):
     """Its child runs only where a processor rests: beside a load that leaves none it would live on, and each page that the
     service changes be copied first. So it is given up, and made anew once there is a calm again."""
@@ -298,13 +308,7 @@ class ALoadEndsASnapshotThatBeganInACalm(unittest.TestCase):
     def test(self):
         with Services(config="[inventory]\nsnapshot_facts = 2000\n") as home:
             home.up()
-            gate = home.folder / "gate"
-            os.mkfifo(gate)
-            home.stop("inventory")
-            shutil.rmtree(home.home / "snapshots" / "inventory.0", ignore_errors=True)
-            env = {"CHAOS_SERVICE": "inventory", "CHAOS_SAVE_READS": str(gate)}
-            fold = home.start("inventory", chaos.BIN / "chaos_poison_fold", env=env)
-            children = lambda: pathlib.Path(f"/proc/{fold.pid}/task/{fold.pid}/children").read_text().split()
+            fold, gate, children = put_in_inventorys_place(home, "CHAOS_SAVE_READS")
             snapshots = lambda: list((home.home / "snapshots" / "inventory.0").glob("*.snapshot"))
             wait_until("it folds", lambda: "replay_started" in fold.said(), said=fold.said)
             self.assertEqual(0, home.produce(1, bytes=100, facts=100, until=40).wait(60))  # Too few to be pressing.
@@ -333,13 +337,7 @@ class ALongQuestionKeepsNoFoldFromItsFacts(unittest.TestCase):
     def test(self):
         with Services() as home:
             home.up()
-            gate = home.folder / "gate"
-            os.mkfifo(gate)
-            home.stop("inventory")
-            shutil.rmtree(home.home / "snapshots" / "inventory.0", ignore_errors=True)
-            env = {"CHAOS_SERVICE": "inventory", "CHAOS_ANSWER_READS": str(gate)}
-            fold = home.start("inventory", chaos.BIN / "chaos_poison_fold", env=env)
-            children = lambda: pathlib.Path(f"/proc/{fold.pid}/task/{fold.pid}/children").read_text().split()
+            fold, gate, children = put_in_inventorys_place(home, "CHAOS_ANSWER_READS")
             self.assertEqual(0, home.produce(1, bytes=100, facts=100, until=10).wait(60))
             home.settle()
             for until, method in [(20, b"GetFingerprint"), (30, b"Much")]:

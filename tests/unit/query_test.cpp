@@ -23,32 +23,10 @@
 
 #include "common/bytes.h"
 #include "common/clock.h"
-#include "common/patience.h"
+#include "tests/unit/query_door.h"
 
 namespace xundian {
 namespace {
-
-constexpr Millis long_ms = 10'000;
-
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/xd.XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string endpoint() const { return "ipc://" + path_ + "/query"; }
-  std::string socket() const { return path_ + "/query"; }
-  sockaddr_un address() const {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    socket().copy(address.sun_path, sizeof address.sun_path - 1);
-    return address;
-  }
-
- private:
-  std::string path_;
-};
 
 // Answers in a thread, as a service does in its loop: "echo" gives back the request, "large" as many bytes as the request says,
 // all else is an error.
@@ -76,41 +54,6 @@ class Service {
   std::jthread thread_;
 };
 
-// Whoever comes to the door without being a client of ours.
-class Stranger {
- public:
-  explicit Stranger(const Folder& folder) : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const sockaddr_un address = folder.address();
-    EXPECT_EQ(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  }
-  bool says(std::string_view bytes) const {
-    return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
-  }
-  void say(std::string_view bytes) const { EXPECT_TRUE(says(bytes)); }
-  // Though a child of this process may hold the socket open.
-  void leave() const { ::shutdown(socket_.get(), SHUT_RDWR); }
-  // What comes until the other side ends it, or the time is over.
-  std::string hear(size_t at_most = SIZE_MAX) const {
-    std::string heard;
-    pollfd readable{socket_.get(), POLLIN, 0};
-    while (heard.size() < at_most && ::poll(&readable, 1, static_cast<int>(long_ms)) > 0) {
-      char piece[4096];
-      const ssize_t count = ::recv(socket_.get(), piece, std::min(sizeof piece, at_most - heard.size()), 0);
-      if (count <= 0) return heard;
-      heard.append(piece, static_cast<size_t>(count));
-    }
-    return heard;
-  }
-  bool is_cut_off() const {
-    pollfd readable{socket_.get(), POLLIN, 0};
-    char byte = 0;
-    return ::poll(&readable, 1, static_cast<int>(long_ms)) == 1 && ::recv(socket_.get(), &byte, 1, 0) <= 0;
-  }
-
- private:
-  Descriptor socket_;
-};
-
 // A listener that does not answer as a service does.
 class Impostor {
  public:
@@ -129,14 +72,6 @@ class Impostor {
  private:
   Descriptor socket_;
 };
-
-std::string question(std::string_view method, std::string_view request) {
-  std::string frame;
-  append(frame, static_cast<uint32_t>(4 + method.size() + request.size()));
-  append_text(frame, method);
-  frame.append(request);
-  return frame;
-}
 
 std::string answer(uint32_t code, std::string_view said) {
   std::string frame;
@@ -438,170 +373,6 @@ TEST(Query, AllWhoCannotComeInAreToldSo) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_TRUE(one.is_cut_off());
   EXPECT_TRUE(other.is_cut_off());
-}
-
-// Two ends of a pipe, which children of this process have too.
-class Pipe {
- public:
-  Pipe() {
-    int ends[2];
-    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    from_ = Descriptor(ends[0]), to_ = Descriptor(ends[1]);
-  }
-  void put(pid_t number) const { EXPECT_EQ(::write(to_.get(), &number, sizeof number), static_cast<ssize_t>(sizeof number)); }
-  pid_t take() const {
-    pid_t number = 0;
-    return has_some(long_ms) && ::read(from_.get(), &number, sizeof number) == sizeof number ? number : -1;
-  }
-  bool has_some(Millis wait_ms) const {
-    pollfd readable{from_.get(), POLLIN, 0};
-    return ::poll(&readable, 1, static_cast<int>(wait_ms)) == 1;
-  }
-
- private:
-  Descriptor from_, to_;
-};
-
-// A service some of whose answers take long: that of "known" is known to, that of "grows" is found to. Either says that it has
-// begun, waits until it may go on, and says which process gave it.
-class LongService {
- public:
-  explicit LongService(const Folder& folder)
-      : server_(folder.endpoint(), [this](auto method, auto request) { return answer(method, request); },
-                {[](auto method, auto) { return method != "grows" && method != "echo"; }, 1}),
-        thread_([this](const std::stop_token& stop) {
-          pollfd readable{server_.descriptor(), POLLIN, 0};
-          while (!stop.stop_requested())
-            if (::poll(&readable, 1, 10) > 0) server_.serve_one();
-        }) {}
-  Pipe begun, may_go_on;
-
- private:
-  Result<std::string> answer(std::string_view method, std::string_view request) {
-    if (method == "echo") return std::string(request);
-    if (method == "large") return std::string(std::stoul(std::string(request)), 'x');
-    if (method == "dies") ::raise(SIGKILL);
-    while (method == "grows" && ::getpid() == service_)
-      if (Patience::is_over()) return std::string("as far as it went");
-    begun.put(::getpid());
-    may_go_on.take();
-    return std::to_string(::getpid());
-  }
-
-  const pid_t service_ = ::getpid();
-  QueryServer server_;
-  std::jthread thread_;
-};
-
-// Whether a child has ended, or does so soon.
-bool ends(pid_t child) {
-  const Descriptor ended(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
-  pollfd readable{ended.get(), POLLIN, 0};
-  return !ended.is_open() || ::poll(&readable, 1, static_cast<int>(long_ms / 2)) == 1;
-}
-
-TEST(LongQuery, IsAnsweredByAChildWhileOthersAreAnsweredToo) {
-  const Folder folder;
-  LongService service(folder);
-  for (const char* method : {"known", "grows"}) {
-    QueryClient asks_much(folder.endpoint()), asks_little(folder.endpoint());
-    asks_much.send(method, "", long_ms);
-    const pid_t child = service.begun.take();
-    EXPECT_NE(child, ::getpid());
-    for (int time = 0; time < 3; ++time) EXPECT_EQ(asks_little.ask("echo", "hello", long_ms).value(), "hello") << method;
-    service.may_go_on.put(0);
-    EXPECT_EQ(asks_much.receive().value(), std::to_string(child)) << method;
-    EXPECT_TRUE(ends(child));
-    EXPECT_EQ(asks_much.ask("echo", "again", long_ms).value(), "again") << "on the same connection";
-  }
-}
-
-TEST(LongQuery, TwoAreAnsweredAtATimeAndTheOthersAfterThem) {
-  const Folder folder;
-  LongService service(folder);
-  std::vector<std::unique_ptr<QueryClient>> askers;
-  for (int number = 0; number < 4; ++number) {
-    askers.push_back(std::make_unique<QueryClient>(folder.endpoint()));
-    askers.back()->send("known", "", long_ms);
-  }
-  service.begun.take(), service.begun.take();
-  const Stranger leaves(folder);
-  leaves.say(question("known", ""));
-  EXPECT_FALSE(service.begun.has_some(100)) << "a third began";
-  leaves.leave();
-  for (int left = 4; left > 0; --left) {
-    service.may_go_on.put(0);
-    if (left > 2) {
-      EXPECT_GT(service.begun.take(), 0);
-    }
-  }
-  std::set<std::string> children;
-  for (const auto& asker : askers) children.insert(asker->receive().value());
-  EXPECT_EQ(children.size(), 4u);
-  EXPECT_EQ(askers[0]->ask("echo", "on", long_ms).value(), "on");
-  EXPECT_FALSE(service.begun.has_some(100)) << "a child answers who is gone";
-}
-
-TEST(LongQuery, AChildEndsWithWhoeverAsked) {
-  const Folder folder;
-  LongService service(folder);
-  const Stranger asker(folder);
-  asker.say(question("known", ""));
-  const pid_t child = service.begun.take();
-  asker.leave();
-  EXPECT_TRUE(ends(child));
-  EXPECT_FALSE(service.may_go_on.has_some(0)) << "it was told to go on";
-  EXPECT_EQ(QueryClient(folder.endpoint()).ask("echo", "on", long_ms).value(), "on");
-}
-
-TEST(LongQuery, AChildEndsWithItsService) {
-  const Folder folder;
-  QueryClient asker(folder.endpoint());
-  pid_t child = 0;
-  {
-    LongService service(folder);
-    asker.send("known", "", long_ms);
-    child = service.begun.take();
-  }
-  EXPECT_TRUE(ends(child));
-  EXPECT_EQ(asker.receive().error().code, Code::unavailable);
-}
-
-TEST(LongQuery, WhoseChildDiesIsToldSo) {
-  const Folder folder;
-  LongService service(folder);
-  QueryClient asker(folder.endpoint());
-  const auto answer = asker.ask("dies", "", long_ms);
-  ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().code, Code::unavailable);
-  EXPECT_NE(answer.error().message.find("ended while it was asked dies"), std::string::npos) << answer.error().message;
-  EXPECT_EQ(asker.ask("echo", "on", long_ms).value(), "on");
-}
-
-TEST(LongQuery, AChildsAnswerComesWholeOrIsAnError) {
-  const Folder folder;
-  LongService service(folder);
-  QueryClient asker(folder.endpoint());
-  for (const size_t bytes : {size_t{0}, size_t{1}, size_t{20'000'000}, query_bytes_max - 4})
-    EXPECT_EQ(asker.ask("large", std::to_string(bytes), long_ms).value(), std::string(bytes, 'x'));
-  const auto too_large = asker.ask("large", std::to_string(query_bytes_max), long_ms);
-  ASSERT_FALSE(too_large);
-  EXPECT_EQ(too_large.error().code, Code::resource_exhausted) << too_large.error().message;
-}
-
-TEST(Patience, IsOverOnceForAllAndOnlyWhereItWasSet) {
-  EXPECT_FALSE(Patience::is_over());
-  {
-    const Patience much(std::chrono::hours(1));
-    EXPECT_FALSE(Patience::is_over() || much.was_over());
-    std::thread([] { EXPECT_FALSE(Patience::is_over()) << "another thread's"; }).join();
-  }
-  {
-    const Patience none(std::chrono::milliseconds(0));
-    EXPECT_FALSE(none.was_over()) << "nobody was told";
-    EXPECT_TRUE(Patience::is_over() && Patience::is_over() && none.was_over());
-  }
-  EXPECT_FALSE(Patience::is_over());
 }
 
 }  // namespace
