@@ -165,6 +165,10 @@ TEST(LongQuery, AChildsAnswerComesWholeOrIsAnError) {
 }
 
 TEST(LongQuery, WhereNoChildCanBeMadeItIsSaid) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP()
+      << "the sanitizers open descriptors of their own to look at an object's type, and take one that they cannot for wrong";
+#endif
   const Folder folder;
   LongService service(folder);
   QueryClient asker(folder.endpoint());
