@@ -1,12 +1,20 @@
 #include "common/overview.h"
 
+#include <google/protobuf/wire_format_lite.h>
+
 #include <algorithm>
 
+#include "common/bytes.h"
+#include "common/fact_view.h"
 #include "common/money.h"
 
 namespace xundian {
 
 namespace {
+
+using google::protobuf::Value;
+using google::protobuf::internal::WireFormatLite;
+using Shown = gateway::v1::MetricRow;
 
 // Micros shared out, rounded half away from zero.
 int64_t shared_out(int64_t micros, int64_t among) {
@@ -15,21 +23,75 @@ int64_t shared_out(int64_t micros, int64_t among) {
   return static_cast<int64_t>((doubled + (doubled < 0 ? -1 : 1)) / 2);
 }
 
-}  // namespace
+// A figure's value: nothing is known, a number, or money.
+struct Shows {
+  enum { nothing, number, money } what = nothing;
+  double number_value = 0;
+  std::string money_value;
+};
 
-void show_value(const query::v1::MetricRow& figure, google::protobuf::Value& value) {
-  if (!figure.has_numerator() || (figure.has_denominator() && figure.denominator() == 0))
-    value.set_null_value(google::protobuf::NULL_VALUE);
-  else if (figure.unit() == "money")
-    value.set_string_value(
-        format_micros(figure.has_denominator() ? shared_out(figure.numerator(), figure.denominator()) : figure.numerator(), 2));
-  else if (!figure.has_denominator())
-    value.set_number_value(static_cast<double>(figure.numerator()));
-  else
-    value.set_number_value(static_cast<double>(figure.numerator()) / static_cast<double>(figure.denominator()));
+Shows value_of(std::optional<int64_t> numerator, std::optional<int64_t> denominator, bool is_money) {
+  if (!numerator || denominator == 0) return {};
+  if (is_money) return {Shows::money, 0, format_micros(denominator ? shared_out(*numerator, *denominator) : *numerator, 2)};
+  const auto upper = static_cast<double>(*numerator);
+  return {Shows::number, denominator ? upper / static_cast<double>(*denominator) : upper, {}};
 }
 
-void show(const query::v1::MetricRow& figure, gateway::v1::MetricRow& row) {
+// Fields as protobuf writes them, from `at` on; what is behind them is returned. Those of a row have numbers below 16: a tag is
+// one byte.
+char* put_tag(char* at, int field, WireFormatLite::WireType type) { return put_varint(at, WireFormatLite::MakeTag(field, type)); }
+
+char* put_bytes(char* at, int field, std::string_view bytes) {
+  at = put_varint(put_tag(at, field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), bytes.size());
+  return at + bytes.copy(at, bytes.size());
+}
+
+// What is empty is left out.
+char* put_text(char* at, int field, std::string_view text) { return text.empty() ? at : put_bytes(at, field, text); }
+
+char* put_number(char* at, int field, std::optional<int64_t> number) {
+  if (!number) return at;
+  return put_varint(put_tag(at, field, WireFormatLite::WIRETYPE_VARINT), static_cast<uint64_t>(*number));
+}
+
+constexpr size_t value_bytes_max = 64;
+
+char* put_value(char* at, const Shows& shows) {
+  if (shows.what == Shows::money) return put_bytes(at, Value::kStringValueFieldNumber, shows.money_value);
+  if (shows.what == Shows::nothing) return put_number(at, Value::kNullValueFieldNumber, google::protobuf::NULL_VALUE);
+  at = put_tag(at, Value::kNumberValueFieldNumber, WireFormatLite::WIRETYPE_FIXED64);
+  store(at, shows.number_value);
+  return at + sizeof shows.number_value;
+}
+
+}  // namespace
+
+void add_row(const MetricRowView& figure, google::protobuf::RepeatedPtrField<query::v1::MetricRow>& rows) {
+  const auto set = [](std::string& to, std::string_view text) { to.assign(text); };
+  query::v1::MetricRow& row = *rows.Add();
+  set(*row.mutable_store(), figure.store);
+  set(*row.mutable_key(), figure.key);
+  set(*row.mutable_from(), figure.from);
+  set(*row.mutable_metric(), figure.metric);
+  if (figure.numerator) row.set_numerator(*figure.numerator);
+  if (figure.denominator) row.set_denominator(*figure.denominator);
+  set(*row.mutable_unit(), figure.unit);
+  set(*row.mutable_currency_code(), figure.currency_code);
+  set(*row.mutable_status(), figure.status);
+}
+
+void show_value(const query::v1::MetricRow& figure, Value& value) {
+  Shows shows = value_of(figure.has_numerator() ? std::optional(figure.numerator()) : std::nullopt,
+                         figure.has_denominator() ? std::optional(figure.denominator()) : std::nullopt, figure.unit() == "money");
+  if (shows.what == Shows::nothing)
+    value.set_null_value(google::protobuf::NULL_VALUE);
+  else if (shows.what == Shows::number)
+    value.set_number_value(shows.number_value);
+  else
+    value.set_string_value(std::move(shows.money_value));
+}
+
+void show(const query::v1::MetricRow& figure, Shown& row) {
   row.set_store(figure.store());
   row.set_key(figure.key());
   row.set_from(figure.from());
@@ -42,15 +104,38 @@ void show(const query::v1::MetricRow& figure, gateway::v1::MetricRow& row) {
   row.set_status(figure.status());
 }
 
-void OverviewPart::end_store(const std::string& id, Millis as_of_ms) {
+void OverviewPart::add(const MetricRowView& figure) {
+  constexpr size_t field_bytes_max = 16;  // Of ten fields, without their texts and the value.
+  const size_t texts = figure.store.size() + figure.key.size() + figure.from.size() + figure.metric.size() + figure.unit.size() +
+                       figure.currency_code.size() + figure.status.size();
+  row_.resize(std::max(row_.size(), 10 * field_bytes_max + texts + value_bytes_max));
+  char value[value_bytes_max];
+  const char* const value_end = put_value(value, value_of(figure.numerator, figure.denominator, figure.unit == "money"));
+  char* at = row_.data();
+  at = put_text(at, Shown::kStoreFieldNumber, figure.store);
+  at = put_text(at, Shown::kKeyFieldNumber, figure.key);
+  at = put_text(at, Shown::kFromFieldNumber, figure.from);
+  at = put_text(at, Shown::kMetricFieldNumber, figure.metric);
+  at = put_bytes(at, Shown::kValueFieldNumber, {value, value_end});
+  at = put_number(at, Shown::kNumeratorFieldNumber, figure.numerator);
+  at = put_number(at, Shown::kDenominatorFieldNumber, figure.denominator);
+  at = put_text(at, Shown::kUnitFieldNumber, figure.unit);
+  at = put_text(at, Shown::kCurrencyFieldNumber, figure.currency_code);
+  at = put_text(at, Shown::kStatusFieldNumber, figure.status);
+  const std::string_view row(row_.data(), at);
+  char head[field_bytes_max];
+  char* const head_end = put_varint(
+      put_tag(head, gateway::v1::GetOverviewResponse::kRowsFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), row.size());
+  rows_.append(head, head_end).append(row);
+}
+
+void OverviewPart::end_store(std::string_view id, Millis as_of_ms) {
   response_.set_as_of_ms(std::max(response_.as_of_ms(), as_of_ms));
-  if (figures_.empty()) return;
-  for (const query::v1::MetricRow& figure : figures_) show(figure, *rows_.add_rows());
+  if (rows_.empty()) return;
   query::v1::StoreOverview& store = *response_.add_stores();
-  store.set_store(id);
-  rows_.AppendToString(store.mutable_rows());
-  rows_.Clear();
-  figures_.Clear();
+  store.set_store(std::string(id));
+  store.set_rows(rows_);
+  rows_.clear();
 }
 
 }  // namespace xundian

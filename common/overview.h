@@ -1,7 +1,9 @@
 // Figures as clients of the gateway see them, and a department's part of an overview, which is written in such.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "common/version.h"
@@ -10,24 +12,33 @@
 
 namespace xundian {
 
+// A figure of an answer as departments add it up: the fields of a query::v1::MetricRow. Its texts are somebody else's.
+struct MetricRowView {
+  std::string_view store, key, from, metric;
+  std::optional<int64_t> numerator, denominator;
+  std::string_view unit, currency_code, status;
+};
+
+void add_row(const MetricRowView& figure, google::protobuf::RepeatedPtrField<query::v1::MetricRow>& rows);
+
 // Writes a figure's row as clients get it over `row`; of it the value alone.
 void show(const query::v1::MetricRow& figure, gateway::v1::MetricRow& row);
 void show_value(const query::v1::MetricRow& figure, google::protobuf::Value& value);
 
-// A department's part of an overview, store by store. The gateway joins the parts without reading their rows.
+// A department's part of an overview, store by store. The gateway joins the parts without reading their rows, and they are asked
+// for often: what protobuf would make of each row is written straight away.
 class OverviewPart {
  public:
-  // Where the figures of the store at hand go.
-  google::protobuf::RepeatedPtrField<query::v1::MetricRow>& figures() { return figures_; }
-  // All figures of the store at hand are there. `as_of_ms`: the newest occurred-at that they rest on.
-  void end_store(const std::string& id, Millis as_of_ms);
+  // A figure of the store at hand, as `show` would show it.
+  void add(const MetricRowView& figure);
+  // All figures of the store at hand are there; without any it has no part. `as_of_ms`: the newest occurred-at that they rest on.
+  void end_store(std::string_view id, Millis as_of_ms);
   query::v1::GetOverviewResponse finish() { return std::move(response_); }
 
  private:
   query::v1::GetOverviewResponse response_;
-  // Kept between stores to save allocations.
-  google::protobuf::RepeatedPtrField<query::v1::MetricRow> figures_;
-  gateway::v1::GetOverviewResponse rows_;
+  std::string rows_;  // Of the store at hand.
+  std::string row_;   // Where one is written.
 };
 
 }  // namespace xundian

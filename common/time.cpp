@@ -40,8 +40,18 @@ Day floor_day(Millis local) { return static_cast<Day>((local >= 0 ? local : loca
 
 std::string format_day(Day day) {
   const date::year_month_day ymd{date::sys_days(date::days(day))};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),
-                     static_cast<unsigned>(ymd.day()));
+  const int year = static_cast<int>(ymd.year());
+  const auto month = static_cast<unsigned>(ymd.month()), day_of_month = static_cast<unsigned>(ymd.day());
+  if (year < 0 || year > 9999) return fmt::format("{:04}-{:02}-{:02}", year, month, day_of_month);
+  // Figures have a day each.
+  std::string text = "0000-00-00";
+  const auto put = [&text](size_t end, unsigned number) {
+    for (size_t place = end; number > 0; number /= 10) text[--place] = static_cast<char>('0' + number % 10);
+  };
+  put(4, static_cast<unsigned>(year));
+  put(7, month);
+  put(10, day_of_month);
+  return text;
 }
 
 Result<Day> parse_day(std::string_view text) {

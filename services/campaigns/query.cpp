@@ -77,13 +77,19 @@ class Adder {
     if (asked_.wants("campaigns_planned") && asked_.by != By::channel) add_plans();
   }
 
-  template <typename Rows>
-  void write(Rows& rows) {
+  // Calls `give(row)` for each figure.
+  template <typename Give>
+  void write(Give&& give) {
     for (const auto& [place, sum] : sums_) {
       if (Patience::is_over()) return;
       write_sum(place, sum);
     }
-    for (auto& [cell, row] : rows_) *rows.Add() = std::move(row);
+    for (const auto& [cell, row] : rows_) {
+      const auto& [at, metric, code] = cell;
+      const bool has_code = row.unit == "money" || metric == "roas";
+      give(MetricRowView{at.store, at.key, at.from, metric, row.numerator, row.denominator, row.unit,
+                         has_code ? std::string_view(code) : std::string_view(), row.status});
+    }
   }
 
   Millis as_of_ms() const { return as_of_ms_; }
@@ -231,23 +237,23 @@ class Adder {
   void add_row(const Place& at, const char* metric, const std::string& code, const char* unit, const char* status,
                int64_t numerator, std::optional<int64_t> denominator) {
     if (!asked_.wants(metric)) return;
-    query::v1::MetricRow& row = rows_[{at, metric, code}];
-    row.set_store(at.store);
-    row.set_key(at.key);
-    row.set_from(at.from);
-    row.set_metric(metric);
-    row.set_numerator(row.numerator() + numerator);
-    if (denominator) row.set_denominator(row.denominator() + *denominator);
-    row.set_unit(unit);
-    row.set_currency_code(std::string_view(unit) == "money" || std::string_view(metric) == "roas" ? code : std::string());
-    row.set_status(status);
+    Row& row = rows_[{at, metric, code}];
+    row.numerator += numerator;
+    if (denominator) row.denominator = row.denominator.value_or(0) + *denominator;
+    row.unit = unit;
+    row.status = status;
   }
 
   const Asked& asked_;
   const State* state_ = nullptr;
   const Book* book_ = nullptr;
   std::map<Place, Totals> sums_;
-  std::map<std::tuple<Place, std::string, std::string>, query::v1::MetricRow> rows_;
+  struct Row {
+    int64_t numerator = 0;
+    std::optional<int64_t> denominator;
+    std::string_view unit, status;
+  };
+  std::map<std::tuple<Place, std::string_view, std::string>, Row> rows_;  // By metric and currency.
   Millis as_of_ms_ = 0;
 };
 
@@ -279,7 +285,7 @@ Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> st
   if (asked.by == By::other || asked.metrics.empty()) return response;
   Adder adder(asked);
   for (const State* state : states) adder.add(*state);
-  adder.write(*response.mutable_rows());
+  adder.write([&](const MetricRowView& row) { add_row(row, *response.mutable_rows()); });
   response.set_as_of_ms(adder.as_of_ms());
   return response;
 }
@@ -311,7 +317,7 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
     asked.from = asked.to = *day;
     Adder adder(asked);
     adder.add_store(*state, *book);
-    adder.write(part.figures());
+    adder.write([&](const MetricRowView& row) { part.add(row); });
     part.end_store(book->info->id, adder.as_of_ms());
   }
   return part.finish();

@@ -164,7 +164,8 @@ class Service final : public v1::GatewayService::WithRawCallbackMethod_GetOvervi
     return reactor;
   }
 
-  // A reactor must not block: calls are carried out by workers.
+  // A thread of gRPC's that waits reads nothing, so calls are carried out by workers; but what is asked for often is over soon,
+  // and one of those threads may carry it out, for there are two and more.
   template <typename Request, typename Answer, typename Response>
   grpc::ServerUnaryReactor* unary(const MethodRule& rule, Door::Unary<Request, Answer> handle,
                                   grpc::CallbackServerContext* context, std::shared_ptr<const Request> request,
@@ -172,13 +173,14 @@ class Service final : public v1::GatewayService::WithRawCallbackMethod_GetOvervi
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     Caller caller = caller_of(*context);
     caller.gone = [context] { return context->IsCancelled(); };
-    const bool queued =
-        workers_.run([this, rule, handle, caller = std::move(caller), reactor, request = std::move(request), &response] {
-          auto result = door_.unary(rule, handle, caller, *request);
-          if (result) hand_over(std::move(*result), response);
-          reactor->Finish(result ? grpc::Status::OK : status_of(result.error()));
-        });
-    if (!queued) reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many calls wait; try again in a moment"});
+    auto carry_out = [this, rule, handle, caller = std::move(caller), reactor, request = std::move(request), &response] {
+      auto result = door_.unary(rule, handle, caller, *request);
+      if (result) hand_over(std::move(*result), response);
+      reactor->Finish(result ? grpc::Status::OK : status_of(result.error()));
+    };
+    constexpr bool is_over_soon = std::is_same_v<Response, grpc::ByteBuffer>;
+    const bool is_taken = is_over_soon ? workers_.run_soon(std::move(carry_out)) : workers_.run(std::move(carry_out));
+    if (!is_taken) reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many calls wait; try again in a moment"});
     return reactor;
   }
 

@@ -25,6 +25,13 @@ bool Workers::run(std::function<void()> task) {
   return true;
 }
 
+bool Workers::run_soon(std::function<void()> task) {
+  const std::unique_lock alone(caller_, std::try_to_lock);
+  if (!alone) return run(std::move(task));
+  task();
+  return true;
+}
+
 // Under the lock, for what rests lies in its thread, which may end.
 void Workers::wake_one() {
   Resting* const last = resting_.back();

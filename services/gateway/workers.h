@@ -18,6 +18,8 @@ class Workers {
   ~Workers();  // What was taken on is carried out before.
   // False: too many wait.
   bool run(std::function<void()> task);
+  // For what is over soon: the caller carries it out himself, one at a time. To wake a thread for it takes as long as it takes.
+  bool run_soon(std::function<void()> task);
 
  private:
   struct Resting {
@@ -28,6 +30,7 @@ class Workers {
   void wake_one();
 
   const size_t waiting_max_;
+  std::mutex caller_;  // Held by the caller who carries out his own task.
   std::mutex mutex_;
   std::vector<Resting*> resting_;
   std::deque<std::function<void()>> tasks_;

@@ -1,5 +1,6 @@
 // What inventory answers: stock, demand and cover by store or SKU, orders that wait to be shipped.
 #include <algorithm>
+#include <deque>
 #include <set>
 
 #include "common/overview.h"
@@ -116,21 +117,22 @@ class Adder {
     as_of_ms_ = std::max(as_of_ms_, state.as_of());
   }
 
-  template <typename Rows>
-  void write(Rows& rows) const {
+  // Calls `give(row)` for each figure.
+  template <typename Give>
+  void write(Give&& give) const {
     for (const auto& [cell, figure] : cells_) {
       if (Patience::is_over()) return;
       const MetricWords& metric = *find_metric(cell.metric);
-      query::v1::MetricRow& row = *rows.Add();
-      row.set_store(cell.store);
-      row.set_key(cell.key);
-      row.set_from(cell.from);
-      row.set_metric(cell.metric.data(), cell.metric.size());
-      row.set_numerator(figure.numerator);
-      if (figure.denominator) row.set_denominator(*figure.denominator);
-      row.set_unit(metric.unit.data(), metric.unit.size());
       const bool reckoned = metric.id == "demand_per_day" || metric.id == "cover_days" || metric.id == "suggested_order_units";
-      row.set_status(reckoned ? "estimated" : "provisional");
+      give(MetricRowView{cell.store,
+                         cell.key,
+                         cell.from,
+                         cell.metric,
+                         figure.numerator,
+                         figure.denominator,
+                         metric.unit,
+                         {},
+                         reckoned ? "estimated" : "provisional"});
     }
   }
 
@@ -292,7 +294,7 @@ Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> st
   if (asked.metrics.empty() || asked.by == By::other || asked.grain == "hour") return response;
   Adder adder(asked);
   for (const State* state : states) adder.add(*state);
-  adder.write(*response.mutable_rows());
+  adder.write([&](const MetricRowView& row) { add_row(row, *response.mutable_rows()); });
   response.set_as_of_ms(adder.as_of_ms());
   return response;
 }
@@ -310,27 +312,33 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
   for (const State* state : states)
     for (const StoreInfo* info : state->stores().asked(request.stores()))
       stores[{state, day.value_or(info->zone.day_of(state->now()))}].insert(info->id);
-  google::protobuf::RepeatedPtrField<query::v1::MetricRow> figures;
+  struct OfDay {
+    OfDay(Asked wanted, Day day) : asked(std::move(wanted)), text(format_day(day)) { asked.to = day; }
+    Asked asked;
+    std::string text;
+    Adder adder{asked};
+  };
+  std::deque<OfDay> days;  // Figures are views of what is added up here.
+  std::vector<MetricRowView> figures;
   Millis as_of_ms = 0;
   for (auto& [of, ids] : stores) {
     asked.stores = std::move(ids);
-    asked.to = of.second;
-    Adder adder(asked);
-    adder.add(*of.first);
-    const int before = figures.size();
-    adder.write(figures);
-    for (int index = before; index < figures.size(); ++index) figures[index].set_from(format_day(asked.to));
-    as_of_ms = std::max(as_of_ms, adder.as_of_ms());
+    OfDay& of_day = days.emplace_back(asked, of.second);
+    of_day.adder.add(*of.first);
+    of_day.adder.write([&](MetricRowView figure) {
+      figure.from = of_day.text;
+      figures.push_back(figure);
+    });
+    as_of_ms = std::max(as_of_ms, of_day.adder.as_of_ms());
   }
-  std::ranges::stable_sort(figures, {}, [](const query::v1::MetricRow& figure) { return figure.store(); });
+  std::ranges::stable_sort(figures, {}, &MetricRowView::store);
   OverviewPart part;
-  std::string store;
-  for (query::v1::MetricRow& figure : figures) {
-    if (figure.store() != store) part.end_store(store, as_of_ms);
-    store = figure.store();
-    *part.figures().Add() = std::move(figure);
+  for (size_t index = 0; index < figures.size(); ++index) {
+    const std::string_view store = figures[index].store;
+    part.add(figures[index]);
+    if (index + 1 == figures.size() || figures[index + 1].store != store) part.end_store(store, as_of_ms);
   }
-  part.end_store(store, as_of_ms);
+  part.end_store({}, as_of_ms);
   return part.finish();
 }
 

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "common/overview.h"
 #include "common/patience.h"
 #include "services/metrics/figures.h"
 
@@ -87,25 +88,21 @@ class Adder {
     }
   }
 
-  template <typename Rows>
-  void write(Rows& rows) const {
+  // Calls `give(row)` for each figure.
+  template <typename Give>
+  void write(Give&& give) const {
+    Figures figures;
     for (const auto& [place, cell] : cells_) {
       if (Patience::is_over()) return;
       for (const Metric* metric : asked_.metrics) {
-        Figures figures;
+        figures.all.clear();
         metric->read(cell.sum, figures);
-        for (const Figures::One& one : figures.all) {
-          query::v1::MetricRow& row = *rows.Add();
-          row.set_store(place.store);
-          row.set_key(place.key);
-          row.set_from(place.from);
-          row.set_metric(std::string(metric->id));
-          row.set_numerator(one.numerator);
-          if (one.denominator) row.set_denominator(*one.denominator);
-          row.set_unit(std::string(metric->unit));
-          row.set_currency_code(one.currency);
-          row.set_status(one.estimated ? "estimated" : cell.sum.provisional ? "provisional" : "final");
-        }
+        for (const Figures::One& one : figures.all)
+          give(MetricRowView{place.store, place.key, place.from, metric->id, one.numerator, one.denominator, metric->unit,
+                             one.currency,
+                             one.estimated          ? "estimated"
+                             : cell.sum.provisional ? "provisional"
+                                                    : "final"});
       }
     }
   }

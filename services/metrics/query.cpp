@@ -33,7 +33,7 @@ void add_up(std::span<MetricsFold* const> folds, const Asked& asked, Response& r
     adder.add_store(*stores[i].first, *stores[i].second);
     if (i + 1 == stores.size() || stores[i + 1].first != stores[i].first) adder.unite_buyers();
   }
-  adder.write(*response.mutable_rows());
+  adder.write([&](const MetricRowView& row) { add_row(row, *response.mutable_rows()); });
   response.set_as_of_ms(std::max(response.as_of_ms(), adder.as_of_ms()));
 }
 
@@ -100,7 +100,7 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<MetricsFold* const
     Adder adder(asked, 1);
     adder.add_store(*fold, *book);
     adder.unite_buyers();
-    adder.write(part.figures());
+    adder.write([&](const MetricRowView& row) { part.add(row); });
     part.end_store(book->info->id, adder.as_of_ms());
   }
   return part.finish();

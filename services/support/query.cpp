@@ -165,23 +165,24 @@ class Adder {
     add_standing(*desk);
   }
 
-  template <typename Rows>
-  void write(Rows& rows) const {
+  // Calls `give(row)` for each figure.
+  template <typename Give>
+  void write(Give&& give) const {
     for (const auto& [place, sum] : cells_) {
       if (Patience::is_over()) return;
       for (const Metric* metric : asked_.metrics) {
         if (asked_.by == By::agent && metric->dimensions.find("agent") == std::string_view::npos) continue;
         const auto figure = metric->read(sum);
         if (!figure) continue;
-        query::v1::MetricRow& row = *rows.Add();
-        row.set_store(place.store);
-        row.set_key(place.key);
-        row.set_from(place.from);
-        row.set_metric(std::string(metric->id));
-        row.set_numerator(figure->numerator);
-        if (figure->denominator) row.set_denominator(*figure->denominator);
-        row.set_unit(std::string(metric->unit));
-        row.set_status(figure->provisional ? "provisional" : "final");
+        give(MetricRowView{place.store,
+                           place.key,
+                           place.from,
+                           metric->id,
+                           figure->numerator,
+                           figure->denominator,
+                           metric->unit,
+                           {},
+                           figure->provisional ? "provisional" : "final"});
       }
     }
   }
@@ -299,7 +300,7 @@ Result<query::v1::QueryMetricsResponse> query_metrics(std::span<State* const> fo
   if (asked.metrics.empty() || asked.by == By::other) return response;  // Other services' figures and dimensions.
   Adder adder(asked);
   for (const auto& [fold, info] : stores_of(folds, asked.stores)) adder.add(*fold, *info);
-  adder.write(*response.mutable_rows());
+  adder.write([&](const MetricRowView& row) { add_row(row, *response.mutable_rows()); });
   response.set_as_of_ms(adder.as_of_ms());
   return response;
 }
@@ -319,7 +320,7 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> fold
     asked.from = asked.to = day.value_or(info->zone.day_of(desk->newest_ms));
     Adder adder(asked);
     adder.add(*fold, *info);
-    adder.write(part.figures());
+    adder.write([&](const MetricRowView& row) { part.add(row); });
     part.end_store(info->id, adder.as_of_ms());
   }
   return part.finish();

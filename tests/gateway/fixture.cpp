@@ -32,7 +32,7 @@ void GatewayTest::SetUp() {
   Settings settings;
   settings.home = folder_;
   settings.http = settings.grpc = "127.0.0.1:0";
-  settings.service_timeout_ms = 20;  // Nobody answers here.
+  settings.service_timeout_ms = service_timeout_ms_;
   auto started = Gateway::start(settings);
   ASSERT_TRUE(started.has_value()) << started.error().message;
   gateway_ = std::move(*started);

@@ -30,6 +30,7 @@ class GatewayTest : public testing::Test {
   void append_alerts(const std::vector<facts::v1::Fact>& facts);
 
   std::string folder_;
+  Millis service_timeout_ms_ = 20;  // Nobody answers here.
   std::unique_ptr<Gateway> gateway_;
 
  private:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <future>
+#include <latch>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -54,12 +55,7 @@ TEST_F(ServicesTest, OneThatIsSilentHidesNoOther) {
 std::string part_of(const std::vector<std::string>& stores, const std::string& metric, int64_t figure, Millis as_of_ms) {
   OverviewPart part;
   for (const std::string& store : stores) {
-    query::v1::MetricRow& row = *part.figures().Add();
-    row.set_store(store);
-    row.set_metric(metric);
-    row.set_unit("money");
-    row.set_numerator(figure);
-    row.set_denominator(3);
+    part.add({store, {}, {}, metric, figure, 3, "money", {}, {}});
     part.end_store(store, as_of_ms);
   }
   return part.finish().SerializeAsString();
@@ -117,6 +113,49 @@ TEST_F(ServicesTest, AnOverviewJoinsWhatDepartmentsTell) {
   const grpc::Status refused = ended.get_future().get();
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << refused.error_message();
   EXPECT_EQ(refused.error_message(), "the request is no GetOverviewRequest");
+}
+
+class PatientTest : public GatewayTest {
+ protected:
+  PatientTest() { service_timeout_ms_ = 60'000; }
+};
+
+// A thread that reads calls waits for one overview; the others wait elsewhere, and calls are read.
+TEST_F(PatientTest, OverviewsThatAreWaitedForHoldUpNoOtherCall) {
+  constexpr int overviews = 4;  // More than there are threads that read, of a machine of few processors.
+  std::latch asked(overviews);
+  std::promise<void> told;
+  const auto until = told.get_future().share();
+  const Answering metrics(folder_, "metrics", [&](std::string_view method, auto) {
+    if (method == "GetOverview") until.wait();
+    return std::string();
+  });
+  const Answering support(folder_, "support", [&](std::string_view method, auto) {
+    if (method == "GetOverview") asked.count_down();
+    return std::string();
+  });
+  const Answering campaigns(folder_, "campaigns"), inventory(folder_, "inventory"), alerts(folder_, "alerts");
+  const auto stub = v1::GatewayService::NewStub(
+      grpc::CreateChannel(fmt::format("127.0.0.1:{}", gateway_->grpc_port()), grpc::InsecureChannelCredentials()));
+  const auto call = [&](auto method, const auto& request, auto response) {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", "Bearer " + admin_token());
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    return (stub.get()->*method)(&context, request, &response);
+  };
+  std::vector<std::jthread> waiting;
+  for (int overview = 0; overview < overviews; ++overview)
+    waiting.emplace_back([&] {
+      const grpc::Status status =
+          call(&v1::GatewayService::Stub::GetOverview, v1::GetOverviewRequest(), v1::GetOverviewResponse());
+      EXPECT_TRUE(status.ok()) << status.error_message();
+    });
+  asked.wait();
+  for (int other = 0; other < 20; ++other) {
+    const grpc::Status status = call(&v1::GatewayService::Stub::ListAlerts, v1::ListAlertsRequest(), v1::ListAlertsResponse());
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  }
+  told.set_value();
 }
 
 // A home with 25 alerts, "k0" first: "k3" of the store "other", the rest of "mall". They are told as alerts tells them, but ten

@@ -7,6 +7,7 @@
 #include <future>
 #include <latch>
 #include <set>
+#include <thread>
 
 namespace xundian::gateway {
 namespace {
@@ -49,6 +50,26 @@ TEST(Workers, RefuseWhatIsTooMuch) {
     end.set_value();
   }
   EXPECT_EQ(done, 3);
+}
+
+TEST(Workers, WhatIsOverSoonIsCarriedOutByItsCallerWhileNoOtherIs) {
+  Workers workers(1, 1);
+  std::thread::id by, meanwhile_by;
+  EXPECT_TRUE(workers.run_soon([&] {
+    by = std::this_thread::get_id();
+    std::promise<void> carried_out;
+    std::thread other([&] {
+      EXPECT_TRUE(workers.run_soon([&] {
+        meanwhile_by = std::this_thread::get_id();
+        carried_out.set_value();
+      }));
+    });
+    carried_out.get_future().wait();
+    EXPECT_NE(meanwhile_by, other.get_id());
+    other.join();
+  }));
+  EXPECT_EQ(by, std::this_thread::get_id());
+  EXPECT_NE(meanwhile_by, by);
 }
 
 TEST(Workers, OneThreadCarriesOutWhatComesOneAtATime) {
