@@ -37,8 +37,7 @@ Shows value_of(std::optional<int64_t> numerator, std::optional<int64_t> denomina
   return {Shows::number, denominator ? upper / static_cast<double>(*denominator) : upper, {}};
 }
 
-// Fields as protobuf writes them, from `at` on; what is behind them is returned. Those of a row have numbers below 16: a tag is
-// one byte.
+// Fields as protobuf writes them, from `at` on; what is behind them is returned.
 char* put_tag(char* at, int field, WireFormatLite::WireType type) { return put_varint(at, WireFormatLite::MakeTag(field, type)); }
 
 char* put_bytes(char* at, int field, std::string_view bytes) {
@@ -54,7 +53,9 @@ char* put_number(char* at, int field, std::optional<int64_t> number) {
   return put_varint(put_tag(at, field, WireFormatLite::WIRETYPE_VARINT), static_cast<uint64_t>(*number));
 }
 
-constexpr size_t value_bytes_max = 64;
+constexpr size_t value_bytes_max = 64;                    // An amount in micros has 21 letters at most.
+constexpr size_t field_bytes_max = 2 * varint_bytes_max;  // Of a tag and what is no text.
+constexpr size_t fields_of_row = 10;
 
 char* put_value(char* at, const Shows& shows) {
   if (shows.what == Shows::money) return put_bytes(at, Value::kStringValueFieldNumber, shows.money_value);
@@ -105,10 +106,9 @@ void show(const query::v1::MetricRow& figure, Shown& row) {
 }
 
 void OverviewPart::add(const MetricRowView& figure) {
-  constexpr size_t field_bytes_max = 16;  // Of ten fields, without their texts and the value.
   const size_t texts = figure.store.size() + figure.key.size() + figure.from.size() + figure.metric.size() + figure.unit.size() +
                        figure.currency_code.size() + figure.status.size();
-  row_.resize(std::max(row_.size(), 10 * field_bytes_max + texts + value_bytes_max));
+  row_.resize(std::max(row_.size(), fields_of_row * field_bytes_max + texts + value_bytes_max));
   char value[value_bytes_max];
   const char* const value_end = put_value(value, value_of(figure.numerator, figure.denominator, figure.unit == "money"));
   char* at = row_.data();

@@ -164,8 +164,8 @@ class Service final : public v1::GatewayService::WithRawCallbackMethod_GetOvervi
     return reactor;
   }
 
-  // A thread of gRPC's that waits reads nothing, so calls are carried out by workers; but what is asked for often is over soon,
-  // and one of those threads may carry it out, for there are two and more.
+  // A thread of gRPC's that waits reads no calls, so workers carry them out. What is asked for most often is over soon, and one
+  // of those threads may do it itself, for gRPC has two at least.
   template <typename Request, typename Answer, typename Response>
   grpc::ServerUnaryReactor* unary(const MethodRule& rule, Door::Unary<Request, Answer> handle,
                                   grpc::CallbackServerContext* context, std::shared_ptr<const Request> request,

@@ -18,7 +18,7 @@ class Workers {
   ~Workers();  // What was taken on is carried out before.
   // False: too many wait.
   bool run(std::function<void()> task);
-  // For what is over soon: the caller carries it out himself, one at a time. To wake a thread for it takes as long as it takes.
+  // For what takes no longer than it takes to wake a thread for it: the caller carries it out himself, one of them at a time.
   bool run_soon(std::function<void()> task);
 
  private:
