@@ -118,7 +118,7 @@ void hand_over(Response given, Response& response) {
   response = std::move(given);
 }
 template <typename Response>
-void hand_over(Serialized<Response> given, grpc::ByteBuffer& response) {
+void hand_over(const Serialized<Response>& given, grpc::ByteBuffer& response) {
   const grpc::Slice slice(given.bytes);
   response = grpc::ByteBuffer(&slice, 1);
 }

@@ -313,7 +313,7 @@ Result<query::v1::GetOverviewResponse> get_overview(std::span<State* const> stat
     for (const StoreInfo* info : state->stores().asked(request.stores()))
       stores[{state, day.value_or(info->zone.day_of(state->now()))}].insert(info->id);
   struct OfDay {
-    OfDay(Asked wanted, Day day) : asked(std::move(wanted)), text(format_day(day)) { asked.to = day; }
+    OfDay(const Asked& wanted, Day day) : asked(wanted), text(format_day(day)) { asked.to = day; }
     Asked asked;
     std::string text;
     Adder adder{asked};
