@@ -1,7 +1,5 @@
 #include "common/overview.h"
 
-#include <google/protobuf/wire_format_lite.h>
-
 #include <algorithm>
 
 #include "common/bytes.h"
@@ -13,7 +11,6 @@ namespace xundian {
 namespace {
 
 using google::protobuf::Value;
-using google::protobuf::internal::WireFormatLite;
 using Shown = gateway::v1::MetricRow;
 
 // Micros shared out, rounded half away from zero.
@@ -38,19 +35,17 @@ Shows value_of(std::optional<int64_t> numerator, std::optional<int64_t> denomina
 }
 
 // Fields as protobuf writes them, from `at` on; what is behind them is returned.
-char* put_tag(char* at, int field, WireFormatLite::WireType type) { return put_varint(at, WireFormatLite::MakeTag(field, type)); }
-
-char* put_bytes(char* at, int field, std::string_view bytes) {
-  at = put_varint(put_tag(at, field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), bytes.size());
+char* put_bytes(char* at, uint32_t field, std::string_view bytes) {
+  at = put_varint(put_varint(at, bytes_tag(field)), bytes.size());
   return at + bytes.copy(at, bytes.size());
 }
 
 // What is empty is left out.
-char* put_text(char* at, int field, std::string_view text) { return text.empty() ? at : put_bytes(at, field, text); }
+char* put_text(char* at, uint32_t field, std::string_view text) { return text.empty() ? at : put_bytes(at, field, text); }
 
-char* put_number(char* at, int field, std::optional<int64_t> number) {
+char* put_number(char* at, uint32_t field, std::optional<int64_t> number) {
   if (!number) return at;
-  return put_varint(put_tag(at, field, WireFormatLite::WIRETYPE_VARINT), static_cast<uint64_t>(*number));
+  return put_varint(put_varint(at, varint_tag(field)), static_cast<uint64_t>(*number));
 }
 
 constexpr size_t value_bytes_max = 64;                    // An amount in micros has 21 letters at most.
@@ -60,7 +55,7 @@ constexpr size_t fields_of_row = 10;
 char* put_value(char* at, const Shows& shows) {
   if (shows.what == Shows::money) return put_bytes(at, Value::kStringValueFieldNumber, shows.money_value);
   if (shows.what == Shows::nothing) return put_number(at, Value::kNullValueFieldNumber, google::protobuf::NULL_VALUE);
-  at = put_tag(at, Value::kNumberValueFieldNumber, WireFormatLite::WIRETYPE_FIXED64);
+  at = put_varint(at, fixed64_tag(Value::kNumberValueFieldNumber));
   store(at, shows.number_value);
   return at + sizeof shows.number_value;
 }
@@ -124,8 +119,7 @@ void OverviewPart::add(const MetricRowView& figure) {
   at = put_text(at, Shown::kStatusFieldNumber, figure.status);
   const std::string_view row(row_.data(), at);
   char head[field_bytes_max];
-  char* const head_end = put_varint(
-      put_tag(head, gateway::v1::GetOverviewResponse::kRowsFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), row.size());
+  char* const head_end = put_varint(put_varint(head, bytes_tag(gateway::v1::GetOverviewResponse::kRowsFieldNumber)), row.size());
   rows_.append(head, head_end).append(row);
 }
 
